@@ -1,0 +1,69 @@
+"""What limits perception: one frozen spec, composed of named limits.
+
+Both backends read the same spec and run the same sensing kernels, so an episode seed gives the
+same percepts on either.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Blocker = Literal["actors", "occluders"]
+HiddenFeature = Literal["velocity", "heading"]
+Tracker = Literal["none", "hold_last", "constant_velocity"]
+Slots = Literal["sorted", "fixed"]
+
+
+class Sensors(BaseModel):
+    """Limits on what the ego perceives of the other actors; the default is full sensors.
+
+    The ego always knows its own pose and speed (proprioception): no limit touches row 0.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    line_of_sight: tuple[Blocker, ...] = ()
+    """What blocks sight: other `actors`, static `occluders`, both, or nothing."""
+    min_visible_fraction: float = Field(default=0.2, gt=0.0, le=1.0)
+    """Least share of the 5 sight rays (4 corners and centre) that must reach an actor: .2 is
+    "any part", .6 is "mostly"."""
+    range_m: float | None = Field(default=None, gt=0.0)
+    """Farthest centre distance at which an actor is sensed, m; None: unlimited."""
+    field_of_view_deg: float | None = Field(default=None, gt=0.0, le=360.0)
+    """Full opening angle of the sensor cone around the ego's heading, degrees; None: all round."""
+    dropout_per_s: float = Field(default=0.0, ge=0.0)
+    """Rate at which detections of each actor are lost, per second: at every decision an actor is
+    missed with probability 1 - exp(-rate * decision period)."""
+    blackout_per_s: float = Field(default=0.0, ge=0.0)
+    """Onset rate of blackouts, per second, while sight is clear."""
+    blackout_mean_s: float = Field(default=2.0, gt=0.0)
+    """Mean duration of a blackout, s (exponential)."""
+    noise_position_m: float = Field(default=0.0, ge=0.0)
+    """Standard deviation of the noise on sensed positions, m, per axis."""
+    noise_speed_mps: float = Field(default=0.0, ge=0.0)
+    """Standard deviation of the noise on sensed velocities, m/s, per axis."""
+    noise_growth_per_m: float = Field(default=0.0, ge=0.0)
+    """Relative growth of both deviations with distance d: sigma * (1 + growth * d), 1/m."""
+    latency_s: float = Field(default=0.0, ge=0.0)
+    """Age of what is sensed of others, s; a multiple of the decision period. Nothing older than
+    the episode exists: until then the first percept is repeated."""
+    hide: tuple[HiddenFeature, ...] = ()
+    """Features of other actors that are not sensed (their columns are zero)."""
+    cue_window_s: float | None = Field(default=None, gt=0.0)
+    """How long a scenario's cue is shown from the start of the episode, s; None: always."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing is limited."""
+        return self == Sensors()
+
+    def limits(self) -> dict[str, object]:
+        """The fields that differ from full sensors, in declaration order."""
+        full = Sensors()
+        return {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if getattr(self, name) != getattr(full, name)
+        }
