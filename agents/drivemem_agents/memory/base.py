@@ -84,6 +84,13 @@ class Memory(nn.Module, ABC):
             (T, B, H) outputs and the state after step T - 1.
         """
 
+    def outputs(self, x: Tensor, state: State, starts: Tensor) -> Tensor:
+        """What `sequence` outputs, without the last state, which learning does not need.
+
+        A memory overrides this where leaving the state out saves work; shapes as in `sequence`.
+        """
+        return self.sequence(x, state, starts)[0]
+
     def reset(self, state: State, starts: Tensor) -> State:
         """Replace the state of worlds that begin an episode by the initial one.
 

@@ -1,0 +1,23 @@
+"""Memory agents for any Gymnasium environment: encoder, memory, heads, one PPO."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drivemem_agents.checkpoint import CheckpointError, load_agent, save_agent
+    from drivemem_agents.policy import MemoryPolicy
+    from drivemem_agents.ppo import MemoryPPO
+
+__all__ = ["CheckpointError", "MemoryPPO", "MemoryPolicy", "load_agent", "save_agent"]
+
+_HOMES = {"MemoryPPO": "ppo", "MemoryPolicy": "policy"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load on first use, so that importing the package does not import PyTorch."""
+    if name not in __all__:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'checkpoint')}"), name)

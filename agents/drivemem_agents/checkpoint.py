@@ -1,0 +1,286 @@
+"""Agents and the state of their training on disk: safetensors and JSON, never a pickle."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from stable_baselines3.common.type_aliases import GymEnv
+from torch import Tensor
+
+from drivemem_agents.files import atomic_folder, write_json
+from drivemem_agents.ppo import MemoryPPO
+from drivemem_agents.space_json import space_from_json, space_to_json
+
+FORMAT = "drivemem-agent"
+VERSION = 1
+
+# Settings of MemoryPPO that are kept with an agent; schedules are kept as their initial value.
+_SETTINGS = (
+    "n_steps", "batch_size", "n_epochs", "bptt_steps", "state_init", "burn_in_steps", "gamma",
+    "gae_lambda", "normalize_advantage", "vf_coef", "max_grad_norm", "target_kl", "aux_coef",
+    "l1_coef", "normalize_rewards", "memory_horizon_steps",
+)  # fmt: skip
+
+
+class CheckpointError(Exception):
+    """Files of an agent that cannot be read; the message says what is wrong in one line."""
+
+
+def save_agent(model: MemoryPPO, folder: Path) -> None:
+    """Write what `load_agent` needs: `model.safetensors` and `agent.json`, atomically.
+
+    Args:
+        model: the agent.
+        folder: made or replaced.
+    """
+    with atomic_folder(folder) as temporary:
+        save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
+        write_json(temporary / "agent.json", _describe(model))
+
+
+def load_agent(
+    folder: Path, env: GymEnv | None = None, device: str = "auto", **kwargs: Any
+) -> MemoryPPO:
+    """Read an agent that `save_agent` wrote.
+
+    Args:
+        folder: where it is.
+        env: environment to go on training in; its spaces must be the agent's.
+        device: "auto", "cpu", "cuda".
+        kwargs: settings of MemoryPPO that replace the stored ones.
+
+    Raises:
+        CheckpointError: missing, truncated or foreign files, or another architecture.
+    """
+    described = _read_json(folder / "agent.json")
+    if described.get("format") != FORMAT or described.get("version") != VERSION:
+        raise CheckpointError(
+            f"{folder / 'agent.json'} is not a {FORMAT} of version {VERSION} "
+            f"(it says {described.get('format')!r} version {described.get('version')!r})"
+        )
+    try:
+        observation_space = space_from_json(described["observation_space"])
+        action_space = space_from_json(described["action_space"])
+        policy = dict(described["policy"])
+        settings = {**described["settings"], **kwargs}
+        named = {key: policy.pop(key) for key in _policy_arguments() if key in policy}
+        model = MemoryPPO(
+            "MemoryPolicy", None, **named, **settings, policy_kwargs=policy, device=device,
+            _init_setup_model=False,
+        )  # fmt: skip
+        model.observation_space, model.action_space, model.n_envs = observation_space, action_space, 1
+        if env is not None:
+            wrapped = model._wrap_env(env, model.verbose)
+            _check_spaces(wrapped, observation_space, action_space)
+            model.env, model.n_envs = wrapped, wrapped.num_envs
+        model._setup_model()
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        message = str(error).splitlines()[0]
+        raise CheckpointError(f"{folder / 'agent.json'} describes no valid agent: {message}") from error
+    _load_weights(model, folder)
+    return model
+
+
+def save_training(model: MemoryPPO, folder: Path) -> None:
+    """Write everything that going on exactly needs, atomically; call it between updates.
+
+    Besides weights and optimiser these are counters, random states, the carried memory state and
+    the last observation. The simulator's state is the caller's (see the environments' `restore`).
+
+    Args:
+        model: the agent.
+        folder: made or replaced.
+    """
+    with atomic_folder(folder) as temporary:
+        save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
+        save_file(_optimizer_tensors(model), temporary / "optimizer.safetensors")
+        save_file(_contiguous(_carried(model)), temporary / "rollout.safetensors")
+        write_json(temporary / "state.json", _counters(model))
+
+
+def load_training(model: MemoryPPO, folder: Path) -> None:
+    """Bring a freshly built agent of the same settings to where `save_training` left off.
+
+    Args:
+        model: built with the same settings; changed in place.
+        folder: what `save_training` wrote.
+
+    Raises:
+        CheckpointError: missing, truncated or foreign files, or another architecture.
+    """
+    counters = _read_json(folder / "state.json")
+    _load_weights(model, folder)
+    _load_optimizer(model, _read_tensors(folder / "optimizer.safetensors"), folder)
+    tensors = _read_tensors(folder / "rollout.safetensors")
+    try:
+        _restore_carried(model, tensors)
+        model.num_timesteps = int(counters["num_timesteps"])
+        model._n_updates = int(counters["n_updates"])
+        model._episode_num = int(counters["episode_num"])
+        model._current_progress_remaining = float(counters["progress_remaining"])
+        size = model._stats_window_size
+        model.ep_info_buffer = deque(counters["episodes"], maxlen=size)
+        model.ep_success_buffer = deque(counters["successes"], maxlen=size)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{folder} does not fit this agent: {error}") from error
+
+
+def _describe(model: MemoryPPO) -> dict[str, Any]:
+    settings: dict[str, Any] = {name: getattr(model, name) for name in _SETTINGS}
+    settings["learning_rate"] = float(model.lr_schedule(1.0))
+    settings["clip_range"] = model.clip_range(1.0)
+    settings["clip_range_vf"] = model.clip_range_vf and model.clip_range_vf(1.0)
+    settings["ent_coef"] = model.entropy_schedule(1.0)
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "observation_space": space_to_json(model.observation_space),
+        "action_space": space_to_json(model.action_space),
+        "policy": model.policy.settings,
+        "settings": settings,
+        "parameters": sum(p.numel() for p in model.policy.parameters()),
+        "memory_state_bytes": model.policy.memory.state_bytes(),
+    }
+
+
+def _policy_arguments() -> set[str]:
+    """Settings of the policy that MemoryPPO takes by name."""
+    return set(inspect.signature(MemoryPPO.__init__).parameters) - {"policy_kwargs", "self"}
+
+
+def _check_spaces(
+    env: Any, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
+) -> None:
+    for name, mine, theirs in (
+        ("observation", observation_space, env.observation_space),
+        ("action", action_space, env.action_space),
+    ):
+        if space_to_json(mine) != space_to_json(theirs):
+            raise ValueError(f"the agent's {name} space is {mine}, the environment's {theirs}")
+
+
+def _optimizer_tensors(model: MemoryPPO) -> dict[str, Tensor]:
+    tensors = {}
+    for index, slots in model.policy.optimizer.state_dict()["state"].items():
+        for name, value in slots.items():
+            tensors[f"{index}.{name}"] = torch.as_tensor(value)
+    return _contiguous(tensors)
+
+
+def _load_optimizer(model: MemoryPPO, tensors: dict[str, Tensor], folder: Path) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    optimizer = model.policy.optimizer
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    for name, value in tensors.items():
+        index, slot = name.split(".", 1)
+        fits = index.isdigit() and int(index) < len(weights)
+        if not fits or (value.dim() and value.shape != weights[int(index)].shape):
+            raise CheckpointError(f"{folder / 'optimizer.safetensors'} is of another architecture")
+        state.setdefault(int(index), {})[slot] = value
+    described = optimizer.state_dict()
+    optimizer.load_state_dict({"state": state, "param_groups": described["param_groups"]})
+
+
+def _carried(model: MemoryPPO) -> dict[str, Tensor]:
+    """Memory state, last observation, reward statistics and random states."""
+    tensors = {f"state.{key}": value for key, value in model._state.items()}
+    if model._last_obs is not None:
+        last = model.policy.to_tensors(model._last_obs)
+        raw = model._last_obs if isinstance(model._last_obs, dict) else {next(iter(last)): model._last_obs}
+        tensors |= {f"observation.{key}": torch.as_tensor(value) for key, value in raw.items()}
+        tensors["starts"] = torch.as_tensor(model._last_episode_starts)
+    tensors |= {f"reward.{key}": value for key, value in model.reward_scaler.state_dict().items()}
+    tensors["random.torch"] = torch.get_rng_state()
+    if model.device.type == "cuda":
+        tensors["random.cuda"] = torch.cuda.get_rng_state(model.device)
+    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    tensors["random.numpy"] = torch.from_numpy(np.asarray(keys).astype(np.int64))
+    tensors["random.numpy_rest"] = torch.tensor([position, has_gauss, cached], dtype=torch.float64)
+    return tensors
+
+
+def _restore_carried(model: MemoryPPO, tensors: dict[str, Tensor]) -> None:
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    model._state = {key: value.to(model.device) for key, value in part("state.").items()}
+    model.reward_scaler.load_state_dict(part("reward."))
+    if "starts" in tensors:
+        observation = {key: value.numpy() for key, value in part("observation.").items()}
+        is_dict = isinstance(model.observation_space, spaces.Dict)
+        model._last_obs = observation if is_dict else next(iter(observation.values()))
+        model._last_episode_starts = tensors["starts"].numpy()
+    torch.set_rng_state(tensors["random.torch"])
+    if model.device.type == "cuda" and "random.cuda" in tensors:
+        torch.cuda.set_rng_state(tensors["random.cuda"], model.device)
+    position, has_gauss, cached = tensors["random.numpy_rest"].tolist()
+    keys = tensors["random.numpy"].numpy().astype(np.uint32)
+    np.random.set_state(("MT19937", keys, int(position), int(has_gauss), cached))
+
+
+def _counters(model: MemoryPPO) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return value.item() if isinstance(value, np.generic) else value
+
+    return {
+        "format": "drivemem-training",
+        "version": VERSION,
+        "num_timesteps": model.num_timesteps,
+        "n_updates": model._n_updates,
+        "episode_num": model._episode_num,
+        "progress_remaining": model._current_progress_remaining,
+        "episodes": [
+            {key: plain(value) for key, value in episode.items() if np.isscalar(value)}
+            for episode in model.ep_info_buffer or ()
+        ],
+        "successes": [bool(success) for success in model.ep_success_buffer or ()],
+    }
+
+
+def _load_weights(model: MemoryPPO, folder: Path) -> None:
+    tensors = _read_tensors(folder / "model.safetensors")
+    try:
+        model.policy.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:
+        lines = str(error).splitlines()
+        detail = " ".join(line.strip() for line in lines[1:3])
+        raise CheckpointError(
+            f"{folder / 'model.safetensors'} is of another architecture: {detail}"
+        ) from error
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies that share no memory, as safetensors needs them."""
+    return {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: is {path.parent} an agent's folder?") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is unreadable or truncated: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} holds no JSON object")
+    return value
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path} is missing: is {path.parent} an agent's folder?") from error
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
+    return tensors

@@ -1,0 +1,368 @@
+"""The policy: encoder, memory, heads. It acts step by step and is trained on whole sequences."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.type_aliases import Schedule
+from torch import Tensor, nn
+
+from drivemem_agents.encoders import make_encoder, mlp
+from drivemem_agents.heads import make_head, orthogonal
+from drivemem_agents.memory import State, make_memory
+from drivemem_agents.normalisation import ObservationNormaliser
+from drivemem_agents.observations import Observation, batch_of, subspaces, to_tensors
+
+Critic = Literal["shared", "separate", "privileged"]
+
+_CRITIC = "critic."
+"""Prefix of the separate critic's part of the memory state."""
+
+
+class Act(NamedTuple):
+    """What the policy does in one step, for a batch of worlds."""
+
+    actions: Tensor
+    """(B, A) as stored in rollouts; `MemoryPolicy.to_environment` turns them into actions."""
+    values: Tensor
+    """(B,) value estimates."""
+    log_prob: Tensor
+    """(B,) log-probability of the actions."""
+    entropy: Tensor
+    """(B,) entropy of the action distribution."""
+    probs: Tensor | None
+    """(B, n) probabilities of discrete actions."""
+    state: State
+    """Memory state after the step."""
+    features: Tensor
+    """(B, H) the memory's output."""
+
+
+class Evaluation(NamedTuple):
+    """What PPO needs to know of a block of stored steps."""
+
+    values: Tensor
+    """(T, B)."""
+    log_prob: Tensor
+    """(T, B)."""
+    entropy: Tensor
+    """(T, B)."""
+    features: Tensor
+    """(T, B, H) the memory's output."""
+
+
+class MemoryPolicy(BasePolicy):
+    """Encoder, memory and heads over any Gymnasium observation and action space.
+
+    Args:
+        observation_space: Box, Discrete, MultiBinary, or a Dict of them.
+        action_space: Discrete, MultiDiscrete or Box.
+        lr_schedule: SB3's learning-rate schedule.
+        use_sde: must be False; there for SB3's signature.
+        memory: name of a registered memory.
+        memory_kwargs: its settings.
+        encoder: name of a registered encoder.
+        encoder_kwargs: its settings.
+        critic: `shared` (value from the same memory, gradients flow into it), `separate` (own
+            encoder and memory), `privileged` (an MLP over the true state; training only).
+        privileged_size: P, width of the privileged vector; needed by the privileged critic and
+            by the auxiliary prediction.
+        predict_privileged: add a linear head that predicts the privileged vector from the
+            memory's output (auxiliary loss).
+        head_widths: tanh layers between the memory and each of the two heads.
+        dropout: rate between memory and heads.
+        normalize_observations: scale observations by running statistics.
+        squash: tanh-squash continuous actions into their bounds.
+        weight_decay: of Adam; L2 on the weights.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        use_sde: bool = False,
+        *,
+        memory: str = "gru",
+        memory_kwargs: dict[str, Any] | None = None,
+        encoder: str = "vector",
+        encoder_kwargs: dict[str, Any] | None = None,
+        critic: Critic = "shared",
+        privileged_size: int = 0,
+        predict_privileged: bool = False,
+        head_widths: tuple[int, ...] = (64,),
+        dropout: float = 0.0,
+        normalize_observations: bool = False,
+        squash: bool = True,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if use_sde:
+            raise ValueError("use_sde is not supported: exploration noise comes from the heads")
+        super().__init__(observation_space, action_space)
+        self.settings: dict[str, Any] = {
+            "memory": memory,
+            "memory_kwargs": memory_kwargs or {},
+            "encoder": encoder,
+            "encoder_kwargs": encoder_kwargs or {},
+            "critic": critic,
+            "privileged_size": privileged_size,
+            "predict_privileged": predict_privileged,
+            "head_widths": list(head_widths),
+            "dropout": dropout,
+            "normalize_observations": normalize_observations,
+            "squash": squash,
+            "weight_decay": weight_decay,
+        }
+        if privileged_size == 0 and (critic == "privileged" or predict_privileged):
+            raise ValueError(
+                "privileged_size is 0, but a privileged critic or the auxiliary loss needs the "
+                "true state: use an environment that offers `privileged()`, or critic='shared'"
+            )
+        self.critic = critic
+        self.normaliser = ObservationNormaliser(
+            {
+                key: part.shape
+                for key, part in subspaces(observation_space).items()
+                if normalize_observations and part.dtype != np.uint8
+            }
+        )
+        self.encoder = make_encoder(encoder, observation_space, encoder_kwargs)
+        self.memory = make_memory(memory, self.encoder.output_size, memory_kwargs)
+        self.dropout = nn.Dropout(dropout)
+        width = self.memory.output_size
+        widths = tuple(head_widths)
+        last = widths[-1] if widths else width
+        self.action_layers = mlp(width, widths)
+        self.action_head = make_head(last, action_space, squash)
+        if critic == "separate":
+            self.critic_encoder = make_encoder(encoder, observation_space, encoder_kwargs)
+            self.critic_memory = make_memory(memory, self.encoder.output_size, memory_kwargs)
+        judged = privileged_size if critic == "privileged" else width
+        judging = (128, *widths) if critic == "privileged" else widths
+        self.value_head = nn.Sequential(
+            mlp(judged, judging), orthogonal(judging[-1] if judging else judged, 1, gain=1.0)
+        )
+        self.prediction_head = nn.Linear(width, privileged_size) if predict_privileged else None
+        adam = torch.optim.AdamW if weight_decay > 0.0 else torch.optim.Adam
+        self.optimizer = adam(
+            self.parameters(), lr=lr_schedule(1), eps=1e-5, weight_decay=weight_decay, fused=True
+        )
+
+    def initial_state(self, batch: int) -> State:
+        """Memory state before the first step of an episode, leading dimension B."""
+        state = dict(self.memory.initial_state(batch))
+        if self.critic == "separate":
+            first = self.critic_memory.initial_state(batch)
+            state |= {_CRITIC + key: value for key, value in first.items()}
+        return state
+
+    def to_tensors(self, observation: Any) -> Observation:
+        """A batch of observations as tensors on the policy's device."""
+        return to_tensors(self.observation_space, observation, self.device)
+
+    def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
+        """Stored actions (B, A) as the environment takes them (B, ...)."""
+        return self.action_head.to_environment(actions)
+
+    def reset_state(self, state: State, starts: Tensor) -> State:
+        """Replace the state of worlds that begin an episode by the initial one."""
+        own, critics = _split(state)
+        fresh = dict(self.memory.reset(own, starts))
+        if critics:
+            reset = self.critic_memory.reset(critics, starts)
+            fresh |= {_CRITIC + key: value for key, value in reset.items()}
+        return fresh
+
+    def act(
+        self,
+        observation: Observation,
+        state: State,
+        episode_start: Tensor,
+        deterministic: bool = False,
+        action_masks: Tensor | None = None,
+        privileged: Tensor | None = None,
+    ) -> Act:
+        """One step of a batch of worlds.
+
+        Args:
+            observation: tensors (B, ...) from `to_tensors`.
+            state: memory state (B, ...).
+            episode_start: (B,) bool; those worlds' state is reset first.
+            deterministic: take the most likely action.
+            action_masks: (B, n) bool, True where a discrete action is available.
+            privileged: (B, P) true state, for a privileged critic (without it values are nan).
+        """
+        frames = self.normaliser(observation)
+        own, critics = _split(state)
+        features, own = self.memory.step(
+            self.encoder(frames), self.memory.reset(own, episode_start)
+        )
+        features = self.dropout(features)
+        parameters = self.action_head(self.action_layers(features), action_masks)
+        actions = self.action_head.sample(parameters, deterministic)
+        carried = dict(own)
+        if self.critic == "separate":
+            critics = self.critic_memory.reset(critics, episode_start)
+            judged, critics = self.critic_memory.step(self.critic_encoder(frames), critics)
+            values = self.value_head(judged)
+            carried |= {_CRITIC + key: value for key, value in critics.items()}
+        else:
+            values = self._values(features, privileged)
+        return Act(
+            actions,
+            values.squeeze(-1),
+            self.action_head.log_prob(parameters, actions),
+            self.action_head.entropy(parameters),
+            self.action_head.probabilities(parameters),
+            carried,
+            features,
+        )
+
+    def evaluate_sequence(
+        self,
+        observation: Observation,
+        actions: Tensor,
+        state: State,
+        starts: Tensor,
+        action_masks: Tensor | None = None,
+        privileged: Tensor | None = None,
+    ) -> Evaluation:
+        """Values, log-probabilities and entropies of stored steps.
+
+        Args:
+            observation: tensors (T, B, ...).
+            actions: (T, B, A) as stored.
+            state: memory state before step 0.
+            starts: (T, B) bool.
+            action_masks: (T, B, n) bool.
+            privileged: (T, B, P) true state.
+        """
+        frames = self.normaliser(observation)
+        own, critics = _split(state)
+        features = self.dropout(self.memory.outputs(self._encode(self.encoder, frames), own, starts))
+        parameters = self.action_head(self.action_layers(features), action_masks)
+        if self.critic == "separate":
+            encoded = self._encode(self.critic_encoder, frames)
+            values = self.value_head(self.critic_memory.outputs(encoded, critics, starts))
+        else:
+            values = self._values(features, privileged)
+        return Evaluation(
+            values.squeeze(-1),
+            self.action_head.log_prob(parameters, actions),
+            self.action_head.entropy(parameters),
+            features,
+        )
+
+    def state_after(self, observation: Observation, state: State, starts: Tensor) -> State:
+        """Memory state after a block (T, B, ...), arguments as in `evaluate_sequence`."""
+        frames = self.normaliser(observation)
+        own, critics = _split(state)
+        after = dict(self.memory.sequence(self._encode(self.encoder, frames), own, starts)[1])
+        if self.critic == "separate":
+            encoded = self._encode(self.critic_encoder, frames)
+            last = self.critic_memory.sequence(encoded, critics, starts)[1]
+            after |= {_CRITIC + key: value for key, value in last.items()}
+        return after
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: Any,
+        state: State | None = None,
+        episode_start: np.ndarray[Any, Any] | None = None,
+        deterministic: bool = False,
+        action_masks: np.ndarray[Any, Any] | None = None,
+    ) -> tuple[np.ndarray[Any, Any], State]:
+        """SB3's predict, with memory state: see `stable_baselines3`'s RecurrentPPO convention.
+
+        Args:
+            observation: one observation or a batch.
+            state: what the previous call returned; None at the start.
+            episode_start: (B,) bool, True where an episode begins.
+            deterministic: take the most likely action.
+            action_masks: (B, n) bool.
+
+        Returns:
+            Actions as the environment takes them, and the memory state.
+        """
+        self.set_training_mode(False)
+        vectorized = self._is_batch(observation)
+        if not vectorized:
+            observation = _add_dimension(observation)
+        with torch.inference_mode():
+            tensors = self.to_tensors(observation)
+            batch = batch_of(tensors)
+            if state is None:
+                state = self.initial_state(batch)
+                episode_start = np.ones(batch, dtype=bool)
+            if episode_start is None:
+                episode_start = np.zeros(batch, dtype=bool)
+            starts = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
+            masks = None
+            if action_masks is not None:
+                masks = torch.as_tensor(action_masks, device=self.device).reshape(batch, -1)
+            act = self.act(tensors, state, starts, deterministic, masks)
+            actions = self.to_environment(act.actions)
+        return (actions if vectorized else actions[0]), act.state
+
+    def forward(self, observation: Any, deterministic: bool = False) -> tuple[Tensor, ...]:
+        """Actions, values and log-probabilities at the first step of an episode (SB3's form)."""
+        tensors = self.to_tensors(observation)
+        batch = batch_of(tensors)
+        starts = torch.ones(batch, dtype=torch.bool, device=self.device)
+        act = self.act(tensors, self.initial_state(batch), starts, deterministic)
+        return act.actions, act.values, act.log_prob
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        return self.forward(observation, deterministic)[0]
+
+    def _values(self, features: Tensor, privileged: Tensor | None) -> Tensor:
+        if self.critic != "privileged":
+            values: Tensor = self.value_head(features)
+            return values
+        if privileged is None:
+            return features.new_full((*features.shape[:-1], 1), torch.nan)
+        judged: Tensor = self.value_head(privileged)
+        return judged
+
+    @staticmethod
+    def _encode(encoder: nn.Module, frames: Observation) -> Tensor:
+        """Encode (T, B, ...) frames as one batch."""
+        first = next(iter(frames.values()))
+        steps, worlds = first.shape[:2]
+        flat = {key: value.reshape(steps * worlds, *value.shape[2:]) for key, value in frames.items()}
+        features: Tensor = encoder(flat)
+        return features.reshape(steps, worlds, -1)
+
+    def _is_batch(self, observation: Any) -> bool:
+        space = self.observation_space
+        if isinstance(space, spaces.Dict):
+            key, part = next(iter(space.spaces.items()))
+            return np.ndim(observation[key]) > len(part.shape or ())
+        return np.ndim(observation) > len(space.shape or ())
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            "observation_space": self.observation_space,
+            "action_space": self.action_space,
+            "lr_schedule": None,
+            **self.settings,
+        }
+
+
+def _split(state: State) -> tuple[State, State]:
+    """The memory's own part of the state and the separate critic's."""
+    own = {key: value for key, value in state.items() if not key.startswith(_CRITIC)}
+    critics = {
+        key.removeprefix(_CRITIC): value for key, value in state.items() if key.startswith(_CRITIC)
+    }
+    return own, critics
+
+
+def _add_dimension(observation: Any) -> Any:
+    if isinstance(observation, dict):
+        return {key: np.asarray(value)[None] for key, value in observation.items()}
+    return np.asarray(observation)[None]

@@ -1,0 +1,533 @@
+"""One PPO for every memory (Schulman et al. 2017), an SB3 OnPolicyAlgorithm; reads top down.
+
+What differs from SB3's PPO: rollouts carry memory state, minibatches are whole chunks of time
+with the state that preceded them, and truncated episodes are bootstrapped with carried state.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
+from stable_baselines3.common.utils import FloatSchedule, explained_variance
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+
+from drivemem_agents.memory import State
+from drivemem_agents.normalisation import RewardScaler
+from drivemem_agents.observations import select
+from drivemem_agents.policy import Critic, MemoryPolicy
+from drivemem_agents.rollout import Minibatch, Rollout
+
+StateInit = Literal["stored", "zero", "burn_in", "recompute"]
+
+
+class MemoryPPO(OnPolicyAlgorithm):
+    """Proximal policy optimisation for policies with memory.
+
+    Args:
+        policy: "MemoryPolicy" or a subclass of it.
+        env: any SB3 VecEnv or Gymnasium environment.
+        memory: name of a registered memory; `drivemem_agents.memory.memory_names()`.
+        memory_kwargs: the memory's settings.
+        encoder: name of a registered encoder.
+        encoder_kwargs: the encoder's settings.
+        learning_rate: Adam's, a number or a function of the remaining progress (1 to 0).
+        n_steps: T, steps per world and rollout; at least 1.5 times the memory horizon, or a
+            delayed reward never reaches its cause.
+        batch_size: transitions per minibatch, a multiple of the chunk length.
+        n_epochs: passes over each rollout.
+        bptt_steps: L, chunk length that gradients flow through; divides n_steps. None: n_steps
+            (1 for a memory without state, whose steps are shuffled one by one).
+        state_init: where a chunk's memory state comes from: `stored` while acting, `zero`,
+            `burn_in` (the last burn_in_steps before the chunk, from zero state, with the present
+            weights) or `recompute` (from the rollout's start, with the present weights).
+        burn_in_steps: see `state_init`.
+        gamma: discount factor.
+        gae_lambda: trade-off of generalised advantage estimation.
+        clip_range: of the probability ratio; a number or a function of the remaining progress.
+        clip_range_vf: of the change in values; None: not clipped.
+        normalize_advantage: scale advantages in each minibatch.
+        ent_coef: weight of the entropy bonus; a number or a function of the remaining progress.
+        vf_coef: weight of the value loss.
+        max_grad_norm: gradients are scaled down to this norm.
+        target_kl: stop a rollout's epochs when the approximate KL divergence passes 1.5 times
+            this.
+        critic: `shared`, `separate` or `privileged`; see `MemoryPolicy`.
+        aux_coef: weight of the auxiliary loss, in which a linear head on the memory's output
+            predicts the privileged vector; 0: off. Needs an environment with `privileged()`.
+        dropout: rate between memory and heads.
+        weight_decay: L2 penalty, decoupled (AdamW).
+        l1_coef: weight of the sum of absolute weights.
+        normalize_observations: scale observations by running statistics.
+        normalize_rewards: scale rewards by the standard deviation of their discounted sum.
+        squash: tanh-squash continuous actions.
+        memory_horizon_steps: for how many steps a scenario hides what must be remembered, if
+            known; a warning is given when gradients cannot reach that far.
+        stats_window_size: episodes averaged in `rollout/ep_rew_mean`.
+        tensorboard_log: folder of TensorBoard's log, or None.
+        policy_kwargs: further arguments of the policy.
+        verbose: 0 or 1.
+        seed: of PyTorch, NumPy and the environment.
+        device: "auto", "cpu", "cuda".
+
+    Raises:
+        ValueError: settings that do not fit together; the message says how they would.
+    """
+
+    policy: MemoryPolicy  # type: ignore[assignment]
+    policy_aliases: ClassVar[dict[str, type[MemoryPolicy]]] = {"MemoryPolicy": MemoryPolicy}  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        policy: str | type[MemoryPolicy],
+        env: GymEnv | str | None,
+        *,
+        memory: str = "gru",
+        memory_kwargs: dict[str, Any] | None = None,
+        encoder: str = "vector",
+        encoder_kwargs: dict[str, Any] | None = None,
+        learning_rate: float | Schedule = 1e-3,
+        n_steps: int = 128,
+        batch_size: int = 1024,
+        n_epochs: int = 4,
+        bptt_steps: int | None = None,
+        state_init: StateInit = "stored",
+        burn_in_steps: int = 16,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+        clip_range: float | Schedule = 0.2,
+        clip_range_vf: float | Schedule | None = None,
+        normalize_advantage: bool = True,
+        ent_coef: float | Schedule = 0.01,
+        vf_coef: float = 0.5,
+        max_grad_norm: float = 0.5,
+        target_kl: float | None = None,
+        critic: Critic = "shared",
+        aux_coef: float = 0.0,
+        dropout: float = 0.0,
+        weight_decay: float = 0.0,
+        l1_coef: float = 0.0,
+        normalize_observations: bool = False,
+        normalize_rewards: bool = False,
+        squash: bool = True,
+        memory_horizon_steps: int | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        super().__init__(
+            policy,
+            env,  # type: ignore[arg-type]
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            gamma=gamma,
+            gae_lambda=gae_lambda,
+            ent_coef=0.0,
+            vf_coef=vf_coef,
+            max_grad_norm=max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs={
+                "memory": memory,
+                "memory_kwargs": memory_kwargs,
+                "encoder": encoder,
+                "encoder_kwargs": encoder_kwargs,
+                "critic": critic,
+                "dropout": dropout,
+                "weight_decay": weight_decay,
+                "normalize_observations": normalize_observations,
+                "squash": squash,
+                **(policy_kwargs or {}),
+            },
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            _init_setup_model=False,
+            supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete),
+        )
+        self.batch_size, self.n_epochs = batch_size, n_epochs
+        self.bptt_steps, self.state_init, self.burn_in_steps = bptt_steps, state_init, burn_in_steps
+        self.clip_range = FloatSchedule(clip_range)
+        self.clip_range_vf = None if clip_range_vf is None else FloatSchedule(clip_range_vf)
+        self.entropy_schedule = FloatSchedule(ent_coef)
+        self.normalize_advantage, self.target_kl = normalize_advantage, target_kl
+        self.aux_coef, self.l1_coef = aux_coef, l1_coef
+        self.normalize_rewards = normalize_rewards
+        self.memory_horizon_steps = memory_horizon_steps
+        self._n_updates = 0
+        if _init_setup_model:
+            self._setup_model()
+
+    # ---- set up ---------------------------------------------------------------------------
+
+    def _setup_model(self) -> None:
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        if self.aux_coef > 0.0 or self.policy_kwargs["critic"] == "privileged":
+            size = int(getattr(_base(self.env), "privileged_dim", 0)) if self.env else 0
+            self.policy_kwargs.setdefault("privileged_size", size)
+        self.policy_kwargs.setdefault("predict_privileged", self.aux_coef > 0.0)
+        self.policy = self.policy_class(
+            self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
+        ).to(self.device)
+        chunk = self._chunk_steps()
+        self.rollout = Rollout(self.n_steps, self.n_envs, chunk, self.device)
+        self.rollout_buffer = self.rollout  # type: ignore[assignment]  # the name SB3's learn() reads
+        self.reward_scaler = RewardScaler(self.n_envs, self.gamma)
+        self._state: State = self.policy.initial_state(self.n_envs)
+        if self.memory_horizon_steps is not None and self._state:
+            if min(self.n_steps, chunk) < self.memory_horizon_steps:
+                warnings.warn(
+                    f"gradients reach {min(self.n_steps, chunk)} steps back, but the scenario hides "
+                    f"what must be remembered for {self.memory_horizon_steps}: raise n_steps (and "
+                    "bptt_steps) to 1.5 times that, or expect no learning",
+                    stacklevel=3,
+                )
+
+    def _chunk_steps(self) -> int:
+        """L, and checks that T, L and the batch size fit."""
+        stateless = not self.policy.initial_state(1)
+        chunk = self.bptt_steps or (1 if stateless else self.n_steps)
+        if self.n_steps % chunk:
+            raise ValueError(
+                f"bptt_steps={chunk} does not divide n_steps={self.n_steps}; "
+                f"try bptt_steps={_divisor_near(self.n_steps, chunk)}"
+            )
+        if self.batch_size % chunk or self.batch_size == 0:
+            up = -(-self.batch_size // chunk) * chunk
+            raise ValueError(
+                f"batch_size={self.batch_size} is no multiple of the chunk length {chunk} "
+                f"(bptt_steps, else n_steps): try batch_size={max(up, chunk)} or a shorter bptt_steps"
+            )
+        return chunk
+
+    # ---- collect --------------------------------------------------------------------------
+
+    def collect_rollouts(  # type: ignore[override]
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
+    ) -> bool:
+        """Fill the rollout; False if a callback asks to stop (signature of SB3)."""
+        self.policy.set_training_mode(False)
+        self.rollout.clear()
+        callback.on_rollout_start()
+        masks_of = _hook(env, "action_masks")
+        privileged_of = _hook(env, "privileged") if self.policy.settings["privileged_size"] else None
+        for t in range(self.n_steps):
+            with torch.inference_mode():
+                self._act(t, masks_of, privileged_of)
+            actions = self._environment_actions
+            new_obs, rewards, dones, infos = env.step(actions)
+            self.num_timesteps += env.num_envs
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            self._update_info_buffer(infos, dones)
+            self.rollout.rewards[t], self.rollout.dones[t] = rewards, dones
+            self._bootstrap_truncated(t, dones, infos)
+            self._last_obs = new_obs  # type: ignore[assignment]
+            self._last_episode_starts = dones
+        with torch.inference_mode():
+            last_values = self._last_values(privileged_of)
+        scaled = self.rollout.rewards
+        if self.normalize_rewards:
+            scaled = self.reward_scaler.scale(
+                torch.from_numpy(self.rollout.rewards), torch.from_numpy(self.rollout.dones)
+            ).numpy()
+        self.rollout.finish(scaled, last_values, self.gamma, self.gae_lambda)
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def _act(
+        self, t: int, masks_of: Callable[[], Any] | None, privileged_of: Callable[[], Any] | None
+    ) -> None:
+        """Choose step t's actions and store what led to them."""
+        rollout, device = self.rollout, self.device
+        starts = torch.as_tensor(self._last_episode_starts, dtype=torch.bool, device=device)
+        if t % rollout.chunk == 0:
+            rollout.states.append({key: value.clone() for key, value in self._state.items()})
+        observation = self.policy.to_tensors(self._last_obs)
+        masks = None if masks_of is None else torch.as_tensor(masks_of(), device=device).bool()
+        privileged = None
+        if privileged_of is not None:
+            privileged = torch.as_tensor(privileged_of(), device=device).float()
+        act = self.policy.act(observation, self._state, starts, False, masks, privileged)
+        for key, value in observation.items():
+            rollout.store(t, f"observation.{key}", value)
+        rollout.store(t, "actions", act.actions)
+        if masks is not None:
+            rollout.store(t, "masks", masks)
+        if privileged is not None:
+            rollout.store(t, "privileged", privileged)
+        rollout.starts[t] = starts.cpu()
+        rollout.values[t] = act.values.cpu()
+        rollout.log_prob[t] = act.log_prob.cpu()
+        self._state = act.state
+        self._environment_actions = self.policy.to_environment(act.actions)
+
+    def _bootstrap_truncated(
+        self, t: int, dones: NDArray[np.bool_], infos: list[dict[str, Any]]
+    ) -> None:
+        """Truncation is not termination: keep V(final observation, carried state) as reward.
+
+        The memory state is the one after step t, not reset: the episode would have gone on.
+        """
+        worlds = [i for i in np.flatnonzero(dones) if infos[i].get("TimeLimit.truncated", False)]
+        if not worlds:
+            return
+        finals = [infos[i]["terminal_observation"] for i in worlds]
+        observation = (
+            {key: np.stack([final[key] for final in finals]) for key in finals[0]}
+            if isinstance(finals[0], dict)
+            else np.stack(finals)
+        )
+        privileged = None
+        if self.policy.critic == "privileged":
+            truth = np.stack([infos[i]["final_privileged"] for i in worlds])
+            privileged = torch.as_tensor(truth, device=self.device).float()
+        with torch.inference_mode():
+            state = {key: value[worlds] for key, value in self._state.items()}
+            going_on = torch.zeros(len(worlds), dtype=torch.bool, device=self.device)
+            tensors = self.policy.to_tensors(observation)
+            act = self.policy.act(tensors, state, going_on, True, None, privileged)
+        self.rollout.bootstraps[t, worlds] = act.values.cpu().numpy()
+
+    def _last_values(self, privileged_of: Callable[[], Any] | None) -> NDArray[np.float32]:
+        """V of the observations after the last step, with the carried state."""
+        starts = torch.as_tensor(self._last_episode_starts, dtype=torch.bool, device=self.device)
+        privileged = None
+        if privileged_of is not None:
+            privileged = torch.as_tensor(privileged_of(), device=self.device).float()
+        observation = self.policy.to_tensors(self._last_obs)
+        act = self.policy.act(observation, self._state, starts, True, None, privileged)
+        values: NDArray[np.float32] = act.values.cpu().numpy()
+        return values
+
+    def _update_info_buffer(
+        self, infos: list[dict[str, Any]], dones: NDArray[np.bool_] | None = None
+    ) -> None:
+        """SB3's episode statistics, looking only at worlds whose episode ended."""
+        if dones is None:
+            return
+        ended = np.flatnonzero(dones)
+        super()._update_info_buffer([infos[i] for i in ended], dones[ended])
+
+    # ---- learn ----------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Improve the policy on the rollout: n_epochs passes over minibatches of chunks."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        progress = self._current_progress_remaining
+        clip = self.clip_range(progress)
+        clip_value = None if self.clip_range_vf is None else self.clip_range_vf(progress)
+        entropy_weight = self.entropy_schedule(progress)
+        logs: dict[str, list[float]] = {}
+        going_on = True
+        for _ in range(self.n_epochs):
+            states = self._chunk_states()
+            for batch in self.rollout.minibatches(self.batch_size, states):
+                loss, terms = self._loss(batch, clip, clip_value, entropy_weight)
+                for name, value in terms.items():
+                    logs.setdefault(name, []).append(value)
+                if self.target_kl is not None and terms["approx_kl"] > 1.5 * self.target_kl:
+                    going_on = False
+                    break
+                self.policy.optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+                self.policy.optimizer.step()
+            self._n_updates += 1
+            if not going_on:
+                break
+        self._update_normaliser()
+        self._log(logs, clip, clip_value, entropy_weight)
+
+    def _loss(
+        self, batch: Minibatch, clip: float, clip_value: float | None, entropy_weight: float
+    ) -> tuple[Tensor, dict[str, float]]:
+        """PPO's clipped loss on one minibatch, and its terms for the log."""
+        new = self.policy.evaluate_sequence(
+            batch.observation, batch.actions, batch.state, batch.starts, batch.masks,
+            batch.privileged,
+        )  # fmt: skip
+        advantages = batch.advantages
+        if self.normalize_advantage and advantages.numel() > 1:
+            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        policy_loss, log_ratio = clipped_policy_loss(new.log_prob, batch.log_prob, advantages, clip)
+        values = new.values
+        if clip_value is not None:
+            values = batch.values + (values - batch.values).clamp(-clip_value, clip_value)
+        value_loss = nn.functional.mse_loss(values, batch.returns)
+        entropy_loss = -new.entropy.mean()
+        loss = policy_loss + entropy_weight * entropy_loss + self.vf_coef * value_loss
+        logged = [policy_loss, value_loss, entropy_loss]
+        names = ["policy_gradient_loss", "value_loss", "entropy_loss"]
+        if self.policy.prediction_head is not None and batch.privileged is not None:
+            predicted = self.policy.prediction_head(new.features)
+            prediction_loss = nn.functional.mse_loss(predicted, batch.privileged)
+            loss = loss + self.aux_coef * prediction_loss
+            logged.append(prediction_loss)
+            names.append("aux_loss")
+        cost = self.policy.memory.auxiliary_loss()
+        if cost is not None:
+            loss = loss + cost
+        if self.l1_coef > 0.0:
+            loss = loss + self.l1_coef * torch.stack(
+                [weight.abs().sum() for weight in self.policy.parameters()]
+            ).sum()
+        with torch.no_grad():  # http://joschu.net/blog/kl-approx.html
+            kl = (log_ratio.expm1() - log_ratio).mean()
+            clipped = ((log_ratio.exp() - 1.0).abs() > clip).float().mean()
+            numbers = torch.stack([*logged, loss, kl, clipped]).tolist()
+        terms = dict(zip([*names, "loss", "approx_kl", "clip_fraction"], numbers, strict=True))
+        return loss, terms
+
+    def _chunk_states(self) -> list[State]:
+        """Memory state at each chunk's start, as `state_init` says."""
+        stored = self.rollout.states
+        if self.state_init == "stored" or not stored[0]:
+            return stored
+        if self.state_init == "zero":
+            zero = self.policy.initial_state(self.n_envs)
+            return [zero] * len(stored)
+        burn_in = self.state_init == "burn_in"
+        states = stored[:1]
+        observation = self.rollout.observation()
+        with torch.no_grad():
+            for part in range(1, len(stored)):
+                end = part * self.rollout.chunk
+                begin = end - self.rollout.chunk
+                state = states[-1]
+                if burn_in:
+                    begin = max(0, end - self.burn_in_steps)
+                    state = self.policy.initial_state(self.n_envs) if begin else stored[0]
+                rows = slice(begin, end)
+                starts = self.rollout.starts[rows].to(self.device)
+                states.append(
+                    self.policy.state_after(select(observation, rows), state, starts)
+                )
+        return states
+
+    def _update_normaliser(self) -> None:
+        observation = {
+            key: value.flatten(0, 1)
+            for key, value in self.rollout.observation().items()
+            if key in self.policy.normaliser.moments
+        }
+        if observation:
+            self.policy.normaliser.update(observation)
+
+    def _log(
+        self,
+        logs: dict[str, list[float]],
+        clip: float,
+        clip_value: float | None,
+        entropy_weight: float,
+    ) -> None:
+        """Record SB3's names."""
+        for name, values in logs.items():
+            last = name in ("loss",)
+            self.logger.record(f"train/{name}", values[-1] if last else float(np.mean(values)))
+        explained = explained_variance(
+            self.rollout.values.numpy().ravel(), self.rollout.returns.numpy().ravel()
+        )
+        self.logger.record("train/explained_variance", float(explained))
+        head = self.policy.action_head
+        if hasattr(head, "log_std"):
+            self.logger.record("train/std", float(cast(Tensor, head.log_std).exp().mean()))
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/clip_range", clip)
+        if clip_value is not None:
+            self.logger.record("train/clip_range_vf", clip_value)
+        self.logger.record("train/ent_coef", entropy_weight)
+        for name, value in self.policy.memory.diagnostics().items():
+            self.logger.record(f"memory/{name}", value)
+
+    # ---- use ------------------------------------------------------------------------------
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: Any,
+        state: State | None = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[Any], State]:
+        """Actions and the next memory state; see `MemoryPolicy.predict`."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+
+    def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """Write the agent as a folder of safetensors and JSON (never a pickle).
+
+        Args:
+            path: the folder; SB3's callbacks call this with a path ending in `.zip`, which is
+                dropped.
+        """
+        from drivemem_agents.checkpoint import save_agent
+
+        save_agent(self, Path(str(path).removesuffix(".zip")))
+
+    @classmethod
+    def load(  # type: ignore[override]
+        cls, path: str | Path, env: GymEnv | None = None, device: str = "auto", **kwargs: Any
+    ) -> MemoryPPO:
+        """Read an agent that `save` wrote.
+
+        Args:
+            path: the folder.
+            env: environment to go on training in, or None to predict only.
+            device: "auto", "cpu", "cuda".
+            kwargs: settings that replace the stored ones.
+
+        Raises:
+            CheckpointError: a missing, truncated or foreign folder.
+        """
+        from drivemem_agents.checkpoint import load_agent
+
+        return load_agent(Path(str(path).removesuffix(".zip")), env, device, **kwargs)
+
+
+def clipped_policy_loss(
+    log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor, clip: float
+) -> tuple[Tensor, Tensor]:
+    """PPO's clipped surrogate (equation 7 of Schulman et al. 2017), negated.
+
+    Returns:
+        The loss, and the log-ratio of new to old probabilities.
+    """
+    log_ratio = log_prob - old_log_prob
+    ratio = log_ratio.exp()
+    bounded = ratio.clamp(1.0 - clip, 1.0 + clip)
+    return -torch.min(advantages * ratio, advantages * bounded).mean(), log_ratio
+
+
+def _base(env: VecEnv | None) -> Any:
+    return None if env is None else env.unwrapped
+
+
+def _hook(env: VecEnv, name: str) -> Callable[[], Any] | None:
+    """A batched method that the innermost vector environment may offer."""
+    method = getattr(env.unwrapped, name, None)
+    return method if callable(method) else None
+
+
+def _divisor_near(number: int, wanted: int) -> int:
+    divisors = [d for d in range(1, number + 1) if number % d == 0]
+    return min(divisors, key=lambda d: abs(d - wanted))

@@ -1,0 +1,79 @@
+"""What `gru` and `lstm` share: their layers over blocks with episode starts, and the gate bias."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from drivemem_agents.memory.base import State
+from drivemem_agents.resets import Ints, last_pieces, run_segments
+
+
+def chronometric_bias(size: int, longest: float) -> Tensor:
+    """Biases log U(1, N) for keep gates: time constants spread up to about N steps.
+
+    Source: Tallec and Ollivier, "Can recurrent neural networks warp time?", ICLR 2018.
+
+    Args:
+        size: number of units.
+        longest: N > 1, steps.
+    """
+    return torch.empty(size).uniform_(1.0, longest).log_()
+
+
+def _layer_state(state: State, names: tuple[str, ...]) -> Tensor | tuple[Tensor, ...]:
+    """The state as torch's layers take it: (1, B, H) tensors, alone or as a tuple."""
+    tensors = tuple(state[name].unsqueeze(0) for name in names)
+    return tensors if len(tensors) > 1 else tensors[0]
+
+
+def run_layer(
+    layer: nn.LSTM | nn.GRU, x: Tensor, state: State, starts: Tensor, names: tuple[str, ...]
+) -> Tensor:
+    """Outputs of a recurrent layer over a block in which episodes begin.
+
+    Args:
+        layer: one layer, time first.
+        x: (T, B, D) inputs.
+        state: state before step 0.
+        starts: (T, B) bool.
+        names: the state's tensors in the layer's order.
+
+    Returns:
+        (T, B, H) outputs.
+    """
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        return x.new_zeros(x.shape[0], x.shape[1], layer.hidden_size)
+    if not bool(starts[1:].any()):
+        kept = {name: torch.where(starts[0, :, None], 0.0, state[name]) for name in names}
+        y: Tensor = layer(x, _layer_state(kept, names))[0]
+        return y
+
+    def run(piece: Tensor, origin: Tensor, length: Ints) -> Tensor:
+        kept = {
+            name: torch.where((origin < 0)[:, None], 0.0, state[name][origin.clamp(min=0)])
+            for name in names
+        }
+        y: Tensor = layer(piece, _layer_state(kept, names))[0]
+        return y
+
+    return run_segments(x, starts, layer.hidden_size, run)
+
+
+def last_state(
+    layer: nn.LSTM | nn.GRU, x: Tensor, state: State, starts: Tensor, names: tuple[str, ...]
+) -> State:
+    """The state after a block: the layer run over what follows each world's last episode start.
+
+    Arguments as in `run_layer`.
+    """
+    if x.shape[0] == 0 or x.shape[1] == 0:
+        return state
+    pieces, length, fresh = last_pieces(x, starts)
+    mask = torch.from_numpy(fresh).to(x.device)[:, None]
+    kept = {name: torch.where(mask, 0.0, state[name]) for name in names}
+    packed = pack_padded_sequence(pieces, torch.from_numpy(length), enforce_sorted=False)
+    _, last = layer(packed, _layer_state(kept, names))
+    tensors = last if isinstance(last, tuple) else (last,)
+    return {name: tensor[0] for name, tensor in zip(names, tensors, strict=True)}

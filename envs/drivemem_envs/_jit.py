@@ -1,0 +1,126 @@
+"""The one decorator of all kernels: compiled by numba, cached under a hash of every kernel source.
+
+Nothing compiles on import. With NUMBA_DISABLE_JIT=1 the same functions run as plain Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast, overload
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).parent
+_OWN_IMPORT = re.compile(r"^\s*(?:from|import)\s+drivemem_envs\.([\w.]+)", re.MULTILINE)
+
+
+@overload
+def jit(kernel: Kernel) -> Kernel: ...
+@overload
+def jit(*, parallel: bool = False, inline: str = "never") -> Callable[[Kernel], Kernel]: ...
+def jit(
+    kernel: Kernel | None = None, *, parallel: bool = False, inline: str = "never"
+) -> Kernel | Callable[[Kernel], Kernel]:
+    """Compile a kernel on its first call.
+
+    Floating point stays IEEE exact (no fastmath, no contraction) because both backends must agree
+    to the last bit. Division by zero gives inf or nan instead of raising, so that kernels have no
+    exceptions inside and the same source also compiles for CUDA; plain Python raises, so guard.
+
+    Args:
+        kernel: the function, when used without parentheses.
+        parallel: allow `numba.prange` to run its body on several threads.
+        inline: numba's `inline` option ("never" leaves it to LLVM, which is usually right).
+
+    Returns:
+        The compiled function; its plain Python form is its attribute `py_func`.
+    """
+    if kernel is None:
+        return lambda function: _compile(function, parallel, inline)
+    return _compile(kernel, parallel, inline)
+
+
+def _compile(kernel: Kernel, parallel: bool, inline: str) -> Kernel:
+    folder = cache_folder()
+    # numba reads its CACHE_DIR when the dispatcher is made; pointing it at our folder for that
+    # moment keeps the setting of other packages as it is.
+    previous = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder) if folder else previous
+    try:
+        compiled = numba.njit(
+            kernel,
+            cache=folder is not None,
+            parallel=parallel,
+            inline=inline,
+            nogil=True,
+            error_model="numpy",
+        )
+    finally:
+        numba.config.CACHE_DIR = previous
+    if compiled is kernel:  # NUMBA_DISABLE_JIT=1
+        vars(compiled)["py_func"] = kernel
+    return cast(Kernel, compiled)
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept between processes.
+
+    Below NUMBA_CACHE_DIR when that is set, else below the user's cache folder (XDG_CACHE_HOME,
+    LOCALAPPDATA or ~/.cache), never inside the installation. numba's own cache notices a change
+    of a kernel's file but not of the functions it calls in other files, hence a folder for each
+    state of the sources.
+
+    Returns:
+        The folder, made if need be; None when it cannot be written: then nothing is cached. (A
+        shared temporary folder would let other users plant code, for numba's cache is unpickled.)
+    """
+    own = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    try:
+        base = Path(os.environ.get("NUMBA_CACHE_DIR") or own or Path.home() / ".cache")
+        folder = base / "drivemem" / f"kernels-{source_hash()[:16]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError):  # unwritable; RuntimeError: no home folder
+        return None
+    return folder
+
+
+@cache
+def source_hash() -> str:
+    """Hash of every file that a kernel's machine code can depend on.
+
+    Those are the files of this package that use the decorator and, transitively, the files of the
+    package that they import (for their constants).
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    texts = {path: path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))}
+    pending = [path for path, text in texts.items() if b"drivemem_envs._jit import" in text]
+    sources = {Path(__file__)}
+    while pending:
+        path = pending.pop()
+        if path in sources or path not in texts:
+            continue
+        sources.add(path)
+        for module in _OWN_IMPORT.findall(texts[path].decode()):
+            pending.append(_PACKAGE.joinpath(*module.split(".")).with_suffix(".py"))
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + texts[path] + b"\0")
+    return digest.hexdigest()

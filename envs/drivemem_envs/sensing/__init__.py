@@ -1,0 +1,8 @@
+"""What the ego perceives: the spec of its limits and the kernels that apply them.
+
+Importing this package gives the spec only; the kernels (and numba) come with `sensing.pipeline`.
+"""
+
+from drivemem_envs.sensing.spec import Blocker, HiddenFeature, Sensors, Slots, Tracker
+
+__all__ = ["Blocker", "HiddenFeature", "Sensors", "Slots", "Tracker"]

@@ -1,0 +1,134 @@
+"""How actors, tracks and limits are laid out as plain arrays, the same for both backends.
+
+Plain float64 matrices with named columns run unchanged in Python, numba and numba's CUDA target.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from drivemem_envs._jit import Floats
+from drivemem_envs.sensing.spec import Sensors, Tracker
+
+# Columns of an actor (A, COLUMNS or more): metres, radians, metres per second, world frame.
+# Further columns are the caller's: they are carried with the percept as last perceived.
+X, Y, HEADING, VX, VY, LENGTH, WIDTH, KIND = range(8)
+COLUMNS = 8
+
+# Kinds of actor. A landmark (a parking goal) is not solid: it never blocks sight.
+VEHICLE, OBSTACLE, LANDMARK = 0.0, 1.0, 2.0
+
+# Columns of a static occluder (K, OCCLUDER_COLUMNS).
+OCCLUDER_X, OCCLUDER_Y, OCCLUDER_HEADING, OCCLUDER_LENGTH, OCCLUDER_WIDTH = range(5)
+OCCLUDER_COLUMNS = 5
+
+# What a track holds behind the actor's columns, as offsets from the number of those columns:
+# the actor's id, the decision it was last perceived, its velocity for extrapolation (m/s), and
+# the log-probability of the detections missed although its expected place was in sight.
+ID, SEEN, MOTION_X, MOTION_Y, DOUBT = range(5)
+TRACK_COLUMNS = 5
+
+# What a percept holds behind the actor's columns, as offsets: the id, and the age of the
+# information, s (0: perceived now; latency and ghosts are older).
+PERCEPT_ID, PERCEPT_AGE_S = range(2)
+PERCEPT_COLUMNS = 2
+
+# What is true of each actor's perception (A, REPORT_COLUMNS): share of sight rays that reach it
+# (geometry only), whether the newest percepts hold it (0 or 1), and the age of the newest
+# information about it, s (inf: never perceived).
+VISIBLE_FRACTION, PERCEIVED, AGE_S = range(3)
+REPORT_COLUMNS = 3
+
+# Scratch of the line of sight (A, SCRATCH_COLUMNS): of each actor, cosine and sine of its heading,
+# its half-diagonal and the least distance at which it can begin, m; the last column is a list of
+# its own: indices of the blockers, nearest first.
+COS, SIN, REACH, NEAREST, ORDER = range(5)
+SCRATCH_COLUMNS = 5
+
+# The vector of limits (LIMITS,).
+(
+    BLOCKED_BY_ACTORS,
+    BLOCKED_BY_OCCLUDERS,
+    LEAST_RAYS,
+    RANGE_M,
+    COS_HALF_FIELD,
+    DROPOUT_P,
+    DARKEN_P,
+    CLEAR_P,
+    NOISE_POSITION_M,
+    NOISE_SPEED_MPS,
+    NOISE_GROWTH_PER_M,
+    LATENCY,
+    HIDE_VELOCITY,
+    HIDE_HEADING,
+    TRACKER,
+    DECISION_S,
+) = range(16)
+LIMITS = 16
+
+NO_TRACKER, HOLD_LAST, CONSTANT_VELOCITY = 0.0, 1.0, 2.0
+_TRACKERS = {"none": NO_TRACKER, "hold_last": HOLD_LAST, "constant_velocity": CONSTANT_VELOCITY}
+
+SIGHT_RAYS = 5
+
+
+def limit_vector(sensors: Sensors, decision_s: float, tracker: Tracker = "none") -> Floats:
+    """Turn a spec into the numbers that the kernels read.
+
+    Rates per second become probabilities per decision such that the law in seconds does not
+    depend on the decision period: a detection is missed with 1 - exp(-rate * period), and a
+    blackout is a two-state Markov process in continuous time, looked at once per decision.
+
+    Args:
+        sensors: what limits perception.
+        decision_s: decision period, s.
+        tracker: what fills the places of actors that are not perceived.
+
+    Returns:
+        The limits (LIMITS,).
+
+    Raises:
+        ValueError: for a period that is not positive or a latency that is no multiple of it.
+    """
+    if not decision_s > 0.0:
+        raise ValueError(f"decision_s is {decision_s}; it must be a positive number of seconds")
+    if tracker not in _TRACKERS:
+        raise ValueError(f"unknown tracker {tracker!r}; choose one of {', '.join(_TRACKERS)}")
+    limits = np.zeros(LIMITS)
+    limits[BLOCKED_BY_ACTORS] = "actors" in sensors.line_of_sight
+    limits[BLOCKED_BY_OCCLUDERS] = "occluders" in sensors.line_of_sight
+    limits[LEAST_RAYS] = math.ceil(SIGHT_RAYS * sensors.min_visible_fraction - 1e-9)
+    limits[RANGE_M] = math.inf if sensors.range_m is None else sensors.range_m
+    limits[COS_HALF_FIELD] = -2.0  # below every cosine: all round
+    if sensors.field_of_view_deg is not None and sensors.field_of_view_deg < 360.0:
+        limits[COS_HALF_FIELD] = math.cos(math.radians(sensors.field_of_view_deg) / 2.0)
+    limits[DROPOUT_P] = -math.expm1(-sensors.dropout_per_s * decision_s)
+    onset, end = sensors.blackout_per_s, 1.0 / sensors.blackout_mean_s
+    change = -math.expm1(-(onset + end) * decision_s) / (onset + end)
+    limits[DARKEN_P] = onset * change
+    limits[CLEAR_P] = end * change
+    limits[NOISE_POSITION_M] = sensors.noise_position_m
+    limits[NOISE_SPEED_MPS] = sensors.noise_speed_mps
+    limits[NOISE_GROWTH_PER_M] = sensors.noise_growth_per_m
+    limits[LATENCY] = latency_decisions(sensors, decision_s)
+    limits[HIDE_VELOCITY] = "velocity" in sensors.hide
+    limits[HIDE_HEADING] = "heading" in sensors.hide
+    limits[TRACKER] = _TRACKERS[tracker]
+    limits[DECISION_S] = decision_s
+    return limits
+
+
+def latency_decisions(sensors: Sensors, decision_s: float) -> int:
+    """Latency in whole decisions.
+
+    Raises:
+        ValueError: when the latency is no multiple of the decision period.
+    """
+    decisions = round(sensors.latency_s / decision_s)
+    if abs(decisions * decision_s - sensors.latency_s) > 1e-6:
+        raise ValueError(
+            f"latency_s is {sensors.latency_s}; it must be a multiple of the decision period, "
+            f"{decision_s:g} s: try {decisions * decision_s:g} or {(decisions + 1) * decision_s:g}"
+        )
+    return decisions

@@ -1,0 +1,109 @@
+"""The kernels' decorator: nothing at import, a cache that follows the sources, plain Python."""
+
+import json
+import os
+import subprocess
+import sys
+
+from drivemem_envs import _jit
+
+SCENE = """
+import json, numpy as np
+from drivemem_envs.sensing import Sensors
+from drivemem_envs.sensing.pipeline import SensorState
+sensors = Sensors(
+    line_of_sight=("actors", "occluders"), range_m=60, field_of_view_deg=200, dropout_per_s=1.0,
+    blackout_per_s=0.3, blackout_mean_s=0.5, noise_position_m=0.5, noise_speed_mps=0.3,
+    noise_growth_per_m=0.02, latency_s=0.4,
+)
+random = np.random.default_rng(0)
+found = []
+for tracker in ("none", "hold_last", "constant_velocity"):
+    state = SensorState(sensors, 0.2, tracker)
+    state.reset(2**63 + 12345)
+    actors = np.column_stack([
+        random.uniform(-30, 30, (12, 2)), random.uniform(-3, 3, 12), random.normal(0, 5, (12, 2)),
+        np.full(12, 5.0), np.full(12, 2.0), np.zeros(12)])
+    for _ in range(25):
+        actors[:, :2] += 0.2 * actors[:, 3:5]
+        p = state.sense(range(12), actors, occluders=[[5.0, 5.0, 0.3, 6.0, 4.0]])
+        found += [p.ids.tolist(), p.rows.tolist(), p.age_s.tolist(),
+                  p.visible_fraction.tolist(), p.actor_age_s.tolist()]
+print(json.dumps(found))
+"""
+
+
+def run(code, **environment):
+    result = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning", "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout
+
+
+def test_plain_python_senses_the_same_bit_for_bit():
+    compiled = json.loads(run(SCENE))
+    plain = json.loads(run(SCENE, NUMBA_DISABLE_JIT="1"))
+    assert compiled == plain
+    assert any(row for row in compiled)
+
+
+def test_importing_compiles_nothing():
+    code = (
+        "from drivemem_envs.sensing.pipeline import sense; from drivemem_envs.sensing import draws;"
+        "print(len(sense.signatures), len(draws.uniform.signatures))"
+    )
+    assert run(code).split() == ["0", "0"]
+
+
+def test_the_spec_comes_without_numba():
+    assert "False" in run(
+        "import sys; import drivemem_envs.sensing; print('numba' in sys.modules)"
+    )  # fmt: skip
+
+
+def test_the_cache_lies_where_the_user_says_and_outside_the_installation(tmp_path):
+    code = "from drivemem_envs import _jit; print(_jit.cache_folder())"
+    folder = run(code, NUMBA_CACHE_DIR=str(tmp_path)).strip()
+    assert folder == str(tmp_path / "drivemem" / f"kernels-{_jit.source_hash()[:16]}")
+
+
+def test_kernels_work_where_nothing_can_be_written(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    code = (
+        "from drivemem_envs import _jit; from drivemem_envs.sensing import draws;"
+        "print(_jit.cache_folder(), draws.uniform(1, 2, 3, 0) < 1)"
+    )
+    assert run(code, NUMBA_CACHE_DIR=str(blocked)).split() == ["None", "True"]
+
+
+def test_the_numba_settings_of_others_stay(tmp_path):
+    code = (
+        "import numba; before = numba.config.CACHE_DIR; import drivemem_envs.sensing.pipeline;"
+        "print(before == numba.config.CACHE_DIR)"
+    )
+    assert run(code).strip() == "True"
+
+
+def test_the_hash_follows_every_source_that_a_kernel_can_depend_on(tmp_path, monkeypatch):
+    package = tmp_path / "drivemem_envs"
+    (package / "deep").mkdir(parents=True)
+    (package / "_jit.py").write_text("")
+    (package / "kernel.py").write_text(
+        "from drivemem_envs._jit import jit\nfrom drivemem_envs.deep.constants import G\n"
+    )
+    (package / "deep" / "constants.py").write_text("from drivemem_envs.further import H\n")
+    (package / "further.py").write_text("H = 1\n")
+    (package / "unrelated.py").write_text("")
+    monkeypatch.setattr(_jit, "_PACKAGE", package)
+    monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
+    hashes = [_jit.source_hash.__wrapped__()]
+    for changed in ("unrelated.py", "further.py", "deep/constants.py", "kernel.py", "_jit.py"):
+        (package / changed).write_text((package / changed).read_text() + "# more\n")
+        hashes.append(_jit.source_hash.__wrapped__())
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes[1:])) == 5
