@@ -253,3 +253,18 @@ def weighted(stream: Ints, cumulative: Floats) -> int:
     while index < cumulative.shape[0] and cumulative[index] <= draw:
         index += 1
     return index
+
+
+@jit
+def permutation(stream: Ints, out: Ints) -> None:
+    """`Generator.permutation(len(out))`.
+
+    Args:
+        stream: the stream.
+        out: written (K,).
+    """
+    for i in range(out.shape[0]):
+        out[i] = i
+    for i in range(out.shape[0] - 1, 0, -1):
+        j = integers(stream, i + 1)
+        out[i], out[j] = out[j], out[i]

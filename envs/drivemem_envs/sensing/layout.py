@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from drivemem_envs._jit import Floats
 from drivemem_envs.sensing.spec import Sensors, Tracker
 

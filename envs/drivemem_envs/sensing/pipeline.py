@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
+
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
@@ -41,7 +43,6 @@ from drivemem_envs.sensing.layout import (
 from drivemem_envs.sensing.spec import Sensors, Tracker
 from drivemem_envs.sensing.tracks import doubt, find, is_believed, is_track_of, predict, remember
 from drivemem_envs.sensing.visibility import prepare, visible_rays
-from numpy.typing import ArrayLike
 
 
 @jit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
 from drivemem_envs._jit import Floats, jit
 from drivemem_envs.sensing.corruption import add_noise
 from drivemem_envs.sensing.layout import (

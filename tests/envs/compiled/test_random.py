@@ -67,6 +67,16 @@ def test_any_sequence_of_draws_is_numpys(seed, names):
     np.testing.assert_array_equal(stream[:8], random.copy_stream(generator)[:8])
 
 
+@pytest.mark.parametrize("seed", [*SEEDS, 2**63 + 5, 2**64 - 1])
+@pytest.mark.parametrize("size", [0, 1, 2, 9, 14, 49])
+def test_a_permutation_is_numpys_for_any_sensor_seed(seed, size):
+    stream, out = np.zeros(random.STREAM, dtype=np.int64), np.zeros(size, dtype=np.int64)
+    random.seed_stream(stream, np.uint64(seed).astype(np.int64))
+    random.permutation(stream, out)
+    expected = np.random.Generator(np.random.PCG64(seed)).permutation(size)
+    np.testing.assert_array_equal(out, expected)
+
+
 def test_plain_python_draws_the_same():
     compiled, _ = seeded(5)
     plain = compiled.copy()

@@ -1,0 +1,123 @@
+"""Building environments: one world, or many at once, on either backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+import gymnasium
+
+from drivemem_envs.registry import scenario as named_scenario
+from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+
+Backend = Literal["reference", "compiled"]
+
+
+class EpisodeSeeds(Protocol):
+    """The seed of every episode, as a function without state (so nothing need be saved)."""
+
+    def __call__(self, world: int, episode: int) -> int:
+        """Seed of world `world`'s episode number `episode` (from 0)."""
+        ...
+
+
+def resolve(
+    scenario: Scenario | str,
+    *,
+    sensors: Sensors | Mapping[str, Any] | None = None,
+    slots: Slots | None = None,
+    tracker: Tracker | None = None,
+    flat: bool | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> Scenario:
+    """A scenario by name with changes; see `Scenario.with_`."""
+    found = named_scenario(scenario) if isinstance(scenario, str) else scenario
+    return found.with_(sensors=sensors, slots=slots, tracker=tracker, flat=flat, config=config)
+
+
+def make(
+    scenario: Scenario | str,
+    *,
+    backend: Backend = "reference",
+    render_mode: str | None = None,
+    **changes: Any,
+) -> gymnasium.Env[Any, Any]:
+    """Build one environment.
+
+    Args:
+        scenario: a scenario or its name.
+        backend: only "reference" steps a single world.
+        render_mode: None, "human" or "rgb_array".
+        changes: sensors, slots, tracker, flat, config; see `Scenario.with_`.
+
+    Raises:
+        ValueError: unknown names or values.
+    """
+    from drivemem_envs.reference.environment import make_reference
+
+    if backend != "reference":
+        raise ValueError(
+            f"backend '{backend}' steps many worlds at once: use make_vec(..., backend='{backend}') "
+            "or gymnasium.make_vec"
+        )
+    return make_reference(resolve(scenario, **changes), render_mode)
+
+
+def make_vec(
+    scenario: Scenario | str,
+    num_envs: int,
+    *,
+    backend: Backend = "compiled",
+    seeds: EpisodeSeeds | None = None,
+    num_workers: int | None = None,
+    **changes: Any,
+) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+    """Build many worlds of one scenario, with same-step autoreset.
+
+    Args:
+        scenario: a scenario or its name.
+        num_envs: N, worlds.
+        backend: "compiled" (kernels) or "reference" (highway-env in processes).
+        seeds: seed of every episode; None: derived from `reset(seed=...)`.
+        num_workers: threads (compiled) or processes (reference); None: all cores, and this
+            process alone for a single reference world.
+        changes: sensors, slots, tracker, flat, config; see `Scenario.with_`.
+
+    Raises:
+        ValueError: unknown names or values, or a scenario that does not compile.
+    """
+    resolved = resolve(scenario, **changes)
+    if backend == "reference":
+        from drivemem_envs.reference.vector_env import ReferenceVectorEnv
+
+        return ReferenceVectorEnv(resolved, num_envs, seeds=seeds, num_workers=num_workers)
+    if backend != "compiled":
+        raise ValueError(f"unknown backend '{backend}' (one of: compiled, reference)")
+    from drivemem_envs.compiled.vector_env import CompiledVectorEnv
+
+    return CompiledVectorEnv(resolved, num_envs, seeds=seeds, num_threads=num_workers)
+
+
+def compiles(scenario: Scenario) -> str | None:
+    """Why a scenario does not run on the compiled backend; None if it does."""
+    try:
+        from drivemem_envs.compiled.vector_env import why_not
+    except ImportError:
+        return "the compiled backend is not part of this build"
+    reason: str | None = why_not(scenario)
+    return reason
+
+
+def make_registered(
+    scenario: str, render_mode: str | None = None, **changes: Any
+) -> gymnasium.Env[Any, Any]:
+    """Entry point of `gymnasium.make("drivemem/<scenario>")`."""
+    return make(scenario, render_mode=render_mode, **changes)
+
+
+def make_vec_registered(
+    scenario: str, num_envs: int = 1, **changes: Any
+) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
+    """Entry point of `gymnasium.make_vec("drivemem/<scenario>", num_envs=N)`."""
+    return make_vec(scenario, num_envs, **changes)

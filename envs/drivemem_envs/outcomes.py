@@ -1,0 +1,87 @@
+"""How an episode ended: exactly one outcome, for every world of highway-env and drivemem.
+
+Tested in this order: collision, off_road, wrong_route, success, stuck, timeout.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from highway_env.envs.exit_env import ExitEnv
+from highway_env.envs.intersection_env import IntersectionEnv
+from highway_env.envs.parking_env import ParkingEnv
+
+if TYPE_CHECKING:
+    from drivemem_envs.reference.environment import ReferenceEnvironment
+
+Outcome = Literal["collision", "off_road", "wrong_route", "success", "stuck", "timeout"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+STUCK_SPEED = 0.5
+"""Slower than this for most of the last third of the episode is stuck, m/s."""
+
+_EXIT_X = 500.0
+"""Where highway-env's exit lies behind the ego, m (`ExitEnv._create_road`)."""
+
+
+def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
+    """The outcome of an episode that ends now.
+
+    Success is the world's own `is_success()`, or else: arrived (intersection), the exit lane
+    taken (exit), parked (parking), terminated without a crash (merge: the end of the road is
+    reached), or, in worlds that only a time limit ends, unharmed at the time limit and not stuck.
+
+    Args:
+        env: the environment after its last step.
+        terminated: whether the world itself ended the episode.
+    """
+    if env.vehicle.crashed:
+        return "collision"
+    if not env.vehicle.on_road and not isinstance(env, ParkingEnv):
+        return "off_road"
+    if _wrong_route(env):
+        return "wrong_route"
+    stuck = is_stuck(env.metrics.speeds())
+    if _success(env, terminated, stuck):
+        return "success"
+    return "stuck" if stuck else "timeout"
+
+
+def is_stuck(speeds: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+    """Whether the ego stood for most of the last third of its episode.
+
+    Args:
+        speeds: (T,) ego's speed at each decision, m/s.
+    """
+    last = np.abs(speeds[-max(1, len(speeds) // 3) :])
+    return bool(np.mean(last < STUCK_SPEED) > 0.5)
+
+
+def _success(env: Any, terminated: bool, stuck: bool) -> bool:
+    if hasattr(env, "is_success"):
+        return bool(env.is_success())
+    if isinstance(env, IntersectionEnv):
+        return bool(env.has_arrived(env.vehicle))
+    if isinstance(env, ExitEnv):
+        return bool(env._is_success())
+    if isinstance(env, ParkingEnv):
+        goal = env.observation_type_parking.observe()
+        return bool(env._is_success(goal["achieved_goal"], goal["desired_goal"]))
+    return terminated or not stuck
+
+
+def _wrong_route(env: Any) -> bool:
+    if hasattr(env, "is_wrong_route"):
+        return bool(env.is_wrong_route())
+    if isinstance(env, ExitEnv):
+        return bool(not env._is_success() and env.vehicle.position[0] > _EXIT_X)
+    return False
+
+
+def ego_x(env: Any) -> float:
+    """The x of the ego's own row: along the exit lane in the exit world (`ExitObservation`)."""
+    if isinstance(env, ExitEnv):
+        lane = env.road.network.get_lane(("1", "2", -1))
+        return float(lane.local_coordinates(env.vehicle.position)[0])
+    return float(env.vehicle.position[0])

@@ -1,0 +1,1 @@
+"""The reference backend: real highway-env objects behind drivemem's sensors."""

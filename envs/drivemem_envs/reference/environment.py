@@ -1,0 +1,188 @@
+"""drivemem's environment around a live highway-env world: sensors, outcome, metrics, truth."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+from highway_env.envs.common.abstract import AbstractEnv
+
+from drivemem_envs import outcomes
+from drivemem_envs._jit import Floats
+from drivemem_envs.metrics import EpisodeMetrics
+from drivemem_envs.reference.observation import DriverView
+from drivemem_envs.reference.perception import LANE_FEATURES, Perception
+from drivemem_envs.reference.traffic import isolate, private_path
+from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.sensing import layout
+
+
+class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
+    """What drivemem adds to a highway-env class; `make_reference` puts it before one.
+
+    A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
+    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `ego_x() -> float`.
+
+    Args:
+        scenario: the resolved scenario.
+        render_mode: None, "human" or "rgb_array".
+    """
+
+    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
+        self.scenario = scenario
+        # highway-env keeps one dict for all instances and writes frame rates into it.
+        self.metadata = dict(type(self).metadata)
+        self.decision_s = scenario.decision_s
+        features = set(scenario.observation.features)
+        self.perception = Perception(
+            scenario.sensors,
+            self.decision_s,
+            scenario.observation.tracker,
+            bool(features & set(LANE_FEATURES)),
+        )
+        self.decisions = 0
+        self.first_road_lanes = 1
+        config = scenario.resolved_config()
+        config["other_vehicles_type"] = private_path(config["other_vehicles_type"], scenario.world)
+        told = inspect.signature(super().__init__).parameters
+        if "render_mode" in told:
+            super().__init__(config=config, render_mode=render_mode)
+        else:  # such as LaneKeepingEnv, which passes its configuration on alone
+            super().__init__(config=config)
+            self.render_mode = render_mode
+
+    # ---- what highway-env calls -----------------------------------------------------------
+
+    def define_spaces(self) -> None:
+        """highway-env's spaces, with drivemem's observation in the place of its own."""
+        super().define_spaces()
+        self.observation_type = DriverView(self)
+        self.observation_space = self.observation_type.space()
+
+    def _reset(self) -> None:
+        super()._reset()
+        isolate(self.road.vehicles, self.scenario.world)
+        self.decisions = 0
+        self.first_road_lanes = len(self.road.network.all_side_lanes(self.vehicle.lane_index))
+        self._occluders = np.asarray(self._world_occluders(), dtype=np.float64).reshape(
+            -1, layout.OCCLUDER_COLUMNS
+        )
+        self.perception.reset(self.np_random, self._occluders)
+        self._slots = _permutation(self.perception.seed, self.scenario.observation.vehicles_count - 1)
+        self.metrics = EpisodeMetrics(self.decision_s)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Gymnasium's reset; the seed determines scene, traffic and sensors."""
+        observation, info = super().reset(seed=seed, options=options)
+        self.metrics.add(self.perception.truth())
+        return observation, {"rewards": _numbers(info.get("rewards", {}))}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Gymnasium's step; the last info of an episode has `outcome`, `is_success`, metrics."""
+        self.decisions += 1
+        observation, reward, terminated, truncated, info = super().step(action)
+        isolate(self.road.vehicles, self.scenario.world)
+        self.metrics.add(self.perception.truth())
+        limit = self.scenario.time_limit_s
+        if limit is not None and self.decisions * self.decision_s >= limit - 1e-9:
+            truncated = True
+        told: dict[str, Any] = {"rewards": _numbers(info.get("rewards", {}))}
+        if terminated or truncated:
+            outcome = outcomes.outcome_of(self, bool(terminated))
+            told |= {"outcome": outcome, "is_success": outcome == "success"}
+            told |= self.metrics.result()
+        return observation, float(reward), bool(terminated), bool(truncated and not terminated), told
+
+    # ---- what a world may define ----------------------------------------------------------
+
+    def cue(self) -> Floats | None:
+        """What the scenario shows for a while, (K,) in [0, 1]; None: nothing."""
+        hook = getattr(super(), "cue", None)
+        if hook is None:
+            return None
+        return np.asarray(hook(), dtype=np.float32)  # type: ignore[return-value]
+
+    def ego_x(self) -> float:
+        """The x that the ego's own row shows, m."""
+        return outcomes.ego_x(self)
+
+    def _world_occluders(self) -> Any:
+        hook = getattr(super(), "occluders", None)
+        return np.zeros((0, layout.OCCLUDER_COLUMNS)) if hook is None else hook()
+
+    # ---- drivemem's own -------------------------------------------------------------------
+
+    def perceive(self) -> None:
+        """Let the sensors look at the world as it is now; once per decision."""
+        self.perception.look(self.road, self.vehicle)
+
+    def cue_is_shown(self) -> bool:
+        """Whether the cue is still shown at this decision."""
+        window = self.scenario.sensors.cue_window_s
+        return window is None or self.decisions * self.decision_s < window - 1e-9
+
+    def truth(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What is true of every actor when the last observation was made; see `Perception`.
+
+        highway-env's intersection clears and spawns traffic after it observes; truth and
+        observation agree with each other, and lag that by nothing the driver could act on.
+        """
+        return self.perception.truth()
+
+    def occluders(self) -> Floats:
+        """Static occluders (K, 5): x, y, heading, length, width; m, rad."""
+        return self._occluders.copy()
+
+    def action_masks(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which discrete actions are available (n,); the name is sb3-contrib's.
+
+        Raises:
+            ValueError: for continuous actions.
+        """
+        size = getattr(self.action_space, "n", None)
+        if size is None:
+            raise ValueError(f"{self.scenario.name} has continuous actions: nothing to mask")
+        mask = np.ones(size, dtype=bool)
+        if hasattr(self.action_type, "actions_indexes"):
+            mask[:] = False
+            mask[self.action_type.get_available_actions()] = True
+        return mask
+
+    def slot_of(self, ids: Any) -> Any:
+        """Rows (from 0, the ego's not counted) of actors by id, with slots="fixed".
+
+        A permutation of the episode's spreads ids over rows, so that neither the order of rows
+        nor an empty one says anything of actors that are hidden.
+        """
+        return self._slots[np.asarray(ids, dtype=np.int64) % max(len(self._slots), 1)]
+
+
+@cache
+def _composed(world: type[Any]) -> type[ReferenceEnvironment]:
+    """The environment class for a world: `ReferenceEnvironment` before it in the MRO."""
+    composed = type(f"Reference{world.__name__}", (ReferenceEnvironment, world), {})
+    return cast(type[ReferenceEnvironment], composed)
+
+
+def make_reference(scenario: Scenario, render_mode: str | None = None) -> ReferenceEnvironment:
+    """Build the reference environment of a scenario.
+
+    Raises:
+        ValueError: a world that is no single-agent highway-env class, or a bad configuration.
+    """
+    world = scenario.world_class()
+    if not issubclass(world, AbstractEnv):
+        raise ValueError(f"world {scenario.world} is no subclass of highway-env's AbstractEnv")
+    return _composed(world)(scenario, render_mode)
+
+
+def _permutation(seed: int, size: int) -> Any:
+    return np.random.Generator(np.random.PCG64(seed)).permutation(max(size, 0))
+
+
+def _numbers(rewards: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in rewards.items()}

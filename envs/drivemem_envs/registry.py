@@ -1,0 +1,129 @@
+"""The scenario registry: names to string entry points, so that naming a scenario imports nothing.
+
+Other packages add theirs with `register_scenario` or the entry point group below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from drivemem_envs.scenarios.base import Scenario
+
+ENTRY_POINT_GROUP = "drivemem.scenarios"
+NAMESPACE = "drivemem"
+
+_HOME = "drivemem_envs.scenarios"
+_ENTRY_POINTS: dict[str, str] = {
+    "exit-recall-v0": f"{_HOME}.exit_recall:EXIT_RECALL",
+    "occluded-intersection-v0": f"{_HOME}.occluded_intersection:OCCLUDED_INTERSECTION",
+    "blackout-highway-v0": f"{_HOME}.blackout_highway:BLACKOUT_HIGHWAY",
+    "hidden-velocity-highway-v0": f"{_HOME}.hidden_velocity_highway:HIDDEN_VELOCITY_HIGHWAY",
+}
+
+# Every single-agent id of highway-env 1.12, kept here because importing highway-env to list them
+# would import pygame.
+HIGHWAY_ENV_IDS = (
+    "exit-v0", "exit-v1", "highway-v0", "highway-fast-v0", "intersection-v0", "intersection-v1",
+    "intersection-v2", "lane-keeping-v0", "merge-v0", "merge-v1", "merge-generic-v0",
+    "merge-generic-v1", "parking-v0", "parking-ActionRepeat-v0", "parking-parked-v0",
+    "racetrack-v0", "racetrack-v1", "racetrack-large-v0", "racetrack-large-v1",
+    "racetrack-oval-v0", "racetrack-oval-v1", "roundabout-v0", "roundabout-v1",
+    "roundabout-generic-v0", "roundabout-generic-v1", "two-way-v0", "u-turn-v0", "u-turn-v1",
+)  # fmt: skip
+
+
+class UnknownScenarioError(ValueError):
+    """A name that no scenario has."""
+
+
+def register_scenario(name: str, entry_point: str) -> None:
+    """Make a scenario known by name, and as the Gymnasium id `drivemem/<name>`.
+
+    Args:
+        name: ends in a version, such as `my-crossing-v0`.
+        entry_point: "package.module:ATTRIBUTE" of a Scenario or a function that returns one.
+
+    Raises:
+        ValueError: the name is taken or has no version, or the entry point has another form.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+-v\d+", name):
+        raise ValueError(f"scenario name '{name}' needs letters, digits, '-' and a version: my-crossing-v0")
+    if not re.fullmatch(r"[\w.]+:\w+", entry_point):
+        raise ValueError(f"entry point '{entry_point}' has not the form 'package.module:ATTRIBUTE'")
+    if name in _ENTRY_POINTS or name in HIGHWAY_ENV_IDS:
+        taken = _ENTRY_POINTS.get(name, "highway-env")
+        raise ValueError(f"scenario '{name}' is already registered by {taken}; choose another name")
+    _ENTRY_POINTS[name] = entry_point
+    register_gymnasium_ids([name])
+
+
+def register_gymnasium_ids(names: list[str]) -> None:
+    """Register `drivemem/<name>` with Gymnasium, by string entry points only."""
+    import gymnasium
+
+    for name in names:
+        gymnasium.register(
+            id=f"{NAMESPACE}/{name}",
+            entry_point="drivemem_envs.making:make_registered",
+            vector_entry_point="drivemem_envs.making:make_vec_registered",
+            kwargs={"scenario": name},
+        )
+
+
+@cache
+def _load_entry_points() -> None:
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in _ENTRY_POINTS:
+            register_scenario(point.name, point.value)
+
+
+def scenario_names(highway_env: bool = True) -> list[str]:
+    """Names of all scenarios.
+
+    Args:
+        highway_env: include highway-env's own ids.
+    """
+    _load_entry_points()
+    return [*_ENTRY_POINTS, *(HIGHWAY_ENV_IDS if highway_env else ())]
+
+
+def scenario(name: str) -> Scenario:
+    """The scenario of a name; `drivemem/` before it and the version behind it may be left out.
+
+    Raises:
+        UnknownScenarioError: no such scenario; the message names the nearest.
+    """
+    full = _full_name(name)
+    if full in HIGHWAY_ENV_IDS:
+        from drivemem_envs.scenarios.highway_env_ids import from_highway_env
+
+        return from_highway_env(full)
+    module, _, attribute = _ENTRY_POINTS[full].partition(":")
+    found = getattr(import_module(module), attribute)
+    built: Scenario = found() if callable(found) else found
+    return built
+
+
+def _full_name(name: str) -> str:
+    names = scenario_names()
+    bare = name.removeprefix(f"{NAMESPACE}/")
+    if bare in names:
+        return bare
+    versions = [full for full in names if re.fullmatch(re.escape(bare) + r"-v\d+", full)]
+    if versions:
+        return max(versions, key=lambda full: int(full.rsplit("-v", 1)[1]))
+    if "multi-agent" in bare:
+        raise UnknownScenarioError(
+            f"'{bare}' drives several agents; drivemem has one ego: use intersection-v2"
+        )
+    near = difflib.get_close_matches(bare, names, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise UnknownScenarioError(
+        f"unknown scenario '{bare}'{hint} (`drivemem list scenarios` shows all)"
+    )

@@ -1,0 +1,1 @@
+"""Scenarios: one file each, a frozen spec and what differs from highway-env."""
