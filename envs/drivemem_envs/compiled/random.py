@@ -266,5 +266,10 @@ def permutation(stream: Ints, out: Ints) -> None:
     for i in range(out.shape[0]):
         out[i] = i
     for i in range(out.shape[0] - 1, 0, -1):
-        j = integers(stream, i + 1)
+        mask = 1  # NumPy shuffles by masking and rejecting, unlike `integers`
+        while mask < i:
+            mask = 2 * mask + 1
+        j = _next_word(stream) & mask
+        while j > i:
+            j = _next_word(stream) & mask
         out[i], out[j] = out[j], out[i]

@@ -102,7 +102,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     def cue(self) -> Floats | None:
         """What the scenario shows for a while, (K,) in [0, 1]; None: nothing."""
         hook = getattr(super(), "cue", None)
-        if hook is None:
+        if hook is None or self.road is None:  # highway-env asks for spaces before any scene
             return None
         return np.asarray(hook(), dtype=np.float32)  # type: ignore[return-value]
 

@@ -1,0 +1,176 @@
+"""Many reference worlds as one Gymnasium vector environment, spread over processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from drivemem_envs.making import EpisodeSeeds
+from drivemem_envs.reference.environment import make_reference
+from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
+from drivemem_envs.scenarios.base import Scenario
+
+
+def spaced_seeds(base: int) -> EpisodeSeeds:
+    """Seeds of all episodes from one number (NumPy's SeedSequence keeps them independent)."""
+
+    def seed(world: int, episode: int) -> int:
+        return int(np.random.SeedSequence([base, world, episode]).generate_state(1)[0])
+
+    return seed
+
+
+class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
+    """N reference worlds with same-step autoreset; the seed of each episode is chosen by rule.
+
+    Args:
+        scenario: the resolved scenario.
+        num_envs: N.
+        seeds: seed of every episode; None: derived from `reset(seed=...)`.
+        num_workers: processes; None or 1: this process alone.
+    """
+
+    backend = "reference"
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_envs: int,
+        *,
+        seeds: EpisodeSeeds | None = None,
+        num_workers: int | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
+        self.scenario, self.num_envs, self.seeds = scenario, num_envs, seeds
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        probe = make_reference(scenario)
+        self.single_observation_space = probe.observation_space
+        self.single_action_space = probe.action_space
+        self.observation_space = batch_space(probe.observation_space, num_envs)
+        self.action_space = batch_space(probe.action_space, num_envs)
+        self.decision_s = probe.decision_s
+        probe.close()
+        self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
+        workers = min(num_workers or 1, num_envs, os.cpu_count() or 1)
+        self._parts = [
+            part for part in np.array_split(np.arange(num_envs), workers) if len(part)
+        ]
+        self._local = Worlds(scenario, num_envs) if workers == 1 else None
+        self._remote = (
+            [] if self._local else [RemoteWorlds(scenario, len(part)) for part in self._parts]
+        )
+
+    def reset(  # type: ignore[override]
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin the first episode of every world.
+
+        Args:
+            seed: one number for all, one for each world (of its first episode), or None: the
+                `seeds` given, else fresh entropy.
+            options: unused.
+        """
+        first: list[int] | None = None
+        if seed is not None and not isinstance(seed, int | np.integer):
+            first = [int(value) for value in seed]
+            if len(first) != self.num_envs:
+                raise ValueError(f"{len(first)} seeds for {self.num_envs} worlds")
+            seed = first[0]
+        if self.seeds is None or seed is not None:
+            base = int(seed) if seed is not None else int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
+            self._rule: EpisodeSeeds = spaced_seeds(base)
+        else:
+            self._rule = self.seeds
+        self.episodes[:] = 0
+        chosen = first or self._seeds_of(self.episodes)
+        return self._stack(self._ask("reset", self._split(chosen))), {}
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
+        following = self._seeds_of(self.episodes + 1)
+        steps: list[Step] = self._ask("step", self._split(list(actions)), self._split(following))
+        infos: dict[str, Any] = {}
+        for world, (_, _, terminated, truncated, info, final) in enumerate(steps):
+            if terminated or truncated:
+                infos = self._add_info(infos, {"final_obs": final, "final_info": info}, world)
+                self.episodes[world] += 1
+            else:
+                infos = self._add_info(infos, info, world)
+        return (
+            self._stack([step[0] for step in steps]),
+            np.array([step[1] for step in steps], dtype=np.float64),
+            np.array([step[2] for step in steps], dtype=bool),
+            np.array([step[3] for step in steps], dtype=bool),
+            infos,
+        )
+
+    def restore(self, episodes: Any, actions: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """Go back into the middle of episodes by playing them again.
+
+        Args:
+            episodes: (N,) which episode of its rule each world is in.
+            actions: for each world, the actions taken in it so far.
+
+        Raises:
+            ValueError: without a rule of seeds there is nothing to go back to.
+        """
+        if self.seeds is None:
+            raise ValueError("restore needs the rule of episode seeds: pass seeds= to make_vec")
+        self._rule = self.seeds
+        self.episodes[:] = episodes
+        chosen = self._seeds_of(self.episodes)
+        taken = [list(world) for world in actions]
+        return self._stack(self._ask("replay", self._split(chosen), self._split(taken))), {}
+
+    def truth(self) -> dict[str, Any]:
+        """What is true of every actor, arrays (N, A) with a `present` mask; ego first."""
+        return stack_truth(self._ask("call", "truth"))
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Available discrete actions (N, n)."""
+        return np.stack(self._ask("call", "action_masks"))
+
+    def occluders(self) -> list[NDArray[np.float64]]:
+        """Static occluders of every world, (K, 5) each."""
+        return list(self._ask("call", "occluders"))
+
+    def close_extras(self, **_: Any) -> None:
+        """End the processes."""
+        for remote in self._remote:
+            remote.close()
+        if self._local:
+            self._local.close()
+
+    def _seeds_of(self, episodes: NDArray[np.int64]) -> list[int]:
+        return [self._rule(world, int(episode)) for world, episode in enumerate(episodes)]
+
+    def _split(self, values: Sequence[Any]) -> list[list[Any]]:
+        return [[values[world] for world in part] for part in self._parts]
+
+    def _ask(self, method: str, *arguments: Any) -> list[Any]:
+        """Call a method of all worlds; list arguments are split by part already."""
+        if self._local is not None:
+            return list(
+                getattr(self._local, method)(*(a[0] if isinstance(a, list) else a for a in arguments))
+            )
+        for index, remote in enumerate(self._remote):
+            remote.send(method, *(a[index] if isinstance(a, list) else a for a in arguments))
+        return [answer for remote in self._remote for answer in remote.receive()]
+
+    def _stack(self, observations: Sequence[Any]) -> Any:
+        if isinstance(self.single_observation_space, spaces.Dict):
+            return {
+                key: np.stack([observation[key] for observation in observations])
+                for key in self.single_observation_space.spaces
+            }
+        return np.stack(observations)
