@@ -45,7 +45,7 @@ def save_agent(model: MemoryPPO, folder: Path) -> None:
     """
     with atomic_folder(folder) as temporary:
         save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
-        write_json(temporary / "agent.json", _describe(model))
+        write_json(temporary / "agent.json", describe_agent(model))
 
 
 def load_agent(
@@ -102,10 +102,15 @@ def save_training(model: MemoryPPO, folder: Path) -> None:
         folder: made or replaced.
     """
     with atomic_folder(folder) as temporary:
-        save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
-        save_file(_optimizer_tensors(model), temporary / "optimizer.safetensors")
-        save_file(_contiguous(_carried(model)), temporary / "rollout.safetensors")
-        write_json(temporary / "state.json", _counters(model))
+        write_training(model, temporary)
+
+
+def write_training(model: MemoryPPO, folder: Path) -> None:
+    """`save_training` into an existing folder, not atomic: for callers that add files of theirs."""
+    save_file(_contiguous(model.policy.state_dict()), folder / "model.safetensors")
+    save_file(_optimizer_tensors(model), folder / "optimizer.safetensors")
+    save_file(_contiguous(_carried(model)), folder / "rollout.safetensors")
+    write_json(folder / "state.json", _counters(model))
 
 
 def load_training(model: MemoryPPO, folder: Path) -> None:
@@ -135,7 +140,8 @@ def load_training(model: MemoryPPO, folder: Path) -> None:
         raise CheckpointError(f"{folder} does not fit this agent: {error}") from error
 
 
-def _describe(model: MemoryPPO) -> dict[str, Any]:
+def describe_agent(model: MemoryPPO) -> dict[str, Any]:
+    """What `agent.json` holds: spaces, policy settings, training settings, sizes."""
     settings: dict[str, Any] = {name: getattr(model, name) for name in _SETTINGS}
     settings["learning_rate"] = float(model.lr_schedule(1.0))
     settings["clip_range"] = model.clip_range(1.0)

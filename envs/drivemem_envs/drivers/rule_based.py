@@ -19,10 +19,14 @@ LANE_WIDTH = 4.0
 """highway-env's default lane width, m."""
 TIME_GAP_S = 1.5
 """Wanted time gap to the car ahead (IDM's T, Treiber et al. 2000), s."""
-CROSSING_HORIZON_S = 4.0
+CROSSING_HORIZON_S = 2.5
 """Crossing cars that reach the ego's path within this time are waited for, s."""
-CLEARANCE_M = 7.0
+CLEARANCE_M = 5.0
 """Paths this near are in conflict, m."""
+CROSSING_SPEED = 8.0
+"""Speed at which the ego would cross, m/s, reached with time constant `RESPONSE_S`."""
+RESPONSE_S = 0.6
+"""highway-env's ControlledVehicle.TAU_ACC, s."""
 SIDE_GAP_M = (12.0, 25.0)
 """Gap wanted behind and ahead on the lane to change to, m."""
 
@@ -154,8 +158,10 @@ class RuleBasedDriver:
             return False
         times = np.arange(0.0, CROSSING_HORIZON_S, 0.25)[:, None]
         cars = others[crossing]
-        own = max(speed, 4.5)
-        dx = cars[:, 0] + (cars[:, 2] - own) * times
+        # The plan that is judged: go, reaching the crossing speed as highway-env's controller does.
+        gained = max(CROSSING_SPEED - speed, 0.0) * RESPONSE_S * (1.0 - np.exp(-times / RESPONSE_S))
+        travelled = max(speed, CROSSING_SPEED) * times - gained
+        dx = cars[:, 0] + cars[:, 2] * times - travelled
         dy = cars[:, 1] + cars[:, 3] * times
         return bool((np.hypot(dx, dy) < CLEARANCE_M).any())
 

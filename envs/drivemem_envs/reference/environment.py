@@ -106,6 +106,15 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             return None
         return np.asarray(hook(), dtype=np.float32)  # type: ignore[return-value]
 
+    def latent(self) -> Floats:
+        """What the scenario hides that is no actor (L,): for probes and auxiliary losses only.
+
+        A world's own `latent()`, else its cue, else nothing.
+        """
+        hook = getattr(super(), "latent", None)
+        value = self.cue() if hook is None else hook()
+        return np.zeros(0) if value is None else np.asarray(value, dtype=np.float64)
+
     def ego_x(self) -> float:
         """The x that the ego's own row shows, m."""
         return outcomes.ego_x(self)

@@ -93,6 +93,10 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         chosen = first or self._seeds_of(self.episodes)
         return self._stack(self._ask("reset", self._split(chosen))), {}
 
+    def keep_final_truth(self, keep: bool = True) -> None:
+        """Whether `final_truths` shall be available (recorders want it; it costs a copy)."""
+        self._ask("keep_final_truth", [keep] * len(self._parts))
+
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
@@ -139,6 +143,14 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
     def action_masks(self) -> NDArray[np.bool_]:
         """Available discrete actions (N, n)."""
         return np.stack(self._ask("call", "action_masks"))
+
+    def latent(self) -> NDArray[np.float64]:
+        """What scenarios hide that is no actor (N, L), such as the cue; for training and probes."""
+        return np.stack(self._ask("call", "latent"))
+
+    def final_truths(self) -> list[dict[str, Any] | None]:
+        """Truth at the end of the episodes that ended in the last step; None for other worlds."""
+        return list(self._ask("final_truths"))
 
     def occluders(self) -> list[NDArray[np.float64]]:
         """Static occluders of every world, (K, 5) each."""

@@ -23,6 +23,8 @@ class Worlds:
 
     def __init__(self, scenario: Scenario, count: int) -> None:
         self._envs = [make_reference(scenario) for _ in range(count)]
+        self._keep = False
+        self._finals: list[dict[str, Any] | None] = [None] * count
 
     def reset(self, seeds: Sequence[int]) -> list[Any]:
         """Begin an episode in every world; returns the observations."""
@@ -31,8 +33,8 @@ class Worlds:
     def step(self, actions: Sequence[Any], next_seeds: Sequence[int]) -> list[Step]:
         """Step every world; those whose episode ends begin the one of their next seed."""
         return [
-            _step(env, action, seed)
-            for env, action, seed in zip(self._envs, actions, next_seeds, strict=True)
+            self._step(index, action, seed)
+            for index, (action, seed) in enumerate(zip(actions, next_seeds, strict=True))
         ]
 
     def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> list[Any]:
@@ -47,19 +49,29 @@ class Worlds:
         """The result of a method of every world's environment."""
         return [getattr(env, method)() for env in self._envs]
 
+    def keep_final_truth(self, keep: bool) -> list[None]:
+        """Whether `final_truths` shall be available."""
+        self._keep = keep
+        return []
+
+    def final_truths(self) -> list[dict[str, Any] | None]:
+        """Truth at the end of the episodes that the last step ended."""
+        return self._finals
+
+    def _step(self, index: int, action: Any, next_seed: int) -> Step:
+        env = self._envs[index]
+        observation, reward, terminated, truncated, info = env.step(action)
+        final = self._finals[index] = None
+        if terminated or truncated:
+            self._finals[index] = env.truth() if self._keep else None
+            final = observation
+            observation = env.reset(seed=next_seed)[0]
+        return observation, reward, terminated, truncated, info, final
+
     def close(self) -> None:
         """Close the environments."""
         for env in self._envs:
             env.close()
-
-
-def _step(env: ReferenceEnvironment, action: Any, next_seed: int) -> Step:
-    observation, reward, terminated, truncated, info = env.step(action)
-    final = None
-    if terminated or truncated:
-        final = observation
-        observation = env.reset(seed=next_seed)[0]
-    return observation, reward, terminated, truncated, info, final
 
 
 class RemoteWorlds:

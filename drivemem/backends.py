@@ -1,0 +1,33 @@
+"""Which backend a command runs on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from drivemem.errors import DrivememError
+
+if TYPE_CHECKING:
+    from drivemem_envs import Scenario
+
+
+def choose_backend(
+    wanted: Literal["auto", "compiled", "reference"], scenario: Scenario
+) -> Literal["compiled", "reference"]:
+    """The backend to use: compiled where the scenario supports it, unless told otherwise.
+
+    Raises:
+        DrivememError: compiled was asked for and the scenario does not compile.
+    """
+    from drivemem_envs.making import compiles
+
+    if wanted == "reference":
+        return "reference"
+    reason = compiles(scenario)
+    if reason is None:
+        return "compiled"
+    if wanted == "compiled":
+        raise DrivememError(
+            f"{scenario.name} does not run on the compiled backend: {reason}; "
+            "use --backend reference"
+        )
+    return "reference"

@@ -1,0 +1,309 @@
+"""Reading recordings: Parquet through DuckDB, checked before anything is shown.
+
+Whatever is wrong with the files ends as one `DrivememError` that names the file and the way out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem.errors import DrivememError
+
+FORMAT_KEY = "drivemem_recording"
+FORMAT_VERSION = "1"
+"""Recorders write it into the Parquet metadata under `FORMAT_KEY`; other versions are refused."""
+
+_NUMBER, _TEXT, _TRUTH_VALUE, _LIST = "number", "text", "true or false", "list"
+REQUIRED: Mapping[str, Mapping[str, str]] = {
+    "episodes": {
+        "episode": _NUMBER, "seed": _NUMBER, "scenario": _TEXT, "sensors": _TEXT, "slots": _TEXT,
+        "tracker": _TEXT, "backend": _TEXT, "driver": _TEXT, "run": _TEXT, "lesion": _TEXT,
+        "outcome": _TEXT, "success": _TRUTH_VALUE, "return": _NUMBER, "length": _NUMBER,
+        "duration_s": _NUMBER, "digest": _TEXT, "occluders": _TEXT,
+    },
+    "steps": {
+        "episode": _NUMBER, "step": _NUMBER, "t_s": _NUMBER, "action": _TEXT, "reward": _NUMBER,
+        "rewards": _TEXT, "value": _NUMBER, "entropy": _NUMBER, "log_prob": _NUMBER,
+        "probs": _LIST, "memory_norm": _NUMBER, "memory_change": _NUMBER,
+    },
+    "actors": {
+        "episode": _NUMBER, "step": _NUMBER, "id": _NUMBER, "kind": _NUMBER, "x": _NUMBER,
+        "y": _NUMBER, "heading": _NUMBER, "speed": _NUMBER, "length": _NUMBER, "width": _NUMBER,
+        "crashed": _TRUTH_VALUE, "visible_fraction": _NUMBER, "age_s": _NUMBER,
+    },
+}  # fmt: skip
+_AGAIN = "record again with `drivemem evaluate RUN --record N`"
+
+
+@dataclass(frozen=True)
+class EpisodeRow:
+    """One recorded episode's row of `episodes.parquet`."""
+
+    episode: int
+    seed: int
+    scenario: str
+    config: dict[str, Any]
+    """Changes of the world's configuration; {} where the recorder wrote none."""
+    sensors: dict[str, Any]
+    slots: str
+    tracker: str
+    backend: str
+    driver: str
+    run: str
+    lesion: str
+    outcome: str
+    success: bool
+    total_return: float
+    length: int
+    duration_s: float
+    digest: str
+    occluders: NDArray[np.float64]
+    """(K, 5): x, y, heading, length, width; m, rad."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """The remaining columns, by name."""
+
+    @property
+    def decision_s(self) -> float:
+        """Decision period, s."""
+        return self.duration_s / self.length if self.length else 1.0
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one episode recorded: steps (T rows) and actors (one row per decision and actor)."""
+
+    row: EpisodeRow
+    steps: dict[str, NDArray[Any]]
+    actors: dict[str, NDArray[Any]]
+
+    @cached_property
+    def decisions(self) -> list[dict[str, NDArray[Any]]]:
+        """The actors' columns at decisions 0, 1, …, the ego (id 0) first."""
+        numbers = self.actors["step"]
+        bounds = np.searchsorted(numbers, np.arange(int(numbers[-1]) + 2)) if len(numbers) else [0]
+        return [
+            {name: column[first:last] for name, column in self.actors.items()}
+            for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+        ]
+
+    @cached_property
+    def actions(self) -> list[Any]:
+        """The action taken at each decision, as the environment takes it."""
+        found = []
+        for text in self.steps["action"]:
+            action = None if text is None else _parse(str(text), "an action")
+            if action is not None:
+                found.append(
+                    np.asarray(action, dtype=np.float32) if isinstance(action, list) else int(action)
+                )
+        return found
+
+
+class Recording:
+    """A folder with `episodes`, `steps` and `actors.parquet`.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        DrivememError: a file is missing, truncated, foreign or of another version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._connection = duckdb.connect()
+        self._columns = {name: self._check(name) for name in REQUIRED}
+        self.episodes = [self._episode(row) for row in self._rows("episodes", "ORDER BY episode")]
+        if not self.episodes:
+            raise DrivememError(f"{folder} holds no episodes: {_AGAIN}")
+
+    def episode(self, number: int) -> EpisodeRow:
+        """An episode by its number.
+
+        Raises:
+            DrivememError: there is no such episode.
+        """
+        for row in self.episodes:
+            if row.episode == number:
+                return row
+        numbers = [row.episode for row in self.episodes]
+        shown = ", ".join(map(str, numbers[:20])) + (", …" if len(numbers) > 20 else "")
+        raise DrivememError(f"{self.folder} has no episode {number} (recorded: {shown})")
+
+    def trace(self, row: EpisodeRow) -> Trace:
+        """Steps and actors of one episode.
+
+        Raises:
+            DrivememError: they are missing or unreadable.
+        """
+        where = "WHERE episode = $episode ORDER BY step"
+        steps = self._table("steps", where, row.episode)
+        # The file's own order within a step is the backend's, which the digest covers.
+        actors = self._table("actors", f"{where}, id <> 0, file_row_number", row.episode)
+        if not len(steps["step"]) or not len(actors["step"]):
+            raise DrivememError(
+                f"{self.folder}: episode {row.episode} has no steps or no actors; {_AGAIN}"
+            )
+        actors.pop("file_row_number", None)
+        return Trace(row, steps, actors)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{name}.parquet"
+
+    def _run(self, query: str, name: str, **parameters: Any) -> Any:
+        try:
+            return self._connection.execute(query, {"file": str(self._file(name)), **parameters})
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise DrivememError(
+                f"{self._file(name)} cannot be read as Parquet (truncated, or no recording): "
+                f"{reason}; {_AGAIN}"
+            ) from error
+
+    def _check(self, name: str) -> dict[str, str]:
+        """The file's columns; refuses a foreign or old one."""
+        path = self._file(name)
+        if not path.is_file():
+            raise DrivememError(f"{path} is missing, so this is no recording; {_AGAIN}")
+        found = {
+            column: kind
+            for column, kind, *_ in self._run(
+                "DESCRIBE SELECT * FROM read_parquet($file)", name
+            ).fetchall()
+        }
+        version = self._run(
+            "SELECT value FROM parquet_kv_metadata($file) WHERE key = $key",
+            name, key=FORMAT_KEY.encode(),
+        ).fetchone()  # fmt: skip
+        if version is not None and bytes(version[0]).decode(errors="replace") != FORMAT_VERSION:
+            raise DrivememError(
+                f"{path} has recording format {bytes(version[0])!r}; this drivemem reads "
+                f"{FORMAT_VERSION}: {_AGAIN}, or use the version that wrote it"
+            )
+        for column, family in REQUIRED[name].items():
+            if column not in found:
+                raise DrivememError(
+                    f"{path} has no column '{column}': it is foreign or of another version; {_AGAIN}"
+                )
+            if not _is_of(found[column], family):
+                raise DrivememError(
+                    f"{path}: column '{column}' is {found[column]}, not a {family}; {_AGAIN}"
+                )
+        return found
+
+    def _rows(self, name: str, tail: str) -> list[dict[str, Any]]:
+        answer = self._run(f"SELECT * FROM read_parquet($file) {tail}", name)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, values, strict=True)) for values in answer.fetchall()]
+
+    def _table(self, name: str, tail: str, episode: int) -> dict[str, NDArray[Any]]:
+        source = "read_parquet($file, file_row_number = true)"
+        answer = self._run(f"SELECT * FROM {source} {tail}", name, episode=episode)
+        try:
+            columns = answer.fetchnumpy()
+        except duckdb.Error as error:
+            raise DrivememError(f"{self._file(name)} is damaged: {error}; {_AGAIN}") from error
+        return {key: _plain(column) for key, column in columns.items()}
+
+    def _episode(self, row: dict[str, Any]) -> EpisodeRow:
+        where = f"{self._file('episodes')}, episode {row['episode']}"
+        occluders = _parse(row["occluders"] or "[]", f"'occluders' of {where}")
+        config = row.get("config")
+        known = {*REQUIRED["episodes"], "config"}
+        try:
+            table = np.asarray(occluders, dtype=np.float64).reshape(-1, 5)
+        except (TypeError, ValueError) as error:
+            raise DrivememError(f"'occluders' of {where} are no rows of 5 numbers") from error
+        return EpisodeRow(
+            episode=int(row["episode"]),
+            seed=int(row["seed"]),
+            scenario=row["scenario"],
+            config=_parse(config, f"'config' of {where}") if config else {},
+            sensors=_parse(row["sensors"] or "{}", f"'sensors' of {where}"),
+            slots=row["slots"],
+            tracker=row["tracker"],
+            backend=row["backend"],
+            driver=row["driver"],
+            run=row["run"],
+            lesion=row["lesion"],
+            outcome=row["outcome"],
+            success=bool(row["success"]),
+            total_return=float(row["return"]),
+            length=int(row["length"]),
+            duration_s=float(row["duration_s"]),
+            digest=row["digest"] or "",
+            occluders=table,
+            metrics={key: value for key, value in row.items() if key not in known},
+        )
+
+
+def find_recording(place: str | Path) -> Recording:
+    """The recording that a path means: a recording's folder, or a run's newest recording.
+
+    Args:
+        place: a recording or run folder, or a run's name under `runs/`.
+
+    Raises:
+        DrivememError: nothing is there; the message says what is near.
+    """
+    given = Path(place)
+    folder = given if given.exists() else Path("runs") / given
+    if not folder.is_dir():
+        raise DrivememError(f"there is no run or recording at '{given}'{_near(given)}")
+    if any((folder / f"{name}.parquet").exists() for name in ("steps", "actors")):
+        return Recording(folder)
+    kept = [path.parent for path in (folder / "recordings").glob("*/steps.parquet")]
+    kept = kept or [path.parent for path in folder.glob("*/steps.parquet")]
+    if not kept:
+        raise DrivememError(
+            f"'{folder}' has no recordings: make some with `drivemem evaluate {folder} --record 20`"
+        )
+    # Unharmed memory before lesions, then the newest.
+    return Recording(
+        max(kept, key=lambda path: (path.name.endswith("-intact"), path.stat().st_mtime))
+    )
+
+
+def _near(place: Path) -> str:
+    around = [place.parent, Path("runs")]
+    names = {path.name for parent in around if parent.is_dir() for path in parent.iterdir()}
+    close = difflib.get_close_matches(place.name, sorted(names), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _is_of(kind: str, family: str) -> bool:
+    if family == _LIST:
+        return kind.endswith("]")
+    if family == _TEXT:
+        return kind in {"VARCHAR", "JSON"}
+    if family == _TRUTH_VALUE:
+        return kind == "BOOLEAN"
+    return kind.endswith("INT") or kind.startswith(("INT", "BIGINT", "DOUBLE", "FLOAT", "DECIMAL"))
+
+
+def _plain(column: Any) -> NDArray[Any]:
+    """DuckDB masks what is NULL: numbers become NaN, others None."""
+    if not isinstance(column, np.ma.MaskedArray):
+        return np.asarray(column)
+    if not np.ma.getmaskarray(column).any():
+        return np.asarray(column.data)
+    if column.dtype.kind in "iuf":
+        return np.asarray(column.astype(np.float64).filled(np.nan))
+    return np.where(np.ma.getmaskarray(column), None, column.data.astype(object))
+
+
+def _parse(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DrivememError(f"{what} is no JSON ({error}); {_AGAIN}") from error

@@ -1,0 +1,88 @@
+"""Driving a recorded episode again from its scenario, sensors, seed and actions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from drivemem.errors import DrivememError
+from drivemem.replay.load import EpisodeRow, Trace
+
+Truth = dict[str, Any]
+
+
+def scenario_of(row: EpisodeRow) -> Any:
+    """The scenario that an episode was recorded in.
+
+    Raises:
+        DrivememError: this installation does not know it, or not in this form.
+    """
+    import drivemem_envs
+    from drivemem_envs.making import resolve
+
+    try:
+        return resolve(
+            drivemem_envs.scenario(row.scenario),
+            sensors=drivemem_envs.Sensors(**row.sensors),
+            slots=row.slots,  # type: ignore[arg-type]
+            tracker=row.tracker,  # type: ignore[arg-type]
+            config=row.config,
+        )
+    except (ValueError, LookupError, TypeError) as error:
+        raise DrivememError(f"episode {row.episode} was recorded in {row.scenario}: {error}") from error
+
+
+def truths(trace: Trace, backend: str = "reference") -> Iterator[Truth]:
+    """The truth at decisions 0, 1, … of an episode driven again; the last state included.
+
+    Args:
+        trace: what was recorded.
+        backend: what simulates: "reference" or "compiled".
+    """
+    return _reference(trace) if backend == "reference" else _compiled(trace)
+
+
+def _reference(trace: Trace) -> Iterator[Truth]:
+    import drivemem_envs
+
+    env: Any = drivemem_envs.make(scenario_of(trace.row)).unwrapped
+    try:
+        env.reset(seed=trace.row.seed)
+        yield env.truth()
+        for action in trace.actions:
+            *_, terminated, truncated, _ = env.step(action)
+            yield env.truth()
+            if terminated or truncated:
+                return
+    finally:
+        env.close()
+
+
+def _compiled(trace: Trace) -> Iterator[Truth]:
+    import drivemem_envs
+
+    try:
+        worlds: Any = drivemem_envs.make_vec(
+            scenario_of(trace.row), 1, backend="compiled", seeds=lambda world, episode: trace.row.seed
+        )
+    except (ImportError, ValueError) as error:
+        raise DrivememError(f"{trace.row.scenario} cannot be driven compiled: {error}") from error
+    try:
+        worlds.keep_final_truth()
+        worlds.reset()
+        yield _first_world(worlds.truth())
+        for action in trace.actions:
+            _, _, terminated, truncated, _ = worlds.step(np.asarray(action)[None])
+            if terminated[0] or truncated[0]:
+                yield worlds.final_truths()[0]
+                return
+            yield _first_world(worlds.truth())
+    finally:
+        worlds.close()
+
+
+def _first_world(truth: Truth) -> Truth:
+    present = truth["present"][0]
+    return {name: column[0][present] for name, column in truth.items() if name != "present"}

@@ -1,0 +1,170 @@
+"""Run folders: plain files, written atomically, never a pickle (see docs/files.md)."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from drivemem.config import TrainConfig, build_config
+from drivemem.errors import DrivememError
+
+RUNS = Path("runs")
+_PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what is in it."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def config_file(self) -> Path:
+        """Resolved configuration."""
+        return self.folder / "config.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON line per update."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder per checkpoint, named by the decisions trained for."""
+        return self.folder / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The trained agent; there once training is done."""
+        return self.folder / "model"
+
+    def settings(self) -> dict[str, Any]:
+        """The stored configuration as a dict.
+
+        Raises:
+            DrivememError: missing or unreadable.
+        """
+        return read_json(self.config_file)
+
+    def config(self) -> TrainConfig:
+        """The stored configuration of a training run."""
+        return build_config(self.settings())
+
+    def is_driver(self) -> bool:
+        """Whether this is the folder of a reference driver, which has no agent."""
+        return "driver" in self.settings()
+
+    def latest_checkpoint(self) -> Path | None:
+        """The checkpoint with the most decisions; None if there is none."""
+        found = [path for path in self.checkpoints.glob("*") if path.name.isdigit()]
+        return max(found, key=lambda path: int(path.name), default=None)
+
+
+def open_run(path: str | Path) -> Run:
+    """The run at a path.
+
+    Raises:
+        DrivememError: no run there; the message names the nearest folder that is one.
+    """
+    folder = Path(path)
+    if not (folder / "config.json").is_file():
+        siblings = [run.folder.as_posix() for run in find_runs([folder.parent])]
+        near = difflib.get_close_matches(folder.as_posix(), siblings, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; train one with `drivemem train`"
+        raise DrivememError(f"{folder} is no run (it has no config.json){hint}")
+    return Run(folder)
+
+
+def find_runs(paths: list[Path]) -> Iterator[Run]:
+    """All runs at or below the paths, sorted."""
+    seen: set[Path] = set()
+    for path in paths:
+        candidates = [path] if (path / "config.json").is_file() else []
+        if not candidates and path.is_dir():
+            candidates = sorted(file.parent for file in path.rglob("config.json"))
+        for folder in candidates:
+            if folder not in seen:
+                seen.add(folder)
+                yield Run(folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file.
+
+    Raises:
+        DrivememError: missing, truncated or no object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DrivememError(f"{path} is missing") from error
+    except (OSError, ValueError) as error:
+        raise DrivememError(f"{path} is unreadable or truncated: {error}") from error
+    if not isinstance(value, dict):
+        raise DrivememError(f"{path} holds no JSON object")
+    return value
+
+
+def write_json_file(path: Path, value: dict[str, Any]) -> None:
+    """Write JSON atomically.
+
+    Raises:
+        DrivememError: the folder cannot be written.
+    """
+    from drivemem_agents.files import write_json
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, value)
+    except OSError as error:
+        raise DrivememError(
+            f"cannot write {path}: {error.strerror or error}; choose another folder with --out"
+        ) from error
+
+
+def manifest(status: str, **facts: Any) -> dict[str, Any]:
+    """What a result depends on besides its configuration."""
+    versions: dict[str, str | None] = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return {
+        "status": status,
+        "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "versions": versions,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "git": _git_revision(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        **facts,
+    }
+
+
+def _git_revision() -> str | None:
+    folder = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -1,0 +1,34 @@
+"""Seeds of all episodes: a function of (run seed, stream, world, episode), in disjoint streams."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Stream = Literal["train", "eval", "test"]
+_STREAMS: dict[Stream, int] = {"train": 1, "eval": 2, "test": 3}
+
+
+def episode_seed(run_seed: int, stream: Stream, world: int, episode: int) -> int:
+    """The seed of one episode, 63 bits.
+
+    Args:
+        run_seed: the run's (0 for suites, which are the same for every run).
+        stream: train, eval (during training) or test.
+        world: index of the world.
+        episode: number of the episode in that world.
+    """
+    words = np.random.SeedSequence([run_seed, _STREAMS[stream], world, episode])
+    return int(words.generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+class TrainingSeeds:
+    """The rule of a run's training episodes, as the vector environments take it."""
+
+    def __init__(self, run_seed: int, stream: Stream = "train") -> None:
+        self.run_seed, self.stream = run_seed, stream
+
+    def __call__(self, world: int, episode: int) -> int:
+        """Seed of world `world`'s episode number `episode`."""
+        return episode_seed(self.run_seed, self.stream, world, episode)

@@ -1,0 +1,44 @@
+"""Settings given as key=value words, and numbers as people write them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from drivemem.errors import DrivememError
+
+
+def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
+    """`("hidden_size=64", "gate_bias=50")` as a dict; values are JSON where they parse as it.
+
+    Args:
+        pairs: the words.
+        what: names the option in the error.
+
+    Raises:
+        DrivememError: a word without `=`.
+    """
+    parsed: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise DrivememError(f"{what} takes key=value words, but got '{pair}'")
+        try:
+            parsed[key] = json.loads(value)
+        except ValueError:
+            parsed[key] = value
+    return parsed
+
+
+def plain_numbers(arguments: Iterable[str]) -> list[str]:
+    """Turn whole numbers written as 1e6 or 2_000 into plain digits, other words left alone."""
+    plain = []
+    for word in arguments:
+        if re.fullmatch(r"\d+(\.\d+)?[eE]\+?\d+", word) and float(word).is_integer():
+            word = str(int(float(word)))
+        elif re.fullmatch(r"\d{1,3}(_\d{3})+", word):
+            word = word.replace("_", "")
+        plain.append(word)
+    return plain

@@ -1,0 +1,186 @@
+"""drivemem's vector environments as SB3 VecEnvs: any SB3 learner or callback can use them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from stable_baselines3.common.vec_env import VecEnv
+
+NEAREST = 6
+"""Actors described in the privileged vector, nearest first."""
+_ACTOR_FEATURES = 5
+
+_NOTHING: dict[str, Any] = {}
+
+
+class WorldsVecEnv(VecEnv):
+    """Adapter from a same-step-autoreset Gymnasium vector environment of drivemem.
+
+    Infos are built only for worlds whose episode ended; the others share one empty dict.
+
+    Args:
+        worlds: what `drivemem_envs.make_vec` returns.
+    """
+
+    def __init__(self, worlds: Any) -> None:
+        self.worlds = worlds
+        self.render_mode = None
+        super().__init__(
+            worlds.num_envs, worlds.single_observation_space, worlds.single_action_space
+        )
+        self._returns = np.zeros(self.num_envs)
+        self._lengths = np.zeros(self.num_envs, dtype=np.int64)
+        self._began = time.time()
+        self._taken: list[list[Any]] = [[] for _ in range(self.num_envs)]
+        self._actions: Any = None
+        latent = worlds.latent()
+        self.privileged_dim = latent.shape[1] + NEAREST * _ACTOR_FEATURES
+
+    # ---- SB3's interface ------------------------------------------------------------------
+
+    def reset(self) -> Any:
+        """Begin an episode in every world."""
+        self._clear()
+        observation, _ = self.worlds.reset(seed=self._seeds_given())
+        return observation
+
+    def step_async(self, actions: NDArray[Any]) -> None:
+        """Remember the actions for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Any, NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
+        """Step all worlds."""
+        observation, rewards, terminated, truncated, infos = self.worlds.step(self._actions)
+        dones = terminated | truncated
+        self._returns += rewards
+        self._lengths += 1
+        for taken, action in zip(self._taken, self._actions, strict=True):
+            taken.append(action)
+        told = [_NOTHING] * self.num_envs
+        for world in np.flatnonzero(dones):
+            told[world] = self._ended(world, infos, bool(truncated[world] and not terminated[world]))
+        return observation, rewards.astype(np.float32), dones, told
+
+    def close(self) -> None:
+        """Close the worlds."""
+        self.worlds.close()
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """An attribute of the vector environment, once for each world asked for."""
+        if attr_name == "render_mode":
+            return [None for _ in self._get_indices(indices)]
+        value = getattr(self.worlds, attr_name)
+        return [value for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Worlds share their attributes.
+
+        Raises:
+            AttributeError: always.
+        """
+        raise AttributeError(f"worlds share their attributes: make a new one to change {attr_name}")
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """A batched method's rows for the worlds asked for (such as `action_masks`)."""
+        result = getattr(self.worlds, method_name)(*method_args, **method_kwargs)
+        return [result[world] for world in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: Any, indices: Any = None) -> list[bool]:
+        """Whether episodes are monitored: they are, as SB3's Monitor would."""
+        from stable_baselines3.common.monitor import Monitor
+
+        return [wrapper_class is Monitor for _ in self._get_indices(indices)]
+
+    # ---- what MemoryPPO may ask -----------------------------------------------------------
+
+    def privileged(self) -> NDArray[np.float32]:
+        """The true state for the auxiliary loss, (N, P): the scenario's latent, nearest actors.
+
+        Each actor: present, x, y (over 100 m) and vx, vy (over 20 m/s) relative to the ego.
+        """
+        return privileged_vector(self.worlds.truth(), self.worlds.latent())
+
+    # ---- exact resume ---------------------------------------------------------------------
+
+    def position(self) -> tuple[NDArray[np.int64], list[NDArray[Any]], NDArray[np.float64]]:
+        """Where the worlds are: episode numbers, actions taken in them, returns so far."""
+        taken = [np.array(actions) for actions in self._taken]
+        return self.worlds.episodes.copy(), taken, self._returns.copy()
+
+    def restore(
+        self, episodes: NDArray[np.int64], taken: Sequence[NDArray[Any]], returns: NDArray[Any]
+    ) -> Any:
+        """Go back to a `position`; returns the observation there."""
+        self._clear()
+        observation, _ = self.worlds.restore(episodes, taken)
+        self._taken = [list(actions) for actions in taken]
+        self._lengths = np.array([len(actions) for actions in taken], dtype=np.int64)
+        self._returns = np.asarray(returns, dtype=np.float64).copy()
+        return observation
+
+    # ---- inside ---------------------------------------------------------------------------
+
+    def _clear(self) -> None:
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        self._taken = [[] for _ in range(self.num_envs)]
+
+    def _seeds_given(self) -> int | None:
+        seeds: Iterable[int | None] = self._seeds
+        first = next(iter(seeds), None)
+        self._reset_seeds()
+        return first if self.worlds.seeds is None else None
+
+    def _ended(self, world: int, infos: dict[str, Any], truncated: bool) -> dict[str, Any]:
+        final = infos["final_obs"]
+        observation = (
+            {key: value[world] for key, value in final.items()}
+            if isinstance(final, dict)
+            else final[world]
+        )
+        told = {
+            key: value[world]
+            for key, value in infos["final_info"].items()
+            if not key.startswith("_") and key != "rewards"
+        }
+        told["terminal_observation"] = observation
+        told["TimeLimit.truncated"] = truncated
+        told["episode"] = {
+            "r": float(self._returns[world]),
+            "l": int(self._lengths[world]),
+            "t": round(time.time() - self._began, 6),
+        }
+        self._returns[world] = 0.0
+        self._lengths[world] = 0
+        self._taken[world] = []
+        return told
+
+
+def privileged_vector(truth: dict[str, Any], latent: NDArray[Any]) -> NDArray[np.float32]:
+    """See `WorldsVecEnv.privileged`; truth and latent of N worlds give (N, P)."""
+    worlds = len(latent)
+    dx = truth["x"] - truth["x"][:, :1]
+    dy = truth["y"] - truth["y"][:, :1]
+    velocity = [truth["speed"] * f(truth["heading"]) for f in (np.cos, np.sin)]
+    real = truth["present"].copy()
+    real[:, 0] = False  # the ego itself
+    distance = np.where(real, np.hypot(dx, dy), np.inf)
+    order = np.argsort(distance, axis=1)[:, :NEAREST]
+    rows = np.arange(worlds)[:, None]
+    parts = [
+        real,
+        dx / 100.0,
+        dy / 100.0,
+        (velocity[0] - velocity[0][:, :1]) / 20.0,
+        (velocity[1] - velocity[1][:, :1]) / 20.0,
+    ]
+    table = np.zeros((worlds, NEAREST, _ACTOR_FEATURES), dtype=np.float32)
+    stacked = np.stack([np.where(real, part, 0.0)[rows, order] for part in parts], axis=2)
+    table[:, : order.shape[1]] = stacked
+    return np.concatenate([latent.astype(np.float32), table.reshape(worlds, -1)], axis=1)
