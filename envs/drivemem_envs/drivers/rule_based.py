@@ -19,9 +19,9 @@ LANE_WIDTH = 4.0
 """highway-env's default lane width, m."""
 TIME_GAP_S = 1.5
 """Wanted time gap to the car ahead (IDM's T, Treiber et al. 2000), s."""
-CROSSING_HORIZON_S = 2.5
+CROSSING_HORIZON_S = 2.0
 """Crossing cars that reach the ego's path within this time are waited for, s."""
-CLEARANCE_M = 5.0
+CLEARANCE_M = 4.0
 """Paths this near are in conflict, m."""
 CROSSING_SPEED = 8.0
 """Speed at which the ego would cross, m/s, reached with time constant `RESPONSE_S`."""

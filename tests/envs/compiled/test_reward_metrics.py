@@ -49,7 +49,7 @@ def run_kernels(truths, capacity=8):
         vx, vy = (
             truth["speed"] * np.cos(truth["heading"]),
             truth["speed"] * np.sin(truth["heading"]),
-        )  # noqa: E501
+        )
         actors = np.column_stack(
             [
                 truth["x"], truth["y"], truth["heading"], vx, vy, truth["length"],

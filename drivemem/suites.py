@@ -1,0 +1,110 @@
+"""Suites: fixed lists of episodes, hashed, so that every driver meets the same ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivemem.errors import DrivememError
+from drivemem.runs import read_json, write_json_file
+from drivemem.seeds import Stream, episode_seed
+from drivemem_envs import Scenario
+
+FORMAT = "drivemem-suite"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Episodes of one scenario under given sensors.
+
+    The tracker and the rows' order belong to the driver, so they are no part of a suite.
+    """
+
+    name: str
+    scenario: Scenario
+    seeds: tuple[int, ...]
+
+    def hash(self) -> str:
+        """SHA-256 of what the episodes are: scenario, sensors, seeds."""
+        text = json.dumps([self.episodes_hash(), list(self.seeds)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def episodes_hash(self) -> str:
+        """Hash of the scenario without what belongs to the driver."""
+        return self.scenario.with_(slots="sorted", tracker="none", flat=False).hash()
+
+    def to_json(self) -> dict[str, Any]:
+        """What `suite.json` holds."""
+        return {
+            "format": FORMAT,
+            "version": 1,
+            "name": self.name,
+            "scenario": self.scenario.name,
+            "config": self.scenario.config,
+            "sensors": self.scenario.sensors.model_dump(mode="json"),
+            "scenario_hash": self.episodes_hash(),
+            "seeds": list(self.seeds),
+            "hash": self.hash(),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write it, atomically."""
+        write_json_file(path, self.to_json())
+
+
+def make_suite(scenario: Scenario, episodes: int, name: Stream = "test") -> Suite:
+    """The first episodes of a stream, the same for every run.
+
+    Args:
+        scenario: with the sensors to evaluate under.
+        episodes: how many.
+        name: the stream of seeds: `test` (final) or `eval` (while developing).
+    """
+    if episodes < 1:
+        raise DrivememError(f"episodes is {episodes}; evaluate at least 1")
+    seeds = tuple(episode_seed(0, name, 0, number) for number in range(episodes))
+    return Suite(name, scenario, seeds)
+
+
+def load_suite(path: Path) -> Suite:
+    """Read a published suite.
+
+    Raises:
+        DrivememError: unreadable, or the scenario has changed since it was written.
+    """
+    import drivemem_envs
+
+    stored = read_json(path)
+    if stored.get("format") != FORMAT:
+        raise DrivememError(f"{path} is no suite (format {stored.get('format')!r})")
+    try:
+        scenario = drivemem_envs.scenario(stored["scenario"]).with_(
+            sensors=stored["sensors"], config=stored["config"]
+        )
+        suite = Suite(stored["name"], scenario, tuple(int(seed) for seed in stored["seeds"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DrivememError(f"{path} is no valid suite: {error}") from error
+    if suite.hash() != stored.get("hash"):
+        raise DrivememError(
+            f"suite {path} was made with another version of {scenario.name} (or was edited): its "
+            "episodes cannot be met again; make a new suite"
+        )
+    return suite
+
+
+class SuiteSeeds:
+    """The rule that gives each world its share of a suite: episode i goes to world i mod N."""
+
+    def __init__(self, suite: Suite, worlds: int) -> None:
+        self.seeds, self.worlds = suite.seeds, worlds
+
+    def index(self, world: int, episode: int) -> int:
+        """Number in the suite of a world's episode; beyond the suite's end for idle ones."""
+        return world + episode * self.worlds
+
+    def __call__(self, world: int, episode: int) -> int:
+        """Seed of a world's episode; idle worlds repeat the last."""
+        return self.seeds[min(self.index(world, episode), len(self.seeds) - 1)]

@@ -1,0 +1,152 @@
+"""Recordings of real highway-env episodes, made as small as tests want them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+import drivemem_envs
+from drivemem.digest import TraceDigest
+from drivemem_envs.drivers import make_driver
+
+EPISODE_TYPES = {
+    "episode": "INTEGER", "seed": "BIGINT", "scenario": "VARCHAR", "config": "VARCHAR",
+    "sensors": "VARCHAR", "slots": "VARCHAR", "tracker": "VARCHAR", "backend": "VARCHAR",
+    "driver": "VARCHAR", "run": "VARCHAR", "train_seed": "INTEGER", "lesion": "VARCHAR",
+    "deterministic": "BOOLEAN", "outcome": "VARCHAR", "success": "BOOLEAN", "collision": "BOOLEAN",
+    "return": "DOUBLE", "length": "INTEGER", "duration_s": "DOUBLE", "min_ttc": "DOUBLE",
+    "digest": "VARCHAR", "occluders": "VARCHAR",
+}  # fmt: skip
+STEP_TYPES = {
+    "episode": "INTEGER", "step": "INTEGER", "t_s": "DOUBLE", "action": "VARCHAR",
+    "reward": "DOUBLE", "rewards": "VARCHAR", "value": "DOUBLE", "entropy": "DOUBLE",
+    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "memory_norm": "DOUBLE", "memory_change": "DOUBLE",
+    "ego_x": "DOUBLE", "ego_y": "DOUBLE", "ego_heading": "DOUBLE", "ego_speed": "DOUBLE",
+}  # fmt: skip
+ACTOR_TYPES = {
+    "episode": "INTEGER", "step": "INTEGER", "id": "BIGINT", "kind": "INTEGER", "x": "DOUBLE",
+    "y": "DOUBLE", "heading": "DOUBLE", "speed": "DOUBLE", "length": "DOUBLE", "width": "DOUBLE",
+    "crashed": "BOOLEAN", "visible_fraction": "DOUBLE", "age_s": "DOUBLE",
+}  # fmt: skip
+
+
+def write_parquet(path: Path, types: dict[str, str], rows: list[dict[str, Any]]) -> None:
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE t ({', '.join(f'"{n}" {t}' for n, t in types.items())})")
+    marks = ", ".join("?" for _ in types)
+    connection.executemany(
+        f"INSERT INTO t VALUES ({marks})", [[row.get(name) for name in types] for row in rows]
+    )
+    connection.execute(
+        f"COPY t TO '{path}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{drivemem_recording: '1'}})"
+    )
+
+
+def record(
+    folder: Path,
+    driver: str,
+    seeds: list[int],
+    scenario: str = "occluded-intersection-v0",
+    *,
+    policy_columns: bool = False,
+    **overrides: Any,
+) -> Path:
+    """Drive episodes on the reference backend and write them as a recording."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = drivemem_envs.scenario(scenario)
+    env = drivemem_envs.make(found, tracker=None).unwrapped
+    pilot = make_driver(driver, found, env.action_space)
+    env.close()
+    env = drivemem_envs.make(found, tracker=pilot.tracker).unwrapped
+    tables: dict[str, list[dict[str, Any]]] = {"episodes": [], "steps": [], "actors": []}
+    for number, seed in enumerate(seeds):
+        _drive(env, pilot, number, seed, tables, policy_columns)
+        row = tables["episodes"][-1]
+        row |= {
+            "episode": number, "seed": seed, "scenario": found.name, "config": "{}",
+            "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
+            "tracker": pilot.tracker, "backend": "reference", "driver": driver,
+            "run": folder.name, "train_seed": 0, "lesion": "intact", "deterministic": True,
+            "occluders": json.dumps(env.occluders().tolist()),
+        }  # fmt: skip
+        row |= overrides
+    write_parquet(folder / "episodes.parquet", EPISODE_TYPES, tables["episodes"])
+    write_parquet(folder / "steps.parquet", STEP_TYPES, tables["steps"])
+    write_parquet(folder / "actors.parquet", ACTOR_TYPES, tables["actors"])
+    env.close()
+    return folder
+
+
+def _drive(
+    env: Any, pilot: Any, number: int, seed: int, tables: dict[str, Any], policy_columns: bool
+) -> None:
+    observation, info = env.reset(seed=seed)
+    digest, step, total, state = TraceDigest(), 0, 0.0, None
+    while True:
+        truth = env.truth()
+        digest.update(truth)
+        for row in range(len(truth["id"])):
+            tables["actors"].append(
+                {"episode": number, "step": step}
+                | {name: truth[name][row].item() for name in ACTOR_TYPES if name in truth}
+            )
+        if "outcome" in info:
+            break
+        batch = (
+            {key: value[None] for key, value in observation.items()}
+            if isinstance(observation, dict)
+            else observation[None]
+        )
+        actions, state = pilot.predict(batch, state, np.array([step == 0]))
+        row = {
+            "episode": number, "step": step, "t_s": step * env.decision_s,
+            "action": json.dumps(actions[0].tolist()),
+        }  # fmt: skip
+        if policy_columns:
+            probs = np.full(3, 0.1)
+            probs[int(actions[0])] = 0.8
+            row |= {
+                "value": np.sin(step / 9.0), "entropy": 0.6, "log_prob": -0.2,
+                "probs": probs.tolist(), "memory_norm": 2.0 + 0.01 * step,
+                "memory_change": float(abs(np.cos(step / 5.0))),
+            }  # fmt: skip
+        observation, reward, _, _, info = env.step(actions[0])
+        total += reward
+        row |= {"reward": reward, "rewards": json.dumps(info["rewards"])}
+        tables["steps"].append(row)
+        step += 1
+    outcome = info["outcome"]
+    tables["episodes"].append(
+        {
+            "outcome": outcome, "success": outcome == "success",
+            "collision": outcome == "collision", "return": total, "length": step,
+            "duration_s": step * env.decision_s, "min_ttc": info["min_ttc"],
+            "digest": digest.hexdigest(),
+        }  # fmt: skip
+    )
+
+
+@pytest.fixture(scope="session")
+def recorder() -> Callable[..., Path]:
+    return record
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two episodes at the occluded intersection: a collision (seed 6) and a success (seed 5)."""
+    return record(
+        tmp_path_factory.mktemp("recordings") / "bold", "constant:FASTER", [6, 5],
+        policy_columns=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def other_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same episodes with a driver that stands still."""
+    return record(tmp_path_factory.mktemp("recordings") / "calm", "constant:SLOWER", [6, 5])
