@@ -1,1 +1,36 @@
 """drivemem: does memory make a better driver when part of the road is hidden?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from drivemem.compare import compare_runs as compare
+    from drivemem.config import TrainConfig
+    from drivemem.errors import DrivememError
+    from drivemem.evaluation import evaluate
+    from drivemem.loading import load
+    from drivemem.replay import replay
+    from drivemem.training import train
+
+__all__ = ["DrivememError", "TrainConfig", "compare", "evaluate", "load", "replay", "train"]
+
+_HOMES = {
+    "DrivememError": ("errors", "DrivememError"),
+    "TrainConfig": ("config", "TrainConfig"),
+    "train": ("training", "train"),
+    "evaluate": ("evaluation", "evaluate"),
+    "load": ("loading", "load"),
+    "compare": ("compare", "compare_runs"),
+    "replay": ("replay", "replay"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load on first use: `import drivemem` is quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    from importlib import import_module
+
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"{__name__}.{module}"), attribute)

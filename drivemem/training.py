@@ -21,6 +21,7 @@ from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, read_json, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import parse_pairs
+from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
@@ -68,14 +69,14 @@ def train(
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
-    done = _claim(run, config, resume)
-    if done:
+    if _is_trained(run, config, resume):
         return run
     try:
         model, env = _build(config)
     except (ValueError, TypeError) as error:
         raise DrivememError(str(error).splitlines()[0]) from error
     try:
+        write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)
     finally:
         env.close()
@@ -123,8 +124,7 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
 def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     import drivemem_envs
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)  # small networks: more threads only wait for each other
+    limit_threads()
     scenario = drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
     worlds = drivemem_envs.make_vec(
         scenario,
@@ -141,8 +141,8 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         raise
 
 
-def _claim(run: Run, config: TrainConfig, resume: bool) -> bool:
-    """Make the run's folder this configuration's; True if it is trained already."""
+def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
+    """Check that the run's folder is this configuration's; True if it is trained already."""
     if run.config_file.exists():
         stored = run.settings()
         if not resume:
@@ -160,7 +160,6 @@ def _claim(run: Run, config: TrainConfig, resume: bool) -> bool:
                 "repeat its command exactly, or choose another --out"
             )
         return (run.model / "agent.json").is_file()
-    write_json_file(run.config_file, json.loads(config.canonical()))
     return False
 
 

@@ -33,7 +33,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
         self.scenario = scenario
         # highway-env keeps one dict for all instances and writes frame rates into it.
-        self.metadata = dict(type(self).metadata)
+        self.metadata = dict(AbstractEnv.metadata)
         self.decision_s = scenario.decision_s
         features = set(scenario.observation.features)
         self.perception = Perception(
@@ -45,6 +45,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         self.decisions = 0
         self.first_road_lanes = 1
         config = scenario.resolved_config()
+        if scenario.observation.native is not None:
+            config["observation"] = dict(scenario.observation.native)
         config["other_vehicles_type"] = private_path(config["other_vehicles_type"], scenario.world)
         told = inspect.signature(super().__init__).parameters
         if "render_mode" in told:
@@ -58,7 +60,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     def define_spaces(self) -> None:
         """highway-env's spaces, with drivemem's observation in the place of its own."""
         super().define_spaces()
-        self.observation_type = DriverView(self)
+        native = self.observation_type if self.scenario.observation.native else None
+        self.observation_type = DriverView(self, native, self.observation_space)
         self.observation_space = self.observation_type.space()
 
     def _reset(self) -> None:
@@ -70,16 +73,27 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             -1, layout.OCCLUDER_COLUMNS
         )
         self.perception.reset(self.np_random, self._occluders)
-        self._slots = _permutation(self.perception.seed, self.scenario.observation.vehicles_count - 1)
+        rows = self.scenario.observation.vehicles_count - 1
+        self._slots = np.random.Generator(np.random.PCG64(self.perception.seed)).permutation(rows)
         self.metrics = EpisodeMetrics(self.decision_s)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Gymnasium's reset; the seed determines scene, traffic and sensors."""
-        observation, info = super().reset(seed=seed, options=options)
+        """Gymnasium's reset; the seed determines scene, traffic and sensors.
+
+        Raises:
+            ValueError: options that would change the scenario behind its name.
+        """
+        if options and "config" in options:
+            raise ValueError(
+                "options['config'] would change the scenario in mid-run: make another environment "
+                "with make(..., config={...})"
+            )
+        # highway-env's info holds the rewards of an action that it draws without a seed: left out.
+        observation, _ = super().reset(seed=seed, options=options)
         self.metrics.add(self.perception.truth())
-        return observation, {"rewards": _numbers(info.get("rewards", {}))}
+        return observation, {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Gymnasium's step; the last info of an episode has `outcome`, `is_success`, metrics."""
@@ -95,7 +109,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             outcome = outcomes.outcome_of(self, bool(terminated))
             told |= {"outcome": outcome, "is_success": outcome == "success"}
             told |= self.metrics.result()
-        return observation, float(reward), bool(terminated), bool(truncated and not terminated), told
+        truncated = bool(truncated and not terminated)
+        return observation, float(reward), bool(terminated), truncated, told
 
     # ---- what a world may define ----------------------------------------------------------
 
@@ -104,7 +119,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         hook = getattr(super(), "cue", None)
         if hook is None or self.road is None:  # highway-env asks for spaces before any scene
             return None
-        return np.asarray(hook(), dtype=np.float32)  # type: ignore[return-value]
+        return np.asarray(hook(), dtype=np.float32)
 
     def latent(self) -> Floats:
         """What the scenario hides that is no actor (L,): for probes and auxiliary losses only.
@@ -187,10 +202,6 @@ def make_reference(scenario: Scenario, render_mode: str | None = None) -> Refere
     if not issubclass(world, AbstractEnv):
         raise ValueError(f"world {scenario.world} is no subclass of highway-env's AbstractEnv")
     return _composed(world)(scenario, render_mode)
-
-
-def _permutation(seed: int, size: int) -> Any:
-    return np.random.Generator(np.random.PCG64(seed)).permutation(max(size, 0))
 
 
 def _numbers(rewards: dict[str, Any]) -> dict[str, float]:

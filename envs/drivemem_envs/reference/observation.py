@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
-from highway_env.envs.common.observation import ObservationType, observation_factory
+from highway_env.envs.common.observation import ObservationType
 from highway_env.road.lane import AbstractLane
 from highway_env.vehicle.kinematics import Vehicle
 
 from drivemem_envs._jit import Floats
 from drivemem_envs.reference.perception import LANE_FEATURES
+from drivemem_envs.reference.stand_ins import only_what_is_perceived
 from drivemem_envs.scenarios.base import ObservationSpec
 from drivemem_envs.sensing import layout
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 Observation = dict[str, np.ndarray[Any, Any]] | np.ndarray[Any, Any]
 
-_COLUMNS = {"x": layout.X, "y": layout.Y, "vx": layout.VX, "vy": layout.VY, "heading": layout.HEADING}
+_COLUMNS = {
+    "x": layout.X, "y": layout.Y, "vx": layout.VX, "vy": layout.VY, "heading": layout.HEADING,
+}  # fmt: skip
 _NATIVE_KEYS = {
     "OccupancyGrid": "grid",
     "TimeToCollision": "time_to_collision",
@@ -53,33 +56,36 @@ class DriverView(ObservationType):  # type: ignore[misc]
     Args:
         env: the environment; its `perception` holds the sensors' state, because highway-env makes
             a new observation object twice in every reset.
+        native: highway-env's own observation, delivered beside the rows; None: none.
+        native_space: its space.
     """
 
-    def __init__(self, env: ReferenceEnvironment) -> None:
+    def __init__(
+        self,
+        env: ReferenceEnvironment,
+        native: ObservationType | None = None,
+        native_space: spaces.Space[Any] | None = None,
+    ) -> None:
         super().__init__(env)
         self.spec = env.scenario.observation
-        self.native = None
-        if self.spec.native is not None:
-            self.native = observation_factory(env, self.spec.native)
+        self.native = native
+        self._native_spaces: dict[str, spaces.Space[Any]] = {}
+        if native is not None and native_space is not None:
+            self._native_spaces = _named(env, native_space)
 
     def space(self) -> spaces.Space[Any]:
         """Dict of `vehicles` (V, F), `cue` (K,) where there is one, and native parts; or a Box."""
         bound = np.tile(self._bounds(), (self.spec.vehicles_count, 1))
-        parts: dict[str, spaces.Space[Any]] = {
-            "vehicles": spaces.Box(-bound, bound, dtype=np.float32)
-        }
+        parts: dict[str, Any] = {"vehicles": spaces.Box(-bound, bound, dtype=np.float32)}
         cue = self.env.cue()
         if cue is not None:
             parts["cue"] = spaces.Box(0.0, 1.0, (len(cue),), np.float32)
-        for key, value in self._native_parts(hidden=False).items():
-            low, high = (0, 255) if value.dtype == np.uint8 else (-np.inf, np.inf)
-            parts[key] = spaces.Box(low, high, value.shape, value.dtype.type)
-        if self.spec.flat:
-            boxes = [parts[key] for key in sorted(parts)]
-            low = np.concatenate([box.low.ravel() for box in boxes])  # type: ignore[attr-defined]
-            high = np.concatenate([box.high.ravel() for box in boxes])  # type: ignore[attr-defined]
-            return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
-        return spaces.Dict(parts)
+        parts |= self._native_spaces
+        if not self.spec.flat:
+            return spaces.Dict(parts)
+        lows = np.concatenate([parts[key].low.ravel() for key in sorted(parts)])
+        highs = np.concatenate([parts[key].high.ravel() for key in sorted(parts)])
+        return spaces.Box(lows.astype(np.float32), highs.astype(np.float32), dtype=np.float32)
 
     def _bounds(self) -> np.ndarray[Any, Any]:
         """Largest magnitude of each column (F,)."""
@@ -99,7 +105,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
         cue = env.cue()
         if cue is not None:
             parts["cue"] = cue if env.cue_is_shown() else np.zeros_like(cue)
-        parts |= self._native_parts(hidden=True)
+        parts |= self._native_parts()
         if self.spec.flat:
             return np.concatenate([parts[key].ravel() for key in sorted(parts)]).astype(np.float32)
         return parts
@@ -188,31 +194,22 @@ class DriverView(ObservationType):  # type: ignore[misc]
                 if feature in self.spec.features:
                     values[1:, self.spec.features.index(feature)] = 0.0
 
-    def _native_parts(self, hidden: bool) -> dict[str, np.ndarray[Any, Any]]:
-        """highway-env's own observation, with only what is perceived on the road."""
-        if self.native is None or not self.env.road or self.env.vehicle is None:
+    def _native_parts(self) -> dict[str, np.ndarray[Any, Any]]:
+        """highway-env's own observation of a road on which only what is perceived stands."""
+        if self.native is None:
             return {}
-        road = self.env.road
-        vehicles, objects = road.vehicles, road.objects
-        if hidden:
-            perception = self.env.perception
-            seen = {
-                id(thing)
-                for thing, perceived in zip(
-                    perception.things, perception.percepts.perceived, strict=True
-                )
-                if perceived
-            }
-            road.vehicles = [vehicle for vehicle in vehicles if id(vehicle) in seen]
-            road.objects = [thing for thing in objects if id(thing) in seen]
-        try:
+        with only_what_is_perceived(self.env.perception, self.env.road, self.env.vehicle):
             observed = self.native.observe()
-        finally:
-            road.vehicles, road.objects = vehicles, objects
-        name = _NATIVE_KEYS.get(self.spec.native["type"], "native")  # type: ignore[index]
-        if isinstance(observed, dict):
-            return {
-                key: np.asarray(value, dtype=np.float32).ravel() for key, value in observed.items()
-            }
-        kept = np.uint8 if observed.dtype == np.uint8 else np.float32
-        return {name: np.asarray(observed, dtype=kept).copy()}
+        named = _named(self.env, observed)
+        spaced = self._native_spaces.items()
+        return {key: np.array(named[key], dtype=space.dtype) for key, space in spaced}
+
+
+def _named(env: ReferenceEnvironment, native: Any) -> dict[str, Any]:
+    """Parts of a native observation, or of its space, by the keys that they have in ours."""
+    if isinstance(native, spaces.Dict):
+        return dict(native.spaces)
+    if isinstance(native, dict):
+        return native
+    kind = env.config["observation"]["type"]
+    return {_NATIVE_KEYS.get(kind, "native"): native}

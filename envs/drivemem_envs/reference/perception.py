@@ -51,7 +51,7 @@ class Perception:
         self._state.reset(self.seed)
         self.occluders = occluders
         self._ids: dict[int, int] = {}
-        self._known: list[Any] = []  # keeps objects alive, so that id() stays theirs
+        self._known: dict[int, Any] = {}  # keeps objects alive, so that id() stays theirs
         self._vehicles = self._objects = 0
         self.percepts: Percepts | None = None
 
@@ -71,8 +71,12 @@ class Perception:
             else:
                 self._vehicles += 1
                 self._ids[id(thing)] = self._vehicles
-            self._known.append(thing)
+            self._known[self._ids[id(thing)]] = thing
         return self._ids[id(thing)]
+
+    def thing(self, actor: int) -> Any:
+        """The vehicle or object that has an id; it may have left the road."""
+        return self._known[actor]
 
     def look(self, road: Any, ego: Any) -> Percepts:
         """Perceive the world at the next decision; call once per decision.

@@ -37,15 +37,14 @@ ACTOR_TYPES = {
 
 
 def write_parquet(path: Path, types: dict[str, str], rows: list[dict[str, Any]]) -> None:
-    connection = duckdb.connect()
-    connection.execute(f"CREATE TABLE t ({', '.join(f'"{n}" {t}' for n, t in types.items())})")
-    marks = ", ".join("?" for _ in types)
-    connection.executemany(
-        f"INSERT INTO t VALUES ({marks})", [[row.get(name) for name in types] for row in rows]
-    )
-    connection.execute(
-        f"COPY t TO '{path}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{drivemem_recording: '1'}})"
-    )
+    texts = {name: np.array([_text(row.get(name)) for row in rows]) for name in types}  # noqa: F841
+    casts = ", ".join(f"CAST(nullif(\"{n}\", '') AS {kind}) AS \"{n}\"" for n, kind in types.items())
+    options = "FORMAT parquet, COMPRESSION zstd, KV_METADATA {drivemem_recording: '1'}"
+    duckdb.connect().execute(f"COPY (SELECT {casts} FROM texts) TO '{path}' ({options})")
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 def record(

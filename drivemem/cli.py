@@ -1,0 +1,70 @@
+"""The command line: one word chooses the command, which alone is imported.
+
+Exit codes: 0 done, 1 failed, 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from drivemem.errors import DrivememError
+
+COMMANDS = {
+    "list": "what there is: scenarios, memories, drivers, lesions",
+    "train": "train an agent on a scenario",
+    "evaluate": "drive a fixed suite of episodes with a trained run or a reference driver",
+    "compare": "compare runs: table, intervals, report",
+    "replay": "show recorded episodes: video, page, verification",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        sys.exit(0 if words else 2)
+    if words[0] in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"drivemem {version('drivemem')}")
+        sys.exit(0)
+    sys.exit(run_command(words[0], words[1:]))
+
+
+def run_command(name: str, words: list[str]) -> int:
+    """Run one command; returns its exit code."""
+    if name not in COMMANDS:
+        import difflib
+
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        print(f"drivemem: unknown command '{name}'{hint}\n\n{_help()}", file=sys.stderr)
+        return 2
+    try:
+        command: Callable[[list[str]], int] = import_module(f"drivemem.commands.{name}").run
+        return command(words)
+    except DrivememError as error:
+        print(f"drivemem {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\ndrivemem {name}: interrupted", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output went away, as in `| head`
+        sys.stderr.close()
+        return 1
+
+
+def _help() -> str:
+    lines = [
+        "usage: drivemem COMMAND [options]",
+        "",
+        "Does memory make a better driver when part of the road is hidden?",
+        "",
+        *(f"  {name:<10}{summary}" for name, summary in COMMANDS.items()),
+        "",
+        "`drivemem COMMAND --help` shows a command's options.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,24 @@
+"""`drivemem list`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def run(words: list[str]) -> int:
+    """Print the tables asked for."""
+    if words and words[0] in ("-h", "--help"):
+        print("usage: drivemem list [scenarios|memories|drivers|lesions]")
+        return 0
+    if len(words) > 1:
+        print("drivemem list: give one kind, or none for all", file=sys.stderr)
+        return 2
+    import warnings
+
+    warnings.filterwarnings("ignore", message=".*out of date.*")
+    from drivemem.listing import tables
+    from drivemem.progress import console
+
+    for table in tables(words[0] if words else None):
+        console().print(table)
+    return 0

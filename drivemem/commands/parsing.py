@@ -1,0 +1,44 @@
+"""Reading a command's options with tyro, all commands alike."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import tyro
+from pydantic import ValidationError
+
+from drivemem.settings import plain_numbers
+
+Options = TypeVar("Options")
+
+
+def read_options(
+    kind: type[Options], command: str, words: Sequence[str], default: Any = None
+) -> Options:
+    """Parse a command's words into its options; exits with 2 on bad usage.
+
+    Args:
+        kind: a dataclass or pydantic model; its field docstrings are the help.
+        command: for the usage line.
+        words: what follows the command.
+        default: options to start from.
+    """
+    keywords: dict[str, Any] = {} if default is None else {"default": default}
+    try:
+        options: Options = tyro.cli(
+            kind,
+            prog=f"drivemem {command}",
+            args=plain_numbers(words),
+            config=(tyro.conf.OmitSubcommandPrefixes,),
+            **keywords,
+        )
+        return options
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "-".join(str(part) for part in first["loc"]).replace("_", "-")
+        message = re.sub(r"^Value error, ", "", first["msg"])
+        print(f"drivemem {command}: --{where} is {first['input']!r}: {message}", file=sys.stderr)
+        raise SystemExit(2) from error

@@ -1,0 +1,163 @@
+"""Episodes on disk: Parquet tables through DuckDB, and the digest of what happened.
+
+docs/files.md describes every column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem.errors import DrivememError
+
+SCHEMA_VERSION = 1
+
+EPISODE_COLUMNS: dict[str, str] = {
+    "episode": "INTEGER", "seed": "BIGINT", "scenario": "VARCHAR", "sensors": "VARCHAR",
+    "slots": "VARCHAR", "tracker": "VARCHAR", "backend": "VARCHAR", "driver": "VARCHAR",
+    "run": "VARCHAR", "train_seed": "BIGINT", "full_sensors": "BOOLEAN", "lesion": "VARCHAR",
+    "deterministic": "BOOLEAN", "suite": "VARCHAR", "outcome": "VARCHAR", "success": "BOOLEAN",
+    "collision": "BOOLEAN", "return": "DOUBLE", "length": "INTEGER", "duration_s": "DOUBLE",
+    "progress_m": "DOUBLE", "mean_speed": "DOUBLE", "min_ttc": "DOUBLE",
+    "share_ttc_below_1_5": "DOUBLE", "pet": "DOUBLE", "hard_brakes": "INTEGER",
+    "max_jerk": "DOUBLE", "at_fault": "VARCHAR", "exposure": "INTEGER",
+    "hidden_origin_collision": "BOOLEAN", "reveal_to_contact_s": "DOUBLE",
+    "blind_entry_speed": "DOUBLE", "digest": "VARCHAR", "schema_version": "INTEGER",
+}  # fmt: skip
+RECORDED_COLUMNS = {**EPISODE_COLUMNS, "occluders": "VARCHAR", "config": "VARCHAR"}
+STEP_COLUMNS: dict[str, str] = {
+    "episode": "INTEGER", "step": "INTEGER", "t_s": "DOUBLE", "action": "VARCHAR",
+    "reward": "DOUBLE", "rewards": "VARCHAR", "value": "DOUBLE", "entropy": "DOUBLE",
+    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "memory_norm": "DOUBLE", "memory_change": "DOUBLE",
+    "ego_x": "DOUBLE", "ego_y": "DOUBLE", "ego_heading": "DOUBLE", "ego_speed": "DOUBLE",
+    "cue": "VARCHAR",
+}  # fmt: skip
+ACTOR_COLUMNS: dict[str, str] = {
+    "episode": "INTEGER", "step": "INTEGER", "id": "INTEGER", "kind": "INTEGER", "x": "DOUBLE",
+    "y": "DOUBLE", "heading": "DOUBLE", "speed": "DOUBLE", "length": "DOUBLE", "width": "DOUBLE",
+    "crashed": "BOOLEAN", "visible_fraction": "DOUBLE", "perceived": "BOOLEAN", "age_s": "DOUBLE",
+}  # fmt: skip
+
+_TRACE = ("id", "x", "y", "heading", "speed", "crashed")
+
+
+class Digest:
+    """SHA-256 of an episode's truth: for every decision, of every actor, id, x, y, heading, speed
+    and crashed, as little-endian float64, in that order, ego first."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, truth: dict[str, NDArray[Any]]) -> None:
+        """Take in the truth at the next decision."""
+        table = np.stack([truth[name].astype("<f8") for name in _TRACE], axis=1)
+        self._hash.update(np.ascontiguousarray(table).tobytes())
+
+    def hexdigest(self) -> str:
+        """The digest so far."""
+        return self._hash.hexdigest()
+
+
+def actor_rows(episode: int, step: int, truth: dict[str, NDArray[Any]]) -> list[tuple[Any, ...]]:
+    """Rows of the actors table from one decision's truth."""
+    names = [name for name in ACTOR_COLUMNS if name not in ("episode", "step")]
+    columns = [truth[name].tolist() for name in names]
+    return [(episode, step, *values) for values in zip(*columns, strict=True)]
+
+
+def write_table(
+    path: Path, columns: dict[str, str], rows: Iterable[Sequence[Any] | dict[str, Any]]
+) -> None:
+    """Write a Parquet file (zstd), atomically.
+
+    Args:
+        path: the file.
+        columns: name to DuckDB type.
+        rows: tuples in the columns' order, or dicts (missing keys are NULL).
+
+    Raises:
+        DrivememError: the file cannot be written.
+    """
+    table = [
+        tuple(row.get(name) for name in columns) if isinstance(row, dict) else tuple(row)
+        for row in rows
+    ]
+    names = ", ".join(f'"{name}"' for name in columns)
+    types = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE TABLE rows ({types})")
+            _insert(connection, columns, table)
+            target = str(temporary).replace("'", "''")
+            connection.execute(
+                f"COPY (SELECT {names} FROM rows) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+            )
+        os.replace(temporary, path)
+    except (OSError, duckdb.IOException) as error:
+        raise DrivememError(f"cannot write {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], table: list[tuple[Any, ...]]
+) -> None:
+    """Insert through a JSON-free bulk path: NumPy columns, which DuckDB scans directly."""
+    if not table:
+        return
+    import pandas
+
+    frame = pandas.DataFrame(  # noqa: F841  DuckDB reads it by name
+        {
+            name: pandas.Series([row[index] for row in table], dtype=object)
+            for index, name in enumerate(columns)
+        }
+    )
+    casts = ", ".join(f'CAST("{name}" AS {kind})' for name, kind in columns.items())
+    connection.execute(f"INSERT INTO rows SELECT {casts} FROM frame")
+
+
+def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
+    """Rows of a Parquet file that `write_table` wrote.
+
+    Raises:
+        DrivememError: missing, truncated, or columns are missing.
+    """
+    if not path.is_file():
+        raise DrivememError(f"{path} is missing")
+    try:
+        with duckdb.connect() as connection:
+            found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            names = [column[0] for column in found.description]
+            missing = [name for name in columns if name not in names]
+            if missing:
+                raise DrivememError(
+                    f"{path} is no table of this version of drivemem: it lacks {', '.join(missing)}"
+                )
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    except duckdb.Error as error:
+        raise DrivememError(f"{path} is truncated or no Parquet file: {error}") from error
+
+
+def plain(value: Any) -> Any:
+    """A NumPy scalar as a Python one; not-a-number stays."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON of a value that may hold NumPy scalars and arrays."""
+
+    def simple(thing: Any) -> Any:
+        return thing.tolist() if isinstance(thing, np.ndarray) else plain(thing)
+
+    return json.dumps(value, default=simple, sort_keys=True)

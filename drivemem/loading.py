@@ -1,0 +1,26 @@
+"""Loading the agent of a run, to use it as any SB3 model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drivemem.errors import DrivememError
+from drivemem.runs import open_run
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import CheckpointError, load_agent
+
+
+def load(run: str | Path, device: str = "auto") -> MemoryPPO:
+    """The trained agent of a run.
+
+    Args:
+        run: the run's folder.
+        device: auto, cpu or cuda.
+
+    Raises:
+        DrivememError: no run, no trained agent, or broken files.
+    """
+    try:
+        return load_agent(open_run(run).model, device=device)
+    except CheckpointError as error:
+        raise DrivememError(str(error)) from error
