@@ -14,7 +14,8 @@ _LINE_EVERY_S = 15.0
 
 def console() -> Console:
     """Where commands print for people."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    # Off a terminal rich assumes 80 columns and wraps tables to uselessness.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
 class Progress:

@@ -17,11 +17,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.episodes import SCHEMA_VERSION
 from drivemem.errors import DrivememError
-
-FORMAT_KEY = "drivemem_recording"
-FORMAT_VERSION = "1"
-"""Recorders write it into the Parquet metadata under `FORMAT_KEY`; other versions are refused."""
 
 _NUMBER, _TEXT, _TRUTH_VALUE, _LIST = "number", "text", "true or false", "list"
 REQUIRED: Mapping[str, Mapping[str, str]] = {
@@ -29,7 +26,8 @@ REQUIRED: Mapping[str, Mapping[str, str]] = {
         "episode": _NUMBER, "seed": _NUMBER, "scenario": _TEXT, "sensors": _TEXT, "slots": _TEXT,
         "tracker": _TEXT, "backend": _TEXT, "driver": _TEXT, "run": _TEXT, "lesion": _TEXT,
         "outcome": _TEXT, "success": _TRUTH_VALUE, "return": _NUMBER, "length": _NUMBER,
-        "duration_s": _NUMBER, "digest": _TEXT, "occluders": _TEXT,
+        "duration_s": _NUMBER, "digest": _TEXT, "occluders": _TEXT, "config": _TEXT,
+        "schema_version": _NUMBER,
     },
     "steps": {
         "episode": _NUMBER, "step": _NUMBER, "t_s": _NUMBER, "action": _TEXT, "reward": _NUMBER,
@@ -39,7 +37,8 @@ REQUIRED: Mapping[str, Mapping[str, str]] = {
     "actors": {
         "episode": _NUMBER, "step": _NUMBER, "id": _NUMBER, "kind": _NUMBER, "x": _NUMBER,
         "y": _NUMBER, "heading": _NUMBER, "speed": _NUMBER, "length": _NUMBER, "width": _NUMBER,
-        "crashed": _TRUTH_VALUE, "visible_fraction": _NUMBER, "age_s": _NUMBER,
+        "crashed": _TRUTH_VALUE, "visible_fraction": _NUMBER,
+        "perceived": _TRUTH_VALUE, "age_s": _NUMBER,
     },
 }  # fmt: skip
 _AGAIN = "record again with `drivemem evaluate RUN --record N`"
@@ -53,7 +52,7 @@ class EpisodeRow:
     seed: int
     scenario: str
     config: dict[str, Any]
-    """Changes of the world's configuration; {} where the recorder wrote none."""
+    """Changes of the world's configuration."""
     sensors: dict[str, Any]
     slots: str
     tracker: str
@@ -181,15 +180,6 @@ class Recording:
                 "DESCRIBE SELECT * FROM read_parquet($file)", name
             ).fetchall()
         }
-        version = self._run(
-            "SELECT value FROM parquet_kv_metadata($file) WHERE key = $key",
-            name, key=FORMAT_KEY.encode(),
-        ).fetchone()  # fmt: skip
-        if version is not None and bytes(version[0]).decode(errors="replace") != FORMAT_VERSION:
-            raise DrivememError(
-                f"{path} has recording format {bytes(version[0])!r}; this drivemem reads "
-                f"{FORMAT_VERSION}: {_AGAIN}, or use the version that wrote it"
-            )
         for column, family in REQUIRED[name].items():
             if column not in found:
                 raise DrivememError(
@@ -218,8 +208,11 @@ class Recording:
     def _episode(self, row: dict[str, Any]) -> EpisodeRow:
         where = f"{self._file('episodes')}, episode {row['episode']}"
         occluders = _parse(row["occluders"] or "[]", f"'occluders' of {where}")
-        config = row.get("config")
-        known = {*REQUIRED["episodes"], "config"}
+        if row["schema_version"] != SCHEMA_VERSION:
+            raise DrivememError(
+                f"{where} has schema version {row['schema_version']}; this drivemem reads "
+                f"{SCHEMA_VERSION}: {_AGAIN}, or use the version that wrote it"
+            )
         try:
             table = np.asarray(occluders, dtype=np.float64).reshape(-1, 5)
         except (TypeError, ValueError) as error:
@@ -228,7 +221,7 @@ class Recording:
             episode=int(row["episode"]),
             seed=int(row["seed"]),
             scenario=row["scenario"],
-            config=_parse(config, f"'config' of {where}") if config else {},
+            config=_parse(row["config"] or "{}", f"'config' of {where}"),
             sensors=_parse(row["sensors"] or "{}", f"'sensors' of {where}"),
             slots=row["slots"],
             tracker=row["tracker"],
@@ -243,7 +236,7 @@ class Recording:
             duration_s=float(row["duration_s"]),
             digest=row["digest"] or "",
             occluders=table,
-            metrics={key: value for key, value in row.items() if key not in known},
+            metrics={key: value for key, value in row.items() if key not in REQUIRED["episodes"]},
         )
 
 

@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from drivemem.digest import TRACE_COLUMNS, TraceDigest
+from drivemem.episodes import Digest
 from drivemem.replay.load import Trace
 from drivemem.replay.simulate import truths
 
-TOLERANCE = 1e-5
-"""Differences above this are named, in each column's unit (single precision holds as much)."""
+COMPARED = (
+    "kind", "x", "y", "heading", "speed", "length", "width", "crashed", "visible_fraction",
+    "perceived", "age_s",
+)  # fmt: skip
+TOLERANCE = 1e-6
+"""Differences above this are named, in each column's unit."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,13 @@ def verify(trace: Trace, backend: str | None = None) -> Verification:
         DrivememError: the scenario cannot be simulated here.
     """
     backend = backend or trace.row.backend
-    digest = TraceDigest()
+    digest = Digest()
     difference: Verification | None = None
     for step, (recorded, simulated) in enumerate(
         zip_longest(trace.decisions, truths(trace, backend))
     ):
         if simulated is not None:
-            digest.update(simulated)
+            digest.add(simulated)
         if difference is None:
             difference = _compare(trace.row.episode, backend, step, recorded, simulated)
     identical = digest.hexdigest() == trace.row.digest and difference is None
@@ -87,7 +91,7 @@ def _compare(
     for row, actor in enumerate(int(number) for number in simulated["id"]):
         if actor not in ids:
             return differs(f"actor {actor} was not recorded")
-        for name in TRACE_COLUMNS:
+        for name in COMPARED:
             was, now = float(recorded[name][ids[actor]]), float(simulated[name][row])
             if was != now and not abs(was - now) <= TOLERANCE * max(1.0, abs(now)):
                 return differs(name, actor, was, now)

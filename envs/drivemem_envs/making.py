@@ -29,11 +29,15 @@ def resolve(
     slots: Slots | None = None,
     tracker: Tracker | None = None,
     flat: bool | None = None,
+    observation: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Scenario:
     """A scenario by name with changes; see `Scenario.with_`."""
     found = named_scenario(scenario) if isinstance(scenario, str) else scenario
-    return found.with_(sensors=sensors, slots=slots, tracker=tracker, flat=flat, config=config)
+    return found.with_(
+        sensors=sensors, slots=slots, tracker=tracker, flat=flat, observation=observation,
+        config=config,
+    )  # fmt: skip
 
 
 def make(
@@ -49,7 +53,7 @@ def make(
         scenario: a scenario or its name.
         backend: only "reference" steps a single world.
         render_mode: None, "human" or "rgb_array".
-        changes: sensors, slots, tracker, flat, config; see `Scenario.with_`.
+        changes: sensors, slots, tracker, flat, observation, config; see `Scenario.with_`.
 
     Raises:
         ValueError: unknown names or values.
@@ -58,8 +62,8 @@ def make(
 
     if backend != "reference":
         raise ValueError(
-            f"backend '{backend}' steps many worlds at once: use make_vec(..., backend='{backend}') "
-            "or gymnasium.make_vec"
+            f"backend '{backend}' steps many worlds at once: use gymnasium.make_vec or "
+            f"make_vec(..., backend='{backend}')"
         )
     return make_reference(resolve(scenario, **changes), render_mode)
 
@@ -80,9 +84,9 @@ def make_vec(
         num_envs: N, worlds.
         backend: "compiled" (kernels) or "reference" (highway-env in processes).
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
-        num_workers: threads (compiled) or processes (reference); None: all cores, and this
-            process alone for a single reference world.
-        changes: sensors, slots, tracker, flat, config; see `Scenario.with_`.
+        num_workers: threads (compiled; None: all cores) or processes (reference; None: this one
+            alone; more are started afresh, so a script needs `if __name__ == "__main__":`).
+        changes: sensors, slots, tracker, flat, observation, config; see `Scenario.with_`.
 
     Raises:
         ValueError: unknown names or values, or a scenario that does not compile.

@@ -64,9 +64,7 @@ def time_to_collision(a: Floats, b: Floats) -> float:
         reach = 0.0
         for shape in (a, b):
             turn = shape[2] - angle
-            reach += 0.5 * (
-                shape[3] * abs(math.cos(turn)) + shape[4] * abs(math.sin(turn))
-            )
+            reach += 0.5 * (shape[3] * abs(math.cos(turn)) + shape[4] * abs(math.sin(turn)))
         entry, leave = _axis_interval(dx * c + dy * s, dvx * c + dvy * s, reach, entry, leave)
         if entry > leave:
             return np.inf
@@ -119,7 +117,9 @@ class EpisodeMetrics:
         """Take in the truth at the next decision (`truth()` of an environment)."""
         step = len(self._ego)
         x, y = truth["x"], truth["y"]
-        self._ego.append((float(x[0]), float(y[0]), float(truth["heading"][0]), float(truth["speed"][0])))
+        self._ego.append(
+            (float(x[0]), float(y[0]), float(truth["heading"][0]), float(truth["speed"][0]))
+        )
         solid = np.flatnonzero(truth["kind"] != 2)
         times = times_to_collision(boxes_of(truth))
         self._ttc.append(float(times.min()) if len(times) else math.inf)
@@ -222,7 +222,7 @@ class EpisodeMetrics:
 
 
 def fault_of(truth: Truth, contact: int) -> str:
-    """nuPlan's class of a collision (Karnchanachari et al. 2024), from the poses at contact.
+    """Class of a collision as in nuPlan (Karnchanachari et al. 2024), from the poses at contact.
 
     Returns:
         `stopped_ego`, `stopped_track`, `active_front` (the ego's front hits), `active_rear` (it is

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import warnings
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -53,7 +54,9 @@ def register_scenario(name: str, entry_point: str) -> None:
         ValueError: the name is taken or has no version, or the entry point has another form.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.-]+-v\d+", name):
-        raise ValueError(f"scenario name '{name}' needs letters, digits, '-' and a version: my-crossing-v0")
+        raise ValueError(
+            f"scenario name '{name}' needs letters, digits, '-' and a version: my-crossing-v0"
+        )
     if not re.fullmatch(r"[\w.]+:\w+", entry_point):
         raise ValueError(f"entry point '{entry_point}' has not the form 'package.module:ATTRIBUTE'")
     if name in _ENTRY_POINTS or name in HIGHWAY_ENV_IDS:
@@ -68,6 +71,8 @@ def register_gymnasium_ids(names: list[str]) -> None:
     import gymnasium
 
     for name in names:
+        if f"{NAMESPACE}/{name}" in gymnasium.registry:
+            continue
         gymnasium.register(
             id=f"{NAMESPACE}/{name}",
             entry_point="drivemem_envs.making:make_registered",
@@ -79,8 +84,12 @@ def register_gymnasium_ids(names: list[str]) -> None:
 @cache
 def _load_entry_points() -> None:
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name not in _ENTRY_POINTS:
+        if _ENTRY_POINTS.get(point.name) == point.value:
+            continue
+        try:
             register_scenario(point.name, point.value)
+        except ValueError as error:  # another package's mistake must not disable this one
+            warnings.warn(f"scenario '{point.name}' is left out: {error}", stacklevel=2)
 
 
 def scenario_names(highway_env: bool = True) -> list[str]:
@@ -98,15 +107,27 @@ def scenario(name: str) -> Scenario:
 
     Raises:
         UnknownScenarioError: no such scenario; the message names the nearest.
+        ValueError: it is registered with an entry point that does not give a Scenario.
     """
     full = _full_name(name)
     if full in HIGHWAY_ENV_IDS:
         from drivemem_envs.scenarios.highway_env_ids import from_highway_env
 
         return from_highway_env(full)
-    module, _, attribute = _ENTRY_POINTS[full].partition(":")
-    found = getattr(import_module(module), attribute)
-    built: Scenario = found() if callable(found) else found
+    return _load(full, _ENTRY_POINTS[full])
+
+
+def _load(name: str, entry_point: str) -> Scenario:
+    from drivemem_envs.scenarios.base import Scenario
+
+    module, _, attribute = entry_point.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"scenario '{name}' cannot be imported: {error}") from error
+    built = found() if callable(found) else found
+    if not isinstance(built, Scenario):
+        raise ValueError(f"'{entry_point}' of scenario '{name}' is no Scenario but {built!r}")
     return built
 
 

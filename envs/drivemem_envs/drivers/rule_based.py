@@ -85,7 +85,7 @@ class RuleBasedDriver:
         return observation[:, -size:].reshape(len(observation), self._spec.vehicles_count, -1)
 
     def _frame(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-        """Others in the ego's frame (n, 4): along, across, speeds relative to the road; ego speed."""
+        """Others in the ego's frame (n, 4): along, across and their speeds; the ego's speed."""
         values = rows[:, self._columns].copy()
         for column, (given, default) in enumerate(zip(self._ranges, self._defaults, strict=True)):
             low, high = given or default

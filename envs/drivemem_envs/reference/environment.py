@@ -30,6 +30,9 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         render_mode: None, "human" or "rgb_array".
     """
 
+    observation_type: Any
+    observation_space: Any
+
     def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
         self.scenario = scenario
         # highway-env keeps one dict for all instances and writes frame rates into it.
@@ -186,7 +189,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
 
 
 @cache
-def _composed(world: type[Any]) -> type[ReferenceEnvironment]:
+def _composed(world: Any) -> type[ReferenceEnvironment]:
     """The environment class for a world: `ReferenceEnvironment` before it in the MRO."""
     composed = type(f"Reference{world.__name__}", (ReferenceEnvironment, world), {})
     return cast(type[ReferenceEnvironment], composed)

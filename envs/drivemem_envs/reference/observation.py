@@ -122,7 +122,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
         if spec.normalize:
             used = np.concatenate([[0], slots]).astype(int)
             values[used] = self._normalised(values[used])
-        return values.astype(np.float32)  # type: ignore[return-value]
+        return values.astype(np.float32)
 
     def _choose(self, ids: Any, rows: Floats, ego: Floats) -> tuple[Any, Any]:
         """Which percepts are shown, and in which rows: `Road.close_objects_to` on percepts."""

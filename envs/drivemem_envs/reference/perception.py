@@ -93,9 +93,7 @@ class Perception:
             [self.identify(thing, ego, id(thing) in objects) for thing in things], dtype=np.int64
         )
         self.actors = np.array([self._columns(thing) for thing in things], dtype=np.float64)
-        self.percepts = self._state.sense(
-            self.ids, self.actors, ego=0, occluders=self.occluders
-        )
+        self.percepts = self._state.sense(self.ids, self.actors, ego=0, occluders=self.occluders)
         self.crashed = np.array([bool(thing.crashed) for thing in things])
         self.speeds = np.array([float(thing.speed) for thing in things])
         return self.percepts

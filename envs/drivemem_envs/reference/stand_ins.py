@@ -29,21 +29,33 @@ def only_what_is_perceived(perception: Perception, road: Any, ego: Any) -> Itera
         ego: the ego vehicle, which always knows itself.
     """
     vehicles, objects = road.vehicles, road.objects
-    percepts, true = perception.percepts, dict(zip(perception.ids, perception.actors, strict=True))
-    shown_vehicles, shown_objects = [ego], []
-    if percepts is not None:
-        for actor, row in zip(percepts.ids, percepts.rows, strict=True):
-            thing = perception.thing(int(actor))
-            if not np.array_equal(row, true.get(actor, np.zeros(0)), equal_nan=True):
-                thing = _as_perceived(thing, row, road)
-            is_vehicle = row[layout.KIND] == layout.VEHICLE
-            (shown_vehicles if is_vehicle else shown_objects).append(thing)
-    # The order of ids is that of the road's own lists: highway-env only ever appends to them.
-    road.vehicles, road.objects = shown_vehicles, shown_objects
+    shown = _percepts_as_things(perception, road)
+    ids = {id(thing): int(i) for thing, i in zip(perception.things, perception.ids, strict=True)}
+    shown[ids[id(ego)]] = ego
+    now = [
+        [shown.pop(ids[id(t)]) for t in kind if ids[id(t)] in shown] for kind in (vehicles, objects)
+    ]
+    for gone in shown.values():  # remembered or sensed late, and no longer on the road
+        now[0 if hasattr(gone, "action") else 1].append(gone)
+    road.vehicles, road.objects = now
     try:
         yield
     finally:
         road.vehicles, road.objects = vehicles, objects
+
+
+def _percepts_as_things(perception: Perception, road: Any) -> dict[int, Any]:
+    """By id: the vehicle or object itself where the percept is exact, else a copy as perceived."""
+    percepts = perception.percepts
+    if percepts is None:
+        return {}
+    true = dict(zip(perception.ids.tolist(), perception.actors, strict=True))
+    shown = {}
+    for actor, row in zip(percepts.ids.tolist(), percepts.rows, strict=True):
+        thing = perception.thing(actor)
+        exact = actor in true and np.array_equal(row, true[actor], equal_nan=True)
+        shown[actor] = thing if exact else _as_perceived(thing, row, road)
+    return shown
 
 
 def _as_perceived(thing: Any, row: Floats, road: Any) -> Any:

@@ -60,9 +60,7 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         probe.close()
         self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         workers = min(num_workers or 1, num_envs, os.cpu_count() or 1)
-        self._parts = [
-            part for part in np.array_split(np.arange(num_envs), workers) if len(part)
-        ]
+        self._parts = [part for part in np.array_split(np.arange(num_envs), workers) if len(part)]
         self._local = Worlds(scenario, num_envs) if workers == 1 else None
         self._remote = (
             [] if self._local else [RemoteWorlds(scenario, len(part)) for part in self._parts]
@@ -173,11 +171,18 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         """Call a method of all worlds; list arguments are split by part already."""
         if self._local is not None:
             return list(
-                getattr(self._local, method)(*(a[0] if isinstance(a, list) else a for a in arguments))
+                getattr(self._local, method)(
+                    *(a[0] if isinstance(a, list) else a for a in arguments)
+                )
             )
         for index, remote in enumerate(self._remote):
             remote.send(method, *(a[index] if isinstance(a, list) else a for a in arguments))
-        return [answer for remote in self._remote for answer in remote.receive()]
+        # All answers are taken before any error is raised, so that the next call gets its own.
+        answers = [remote.receive() for remote in self._remote]
+        for _, error in answers:
+            if error is not None:
+                raise RuntimeError(f"in a world's process: {error}")
+        return [result for results, _ in answers for result in results]
 
     def _stack(self, observations: Sequence[Any]) -> Any:
         if isinstance(self.single_observation_space, spaces.Dict):

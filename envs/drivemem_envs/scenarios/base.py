@@ -100,17 +100,25 @@ class Scenario(BaseModel):
         try:
             return cast(type[Any], getattr(import_module(module), attribute))
         except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(f"world '{self.world}' of {self.name} cannot be imported: {error}") from error
+            raise ValueError(
+                f"world '{self.world}' of {self.name} cannot be imported: {error}"
+            ) from error
 
     def resolved_config(self) -> dict[str, Any]:
         """The class's default configuration with this scenario's changes.
 
         Raises:
-            ValueError: an unknown key, or a simulation frequency that is no multiple of the
-                policy frequency (highway-env would let the clock drift in silence).
+            ValueError: an unknown key, several egos, or a simulation frequency that is no multiple
+                of the policy frequency (highway-env would let the clock drift in silence).
         """
         config: dict[str, Any] = self.world_class().default_config()
         _merge(config, self.config, path="")
+        egos = config.get("controlled_vehicles", 1)
+        if egos != 1 or config["action"]["type"] == "MultiAgentAction":
+            raise ValueError(
+                f"{self.name} drives several agents (controlled_vehicles={egos}, action "
+                f"{config['action']['type']}); drivemem has one ego: set controlled_vehicles=1"
+            )
         simulation, policy = config["simulation_frequency"], config["policy_frequency"]
         if simulation % policy:
             raise ValueError(
@@ -145,6 +153,7 @@ class Scenario(BaseModel):
         slots: Slots | None = None,
         tracker: Tracker | None = None,
         flat: bool | None = None,
+        observation: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Scenario:
         """A changed copy; None leaves a part as it is.
@@ -154,6 +163,7 @@ class Scenario(BaseModel):
             slots: rows by distance or fixed.
             tracker: what fills hidden rows.
             flat: one Box in place of a Dict.
+            observation: other fields of the ObservationSpec to change.
             config: further changes of the world's configuration.
 
         Raises:
@@ -164,15 +174,19 @@ class Scenario(BaseModel):
             if not isinstance(sensors, Sensors):
                 sensors = Sensors(**{**self.sensors.model_dump(), **sensors})
             changed = changed.model_copy(update={"sensors": sensors})
-        observation = {
-            key: value
-            for key, value in (("slots", slots), ("tracker", tracker), ("flat", flat))
-            if value is not None
-        }
-        if observation:
-            spec = ObservationSpec(**{**self.observation.model_dump(), **observation})
+        fields = dict(observation or {})
+        for key, value in (("slots", slots), ("tracker", tracker), ("flat", flat)):
+            if value is not None:
+                fields[key] = value
+        if fields:
+            spec = ObservationSpec(**{**self.observation.model_dump(), **fields})
             changed = changed.model_copy(update={"observation": spec})
         if config:
+            if "observation" in config:
+                raise ValueError(
+                    "config['observation'] says nothing to drivemem's own rows: change them with "
+                    "observation={...}, or start from Scenario.from_highway_env(id, config)"
+                )
             changed = changed.model_copy(update={"config": {**self.config, **config}})
             changed.resolved_config()
         return changed

@@ -58,7 +58,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         config.update(
             {
                 "action": {"type": "DiscreteMetaAction", "longitudinal": False, "lateral": True},
-                "simulation_frequency": 15,
+                "simulation_frequency": 5,
                 "policy_frequency": 5,
                 "exits_count": 3,
                 "trucks_count": 2,
@@ -130,7 +130,9 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     def cue(self) -> np.ndarray[Any, Any]:
         """The sign: one-hot (K,)."""
-        return np.eye(self.config["exits_count"], dtype=np.float32)[self.exit]
+        sign = np.zeros(self.config["exits_count"], dtype=np.float32)
+        sign[self.exit] = 1.0
+        return sign
 
     def _simulate(self, action: Any = None) -> None:
         """Simulate, with the gate before the fork and the commitment at it."""
@@ -178,7 +180,8 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         }
 
     def _reward(self, action: Any) -> float:
-        return sum(self.config[name] * value for name, value in self._rewards(action).items())
+        terms = self._rewards(action)
+        return float(sum(self.config[name] * value for name, value in terms.items()))
 
     def _is_terminated(self) -> bool:
         return bool(self.vehicle.crashed or self.taken_exit() is not None)

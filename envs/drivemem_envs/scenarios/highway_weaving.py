@@ -11,7 +11,12 @@ from typing import Any
 
 from highway_env.envs.highway_env import HighwayEnvFast
 
-FEATURES_RANGE = {"x": (-150.0, 150.0), "y": (-12.0, 12.0), "vx": (-40.0, 40.0), "vy": (-40.0, 40.0)}
+FEATURES_RANGE = {
+    "x": (-150.0, 150.0),
+    "y": (-12.0, 12.0),
+    "vx": (-40.0, 40.0),
+    "vy": (-40.0, 40.0),
+}
 
 
 class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]

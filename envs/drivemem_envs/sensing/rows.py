@@ -50,8 +50,8 @@ FEATURES: dict[str, int] = {
 }
 
 # The vector of options (OPTIONS,).
-ABSOLUTE, SEE_BEHIND, OBSTACLES, CLIP, DISTANCE_M, BEHIND_M = range(6)
-OPTIONS = 6
+ABSOLUTE, SEE_BEHIND, OBSTACLES, CLIP, DISTANCE_M, BEHIND_M, INTENTIONS = range(7)
+OPTIONS = 7
 
 
 def feature_table(
@@ -85,6 +85,7 @@ def options_vector(
     clip: bool,
     distance_m: float,
     ego_length_m: float,
+    observe_intentions: bool = False,
 ) -> Floats:
     """The options of `order_percepts` and `write_rows`, see KinematicObservation.
 
@@ -95,11 +96,13 @@ def options_vector(
         clip: cut scaled features to [-1, 1].
         distance_m: PERCEPTION_DISTANCE, m.
         ego_length_m: behind begins two lengths behind the ego, m.
+        observe_intentions: show where others are going (the ego's own is always shown).
     """
     options = np.zeros(OPTIONS)
     options[ABSOLUTE], options[SEE_BEHIND] = absolute, see_behind
     options[OBSTACLES], options[CLIP] = include_obstacles, clip
     options[DISTANCE_M], options[BEHIND_M] = distance_m, -2 * ego_length_m
+    options[INTENTIONS] = observe_intentions
     return options
 
 
@@ -151,6 +154,36 @@ def order_percepts(
 
 
 @jit
+def id_of(percepts: Floats, row: int) -> int:
+    """The actor that a percept is of."""
+    return int(percepts[row, percepts.shape[1] - PERCEPT_COLUMNS + PERCEPT_ID])
+
+
+@jit
+def assign_slots(percepts: Floats, order: Ints, chosen: int, slots: Ints, places: Ints) -> int:
+    """Give each chosen percept the fixed row of its actor; of two in one row the nearer stays.
+
+    Args:
+        percepts: what is perceived (P, C + PERCEPT_COLUMNS).
+        order: rows of the percepts chosen (P,), nearest first.
+        chosen: how many.
+        slots: the episode's permutation (V - 1,): actor `id` has row `slots[id % (V - 1)]`, from
+            0, the ego's not counted.
+        places: written (V - 1,): row of the percept shown there, or -1.
+
+    Returns:
+        V - 1.
+    """
+    for place in range(places.shape[0]):
+        places[place] = -1
+    for k in range(chosen if places.shape[0] else 0):
+        place = slots[id_of(percepts, order[k]) % slots.shape[0]]
+        if places[place] < 0:
+            places[place] = order[k]
+    return int(places.shape[0])
+
+
+@jit
 def _feature(values: Floats, row: int, code: int) -> float:
     """One feature of a row, unscaled; nan where it is not sensed."""
     if code >= 0:
@@ -191,6 +224,8 @@ def write_row(
     for f in range(codes.shape[0]):
         code = codes[f]
         value = _feature(values, row, code)
+        if place > 0 and options[INTENTIONS] == 0.0 and (code in (COS_D, SIN_D)):
+            value = 0.0
         if relative and (code in (X, Y, VX, VY)):
             value -= ego[ego_row, code]
         low, high = ranges[f, 0], ranges[f, 1]
@@ -235,9 +270,3 @@ def write_rows(
         else:
             for f in range(codes.shape[0]):
                 out[place, f] = 0.0
-
-
-@jit
-def id_of(percepts: Floats, row: int) -> int:
-    """The actor that a percept is of."""
-    return int(percepts[row, percepts.shape[1] - PERCEPT_COLUMNS + PERCEPT_ID])

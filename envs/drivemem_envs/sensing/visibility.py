@@ -108,32 +108,37 @@ def prepare(actors: Floats, ego: int, limits: Floats, scratch: Floats) -> int:
 
 
 @jit
-def ray_ends(targets: Floats, row: int) -> tuple[float, ...]:
-    """Where the sight rays to a target end.
+def sight_rays(
+    targets: Floats, row: int, sight: tuple[float, float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The sight rays to the four corners and the centre of a target.
 
     Args:
         targets: a table of actors (A, C or more).
         row: which of them.
+        sight: where the rays start, m.
 
     Returns:
-        x and y of the four corners and of the centre, ten numbers.
+        Middles and half-vectors of the five segments, x and y in turn, ten numbers each.
     """
     x, y = targets[row, X], targets[row, Y]
     cos, sin = math.cos(targets[row, HEADING]), math.sin(targets[row, HEADING])
     ahead_x, ahead_y = cos * targets[row, LENGTH] / 2.0, sin * targets[row, LENGTH] / 2.0
     left_x, left_y = -sin * targets[row, WIDTH] / 2.0, cos * targets[row, WIDTH] / 2.0
-    return (
-        x + ahead_x + left_x,
-        y + ahead_y + left_y,
-        x + ahead_x - left_x,
-        y + ahead_y - left_y,
-        x - ahead_x + left_x,
-        y - ahead_y + left_y,
-        x - ahead_x - left_x,
-        y - ahead_y - left_y,
-        x,
-        y,
-    )
+    x0, y0 = x + ahead_x + left_x, y + ahead_y + left_y
+    x1, y1 = x + ahead_x - left_x, y + ahead_y - left_y
+    x2, y2 = x - ahead_x + left_x, y - ahead_y + left_y
+    x3, y3 = x - ahead_x - left_x, y - ahead_y - left_y
+    u, v = sight
+    middles = (
+        (x0 + u) / 2.0, (y0 + v) / 2.0, (x1 + u) / 2.0, (y1 + v) / 2.0, (x2 + u) / 2.0,
+        (y2 + v) / 2.0, (x3 + u) / 2.0, (y3 + v) / 2.0, (x + u) / 2.0, (y + v) / 2.0,
+    )  # fmt: skip
+    halves = (
+        (x0 - u) / 2.0, (y0 - v) / 2.0, (x1 - u) / 2.0, (y1 - v) / 2.0, (x2 - u) / 2.0,
+        (y2 - v) / 2.0, (x3 - u) / 2.0, (y3 - v) / 2.0, (x - u) / 2.0, (y - v) / 2.0,
+    )  # fmt: skip
+    return middles, halves
 
 
 @jit
@@ -163,8 +168,8 @@ def _misses(towards: tuple[float, float], reach: float, rx: float, ry: float) ->
 @jit
 def _block(
     blocked: int,
-    sight: tuple[float, float],
-    ends: tuple[float, ...],
+    middles: tuple[float, ...],
+    halves: tuple[float, ...],
     place: tuple[float, float],
     turn: tuple[float, float],
     half: tuple[float, float],
@@ -173,8 +178,8 @@ def _block(
 
     Args:
         blocked: bits of the rays blocked so far: 0-3 the corners, 4 the centre.
-        sight: where the rays start, m.
-        ends: where they end, m; see `ray_ends`.
+        middles: of the rays, m; see `sight_rays`.
+        halves: half-vectors of the rays, m.
         place: centre of the rectangle, m.
         turn: cosine and sine of its heading.
         half: half of its length and width, m.
@@ -186,10 +191,8 @@ def _block(
     for ray in range(SIGHT_RAYS):
         if blocked & (1 << ray):
             continue
-        end_x, end_y = ends[2 * ray], ends[2 * ray + 1]
-        half_x, half_y = (end_x - sight[0]) / 2.0, (end_y - sight[1]) / 2.0
-        middle_x = (end_x + sight[0]) / 2.0 - place[0]
-        middle_y = (end_y + sight[1]) / 2.0 - place[1]
+        half_x, half_y = halves[2 * ray], halves[2 * ray + 1]
+        middle_x, middle_y = middles[2 * ray] - place[0], middles[2 * ray + 1] - place[1]
         if crosses_rectangle(
             cos * middle_x + sin * middle_y,
             cos * middle_y - sin * middle_x,
@@ -207,7 +210,8 @@ def _behind_occluders(
     sight: tuple[float, float],
     towards: tuple[float, float],
     own_reach: float,
-    ends: tuple[float, ...],
+    middles: tuple[float, ...],
+    halves: tuple[float, ...],
     occluders: Floats,
 ) -> int:
     """Bits of the rays that static occluders block."""
@@ -219,7 +223,7 @@ def _behind_occluders(
         if _misses(towards, own_reach + (length + width) / 2.0, x - sight[0], y - sight[1]):
             continue
         turn = (math.cos(occluders[k, OCCLUDER_HEADING]), math.sin(occluders[k, OCCLUDER_HEADING]))
-        blocked = _block(blocked, sight, ends, (x, y), turn, (length / 2.0, width / 2.0))
+        blocked = _block(blocked, middles, halves, (x, y), turn, (length / 2.0, width / 2.0))
         if blocked == ALL_RAYS:
             break
     return blocked
@@ -254,12 +258,12 @@ def visible_rays(
         0 to 5.
     """
     sight = (actors[ego, X], actors[ego, Y])
-    ends = ray_ends(targets, row)
+    middles, halves = sight_rays(targets, row, sight)
     towards = (targets[row, X] - sight[0], targets[row, Y] - sight[1])
     own_reach = math.hypot(targets[row, LENGTH], targets[row, WIDTH]) / 2.0 + _SLACK_M
     blocked = 0
     if limits[BLOCKED_BY_OCCLUDERS] > 0.0:
-        blocked = _behind_occluders(sight, towards, own_reach, ends, occluders)
+        blocked = _behind_occluders(sight, towards, own_reach, middles, halves, occluders)
     farthest = math.sqrt(towards[0] * towards[0] + towards[1] * towards[1]) + own_reach
     for place in range(blockers):
         i = int(scratch[place, ORDER])
@@ -271,7 +275,7 @@ def visible_rays(
             continue
         turn = (scratch[i, COS], scratch[i, SIN])
         half = (actors[i, LENGTH] / 2.0, actors[i, WIDTH] / 2.0)
-        blocked = _block(blocked, sight, ends, (x, y), turn, half)
+        blocked = _block(blocked, middles, halves, (x, y), turn, half)
     rays = SIGHT_RAYS
     for ray in range(SIGHT_RAYS):
         rays -= (blocked >> ray) & 1

@@ -7,45 +7,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem.digest import TraceDigest
+from drivemem.episodes import (
+    ACTOR_COLUMNS,
+    RECORDED_COLUMNS,
+    SCHEMA_VERSION,
+    STEP_COLUMNS,
+    Digest,
+    actor_rows,
+    write_table,
+)
 from drivemem_envs.drivers import make_driver
-
-EPISODE_TYPES = {
-    "episode": "INTEGER", "seed": "BIGINT", "scenario": "VARCHAR", "config": "VARCHAR",
-    "sensors": "VARCHAR", "slots": "VARCHAR", "tracker": "VARCHAR", "backend": "VARCHAR",
-    "driver": "VARCHAR", "run": "VARCHAR", "train_seed": "INTEGER", "lesion": "VARCHAR",
-    "deterministic": "BOOLEAN", "outcome": "VARCHAR", "success": "BOOLEAN", "collision": "BOOLEAN",
-    "return": "DOUBLE", "length": "INTEGER", "duration_s": "DOUBLE", "min_ttc": "DOUBLE",
-    "digest": "VARCHAR", "occluders": "VARCHAR",
-}  # fmt: skip
-STEP_TYPES = {
-    "episode": "INTEGER", "step": "INTEGER", "t_s": "DOUBLE", "action": "VARCHAR",
-    "reward": "DOUBLE", "rewards": "VARCHAR", "value": "DOUBLE", "entropy": "DOUBLE",
-    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "memory_norm": "DOUBLE", "memory_change": "DOUBLE",
-    "ego_x": "DOUBLE", "ego_y": "DOUBLE", "ego_heading": "DOUBLE", "ego_speed": "DOUBLE",
-}  # fmt: skip
-ACTOR_TYPES = {
-    "episode": "INTEGER", "step": "INTEGER", "id": "BIGINT", "kind": "INTEGER", "x": "DOUBLE",
-    "y": "DOUBLE", "heading": "DOUBLE", "speed": "DOUBLE", "length": "DOUBLE", "width": "DOUBLE",
-    "crashed": "BOOLEAN", "visible_fraction": "DOUBLE", "age_s": "DOUBLE",
-}  # fmt: skip
-
-
-def write_parquet(path: Path, types: dict[str, str], rows: list[dict[str, Any]]) -> None:
-    texts = {name: np.array([_text(row.get(name)) for row in rows]) for name in types}  # noqa: F841
-    casts = ", ".join(f"CAST(nullif(\"{n}\", '') AS {kind}) AS \"{n}\"" for n, kind in types.items())
-    options = "FORMAT parquet, COMPRESSION zstd, KV_METADATA {drivemem_recording: '1'}"
-    duckdb.connect().execute(f"COPY (SELECT {casts} FROM texts) TO '{path}' ({options})")
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
 
 def record(
     folder: Path,
@@ -68,16 +43,16 @@ def record(
         _drive(env, pilot, number, seed, tables, policy_columns)
         row = tables["episodes"][-1]
         row |= {
-            "episode": number, "seed": seed, "scenario": found.name, "config": "{}",
+            "episode": number, "seed": seed, "scenario": found.name, "config": "{}", "schema_version": SCHEMA_VERSION,
             "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
             "tracker": pilot.tracker, "backend": "reference", "driver": driver,
             "run": folder.name, "train_seed": 0, "lesion": "intact", "deterministic": True,
             "occluders": json.dumps(env.occluders().tolist()),
         }  # fmt: skip
         row |= overrides
-    write_parquet(folder / "episodes.parquet", EPISODE_TYPES, tables["episodes"])
-    write_parquet(folder / "steps.parquet", STEP_TYPES, tables["steps"])
-    write_parquet(folder / "actors.parquet", ACTOR_TYPES, tables["actors"])
+    write_table(folder / "episodes.parquet", RECORDED_COLUMNS, tables["episodes"])
+    write_table(folder / "steps.parquet", STEP_COLUMNS, tables["steps"])
+    write_table(folder / "actors.parquet", ACTOR_COLUMNS, tables["actors"])
     env.close()
     return folder
 
@@ -86,15 +61,13 @@ def _drive(
     env: Any, pilot: Any, number: int, seed: int, tables: dict[str, Any], policy_columns: bool
 ) -> None:
     observation, info = env.reset(seed=seed)
-    digest, step, total, state = TraceDigest(), 0, 0.0, None
+    digest, step, total, state = Digest(), 0, 0.0, None
     while True:
         truth = env.truth()
-        digest.update(truth)
-        for row in range(len(truth["id"])):
-            tables["actors"].append(
-                {"episode": number, "step": step}
-                | {name: truth[name][row].item() for name in ACTOR_TYPES if name in truth}
-            )
+        digest.add(truth)
+        tables["actors"] += actor_rows(number, step, truth)
+        row = {"episode": number, "step": step, "t_s": step * env.decision_s}
+        tables["steps"].append(row)
         if "outcome" in info:
             break
         batch = (
@@ -103,10 +76,7 @@ def _drive(
             else observation[None]
         )
         actions, state = pilot.predict(batch, state, np.array([step == 0]))
-        row = {
-            "episode": number, "step": step, "t_s": step * env.decision_s,
-            "action": json.dumps(actions[0].tolist()),
-        }  # fmt: skip
+        row["action"] = json.dumps(actions[0].tolist())
         if policy_columns:
             probs = np.full(3, 0.1)
             probs[int(actions[0])] = 0.8
@@ -118,7 +88,6 @@ def _drive(
         observation, reward, _, _, info = env.step(actions[0])
         total += reward
         row |= {"reward": reward, "rewards": json.dumps(info["rewards"])}
-        tables["steps"].append(row)
         step += 1
     outcome = info["outcome"]
     tables["episodes"].append(

@@ -1,0 +1,47 @@
+"""`drivemem compare`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from drivemem.commands.parsing import read_options
+
+
+@dataclass
+class Options:
+    """Compare evaluated runs on the episodes that all of them met."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Run folders, folders of runs, or globs."""
+    baseline: str = "memory=none"
+    """The memoryless agent that others are compared with."""
+    report: str | None = None
+    """Folder for the HTML report and the tables as CSV, Markdown, LaTeX and Parquet."""
+
+
+def run(words: list[str]) -> int:
+    """Compare and print."""
+    options = read_options(Options, "compare", words)
+    if not options.runs:
+        print("drivemem compare: give run folders, such as runs/", file=sys.stderr)
+        return 2
+    from drivemem.compare import compare_runs
+    from drivemem.progress import console
+
+    result = compare_runs(options.runs, baseline=options.baseline, report=options.report)
+    out = console()
+    for suite, table in zip(result.tables, result.to_rich(), strict=True):
+        out.print(table)
+        out.print(suite.headline())
+        for row in suite.rows:
+            if row.versus:
+                out.print(f"  {row.label} against the memoryless agent: {row.versus}")
+    for what, why in result.collection.excluded:
+        out.print(f"left out: {what}: {why}")
+    for path in result.written:
+        out.print(f"written: {path}")
+    return 0

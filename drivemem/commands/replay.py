@@ -1,0 +1,58 @@
+"""`drivemem replay`."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from drivemem.commands.parsing import read_options
+
+
+@dataclass
+class Options:
+    """Show recorded episodes; with nothing else asked for, write a page beside the recording."""
+
+    recording: Annotated[str, tyro.conf.Positional]
+    """A run (its newest recording) or the folder of a recording."""
+    episode: int | None = None
+    """Which episode; default: the most telling one."""
+    against: str | None = None
+    """Another run or recording, shown beside the first on the same seeds."""
+    page: str | None = None
+    """Write this HTML page: one file that opens anywhere."""
+    video: str | None = None
+    """Write this video, .mp4 (extra `video`) or .gif."""
+    verify: bool = False
+    """Simulate again and say whether, or where first, it differs from the recording."""
+    layers: tuple[str, ...] = ("truth", "sees", "remembers")
+    """What the video draws."""
+    speed: float = 1.0
+    """Of the video; 1 is real time."""
+
+
+def run(words: list[str]) -> int:
+    """Replay, and say what was written and found."""
+    warnings.filterwarnings("ignore", message=".*out of date.*")
+    options = read_options(Options, "replay", words)
+    from drivemem.progress import console
+    from drivemem.replay import replay
+
+    done = replay(
+        options.recording,
+        episode=options.episode,
+        against=options.against,
+        page=options.page,
+        video=options.video,
+        verify=options.verify,
+        layers=options.layers,
+        speed=options.speed,
+    )
+    for found in done.verifications:
+        console().print(str(found), highlight=False)
+    for what, path in (("page", done.page), ("video", done.video)):
+        if path is not None:
+            console().print(f"{what}: {path} ({path.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)
+    return 0 if done.verified else 1

@@ -1,0 +1,74 @@
+"""Comparing runs: `compare_runs` reads run folders and gives tables, figures and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivemem.compare.collect import Collection, collect
+from drivemem.compare.tables import HEADER, SuiteTable, cells, suite_table, to_records
+
+__all__ = ["Comparison", "compare_runs"]
+
+_STYLES = {"upper bound": "cyan", "agent": "bold", "lesion": "", "reference": "dim"}
+
+
+@dataclass
+class Comparison:
+    """The result of a comparison."""
+
+    tables: list[SuiteTable]
+    collection: Collection
+    written: list[Path]
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """All rows as flat records."""
+        return to_records(self.tables)
+
+    def to_rich(self) -> list[Any]:
+        """Terminal tables, one for each suite."""
+        from rich.table import Table
+
+        shown = []
+        for suite in self.tables:
+            title = (
+                f"{suite.scenario}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
+            )
+            table = Table(*HEADER, title=title, caption="\n".join(suite.notes), caption_justify="left")
+            kind = ""
+            for row in suite.rows:
+                if kind and row.kind != kind:
+                    table.add_section()
+                kind = row.kind
+                table.add_row(*cells(row), style=_STYLES[row.kind])
+            shown.append(table)
+        return shown
+
+
+def compare_runs(
+    paths: Sequence[str | Path],
+    *,
+    baseline: str = "memory=none",
+    report: str | Path | None = None,
+) -> Comparison:
+    """Compare evaluated runs.
+
+    Args:
+        paths: run folders, folders of runs, or globs.
+        baseline: the memoryless agent that others are compared with.
+        report: folder for `report.html`, `table.csv`, `table.md`, `table.tex`, `table.parquet`.
+
+    Raises:
+        DrivememError: nothing to compare, or the folder cannot be written.
+    """
+    collection = collect(list(paths))
+    tables = [suite_table(group, baseline) for group in collection.groups]
+    written: list[Path] = []
+    if report is not None:
+        from drivemem.compare.report import write_report
+
+        written = write_report(Path(report), tables, collection)
+    return Comparison(tables, collection, written)
