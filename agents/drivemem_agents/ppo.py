@@ -451,7 +451,7 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.logger.record("train/explained_variance", float(explained))
         head = self.policy.action_head
         if hasattr(head, "log_std"):
-            self.logger.record("train/std", float(cast(Tensor, head.log_std).exp().mean()))
+            self.logger.record("train/std", float(cast(Tensor, head.log_std).detach().exp().mean()))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
         self.logger.record("train/clip_range", clip)
         if clip_value is not None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.replay.events import dark_steps, events_of, story
+from drivemem.replay.events import contact, dark_steps, events_of, story
 from drivemem.replay.load import Trace
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
@@ -50,6 +50,7 @@ def pack_side(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:
         "success": row.success,
         "return": round(row.total_return, 3),
         "story": story(trace),
+        "contact": contact(trace) if row.outcome == "collision" else None,
         "tracks": _tracks(trace),
         "dark": [int(step) for step in np.flatnonzero(dark_steps(trace))],
         "events": [
@@ -102,6 +103,9 @@ def _steps(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:
         numbers = _numbers(steps[name], 4)
         if any(number is not None for number in numbers):
             packed[name] = numbers
+    cues = [_parsed(value) for value in steps.get("cue", ())]
+    if any(cues):
+        packed["cue"] = cues
     for name in ("probs", "attention"):
         rows = [_list(value) for value in steps.get(name, ())]
         if any(rows) and (name == "attention" or labels):
@@ -117,6 +121,10 @@ def _list(values: Any) -> list[float]:
     if values is None or (isinstance(values, float) and math.isnan(values)):
         return []
     return [round(float(value), 3) if math.isfinite(value) else 0.0 for value in values]
+
+
+def _parsed(text: Any) -> list[float]:
+    return _list(json.loads(text)) if isinstance(text, str) else []
 
 
 def _numbers(column: NDArray[Any], digits: int) -> list[float | None]:

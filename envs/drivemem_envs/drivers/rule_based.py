@@ -1,4 +1,4 @@
-"""A rule-based driver: keep a gap, change to a freer lane, let crossing cars pass.
+"""A rule-based driver: the fastest action without a foreseen collision, and the freer lane.
 
 It reads only the observation's rows. Behind a tracker the same rules act on what was last seen.
 """
@@ -19,45 +19,59 @@ LANE_WIDTH = 4.0
 """highway-env's default lane width, m."""
 TIME_GAP_S = 1.5
 """Wanted time gap to the car ahead (IDM's T, Treiber et al. 2000), s."""
-CROSSING_HORIZON_S = 2.0
-"""Crossing cars that reach the ego's path within this time are waited for, s."""
-CLEARANCE_M = 4.0
-"""Paths this near are in conflict, m."""
-CROSSING_SPEED = 8.0
-"""Speed at which the ego would cross, m/s, reached with time constant `RESPONSE_S`."""
-RESPONSE_S = 0.6
-"""highway-env's ControlledVehicle.TAU_ACC, s."""
+HORIZON_S = 4.0
+"""How far ahead collisions are foreseen, s."""
+SPEED_TAU_S = 0.6
+"""Time constant of highway-env's speed control (ControlledVehicle.TAU_ACC), s."""
+REACH_M = 6.0
+"""Centres nearer than this along the ego's path are in conflict, m: a car's length and a margin."""
+SIDE_M = (2.5, 4.5)
+"""Centres nearer than this across the path are in conflict, m: with parallel cars (the next lane
+is 4 m away) and with crossing ones."""
 SIDE_GAP_M = (12.0, 25.0)
 """Gap wanted behind and ahead on the lane to change to, m."""
 
+_Others = NDArray[np.float64]
+
 
 class RuleBasedDriver:
-    """Gap, time to collision and crossing rules on a batch of observations.
+    """Chooses among highway-env's meta actions on a batch of observations.
+
+    Every pace (brake to the slowest target speed, keep, accelerate to the fastest) is tried in
+    thought against cars that keep their velocity; the fastest without a conflict is taken, else
+    the one whose conflict is latest. Behind a slow car the freer neighbouring lane is preferred.
 
     Args:
-        scenario: gives the rows' features and ranges.
+        scenario: gives the rows' features and ranges, and the target speeds.
         action_space: of one world.
         tracker: what fills hidden rows before the rules see them.
 
     Raises:
-        ValueError: rows without x, y, vx, vy.
+        ValueError: continuous actions, or rows without x, y, vx, vy.
     """
 
     def __init__(
         self, scenario: Scenario, action_space: spaces.Space[Any], tracker: Tracker = "none"
     ) -> None:
         self.tracker = tracker
-        spec = scenario.observation
-        missing = {"x", "y", "vx", "vy"} - set(spec.features)
-        if missing:
-            raise ValueError(f"the rule-based driver needs the features {sorted(missing)}")
-        self._spec = spec
-        self._columns = [spec.features.index(name) for name in ("x", "y", "vx", "vy")]
-        ranges = dict(spec.features_range or {})
-        self._ranges = [ranges.get(name) for name in ("x", "y", "vx", "vy")]
         self._labels = action_labels(scenario)
-        self._space = action_space
-        self._defaults = ((-200.0, 200.0), (-12.0, 12.0), (-80.0, 80.0), (-80.0, 80.0))
+        if not self._labels:
+            raise ValueError(
+                f"the rule-based drivers choose among lanes and speeds, and {scenario.name} has "
+                "other actions: use constant:zero or random"
+            )
+        spec = scenario.observation
+        names = ("x", "y", "vx", "vy")
+        missing = set(names) - set(spec.features)
+        if missing:
+            raise ValueError(f"the rule-based drivers need the features {sorted(missing)}")
+        self._spec = spec
+        self._columns = [spec.features.index(name) for name in names]
+        ranges = _ranges(scenario) if spec.normalize else {}
+        self._ranges = [ranges.get(name) for name in names]
+        speeds = scenario.resolved_config()["action"].get("target_speeds")
+        speeds = (20.0, 25.0, 30.0) if speeds is None else speeds
+        self._slowest, self._fastest = float(min(speeds)), float(max(speeds))
 
     def predict(
         self,
@@ -69,8 +83,6 @@ class RuleBasedDriver:
     ) -> tuple[NDArray[Any], Any]:
         """Actions by rule; see `Driver`."""
         rows = np.asarray(self._rows(observation), dtype=np.float64)
-        if not self._labels:  # continuous: brake for conflicts, else hold speed and heading
-            return self._continuous(rows), None
         actions = [
             self._decide(*self._frame(world), None if action_masks is None else action_masks[i])
             for i, world in enumerate(rows)
@@ -84,16 +96,15 @@ class RuleBasedDriver:
         # A flat observation joins its parts in the order of their names; rows are the last.
         return observation[:, -size:].reshape(len(observation), self._spec.vehicles_count, -1)
 
-    def _frame(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    def _frame(self, rows: NDArray[np.float64]) -> tuple[_Others, float]:
         """Others in the ego's frame (n, 4): along, across and their speeds; the ego's speed."""
         values = rows[:, self._columns].copy()
-        for column, (given, default) in enumerate(zip(self._ranges, self._defaults, strict=True)):
-            low, high = given or default
-            if self._spec.normalize:
+        for column, given in enumerate(self._ranges):
+            if given is not None:
+                low, high = given
                 values[:, column] = low + (values[:, column] + 1.0) * (high - low) / 2.0
         ego = values[0]
-        present = np.any(rows[1:] != 0.0, axis=1)
-        others = values[1:][present]
+        others = values[1:][np.any(rows[1:] != 0.0, axis=1)]
         if self._spec.absolute:
             others[:, :2] -= ego[:2]
         else:
@@ -110,31 +121,54 @@ class RuleBasedDriver:
             return float(np.arctan2(row[names.index("sin_h")], row[names.index("cos_h")]))
         return 0.0
 
-    def _decide(
-        self, others: NDArray[np.float64], speed: float, mask: NDArray[np.bool_] | None
-    ) -> str:
-        def may(action: str) -> bool:
-            known = action in self._labels
-            return known and (mask is None or bool(mask[self._labels.index(action)]))
+    def _decide(self, others: _Others, speed: float, mask: NDArray[np.bool_] | None) -> str:
+        may = {
+            label
+            for index, label in enumerate(self._labels)
+            if mask is None or bool(mask[index]) or label == "IDLE"
+        }
+        lane = self._freer_lane(others, speed, may)
+        if lane is not None:
+            return lane
+        paces = {"FASTER": self._fastest, "IDLE": speed, "SLOWER": self._slowest}
+        # A pace whose key is masked is held already: its target speed is the last of the list.
+        conflicts = {
+            pace: self._first_conflict(others, speed, target) for pace, target in paces.items()
+        }
+        latest = max(conflicts.values())
+        chosen = next(pace for pace in paces if conflicts[pace] == latest)
+        return chosen if chosen in may else "IDLE"
 
-        if self._crossing_conflict(others, speed):
-            return "SLOWER" if may("SLOWER") else "IDLE"
+    def _first_conflict(self, others: _Others, speed: float, target: float) -> float:
+        """When the ego comes too near to another car if it takes a pace, s; inf: not foreseen."""
+        if not len(others):
+            return np.inf
+        times = np.arange(0.2, HORIZON_S, 0.2)
+        way = target * times + (speed - target) * SPEED_TAU_S * (1 - np.exp(-times / SPEED_TAU_S))
+        along = others[:, 0] + others[:, 2] * times[:, None] - way[:, None]
+        across = np.abs(others[:, 1] + others[:, 3] * times[:, None])
+        crossing = np.abs(others[:, 3]) > 0.3 * np.hypot(others[:, 2], others[:, 3])
+        # Cars that come from behind on the ego's own lane keep their distance themselves.
+        follows = (others[:, 0] < 0.0) & ~crossing
+        near = (np.abs(along) < REACH_M) & (across < np.where(crossing, SIDE_M[1], SIDE_M[0]))
+        when = np.flatnonzero((near & ~follows).any(axis=1))
+        return float(times[when[0]]) if len(when) else np.inf
+
+    def _freer_lane(self, others: _Others, speed: float, may: set[str]) -> str | None:
+        """The lane to change to when the car ahead is near and slower; None: stay."""
         gap, lead_speed = self._ahead(others, 0.0)
         closing = speed - lead_speed
-        wanted = 8.0 + TIME_GAP_S * max(closing, 0.0) * 2.0
-        if gap < max(wanted, speed * 0.8) and closing > -0.5:
-            free = {
-                label: self._lane_gap(others, side)
-                for label, side in (("LANE_LEFT", -LANE_WIDTH), ("LANE_RIGHT", LANE_WIDTH))
-                if may(label)
-            }
-            best = max(free, key=lambda label: free[label], default=None)
-            if best is not None and free[best] > gap + 5.0:
-                return best
-            return "SLOWER" if may("SLOWER") else "IDLE"
-        return "FASTER" if may("FASTER") and gap > 2.0 * max(speed, 10.0) else "IDLE"
+        if closing <= -0.5 or gap >= max(8.0 + 2.0 * TIME_GAP_S * max(closing, 0.0), 0.8 * speed):
+            return None
+        free = {
+            label: self._lane_gap(others, side)
+            for label, side in (("LANE_LEFT", -LANE_WIDTH), ("LANE_RIGHT", LANE_WIDTH))
+            if label in may
+        }
+        best = max(free, key=lambda label: free[label], default=None)
+        return best if best is not None and free[best] > gap + 5.0 else None
 
-    def _ahead(self, others: NDArray[np.float64], across: float) -> tuple[float, float]:
+    def _ahead(self, others: _Others, across: float) -> tuple[float, float]:
         """Gap to the next car ahead on the lane at an offset, m, and its speed, m/s."""
         on_lane = (np.abs(others[:, 1] - across) < LANE_WIDTH / 2) & (others[:, 0] > 0)
         if not on_lane.any():
@@ -142,7 +176,7 @@ class RuleBasedDriver:
         nearest = np.flatnonzero(on_lane)[np.argmin(others[on_lane, 0])]
         return float(others[nearest, 0]) - 5.0, float(others[nearest, 2])
 
-    def _lane_gap(self, others: NDArray[np.float64], across: float) -> float:
+    def _lane_gap(self, others: _Others, across: float) -> float:
         """Free road ahead on a neighbouring lane; -inf if a car is beside or just behind, m."""
         on_lane = np.abs(others[:, 1] - across) < LANE_WIDTH / 2
         behind, ahead = SIDE_GAP_M
@@ -150,29 +184,16 @@ class RuleBasedDriver:
             return -np.inf
         return self._ahead(others, across)[0]
 
-    def _crossing_conflict(self, others: NDArray[np.float64], speed: float) -> bool:
-        """Whether a car that does not drive the ego's way will be near its path too soon."""
-        moving = np.hypot(others[:, 2], others[:, 3])
-        crossing = (moving > 1.0) & (others[:, 2] < 0.7 * moving) & (others[:, 0] > -2.0)
-        if not crossing.any():
-            return False
-        times = np.arange(0.0, CROSSING_HORIZON_S, 0.25)[:, None]
-        cars = others[crossing]
-        # The plan that is judged: go, reaching the crossing speed as highway-env's controller does.
-        gained = max(CROSSING_SPEED - speed, 0.0) * RESPONSE_S * (1.0 - np.exp(-times / RESPONSE_S))
-        travelled = max(speed, CROSSING_SPEED) * times - gained
-        dx = cars[:, 0] + cars[:, 2] * times - travelled
-        dy = cars[:, 1] + cars[:, 3] * times
-        return bool((np.hypot(dx, dy) < CLEARANCE_M).any())
 
-    def _continuous(self, rows: NDArray[np.float64]) -> NDArray[Any]:
-        shape = self._space.shape or (1,)
-        actions = np.zeros((len(rows), *shape), dtype=np.float32)
-        if shape[-1] == 2:  # acceleration, steering
-            for i, world in enumerate(rows):
-                others, speed = self._frame(world)
-                gap, lead = self._ahead(others, 0.0)
-                braking = self._crossing_conflict(others, speed)
-                if braking or gap < 5.0 + TIME_GAP_S * max(speed - lead, 0.0) * 2.0:
-                    actions[i, 0] = -0.8
-        return actions
+def _ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
+    """What the rows map to [-1, 1], by feature."""
+    if scenario.observation.features_range is not None:
+        return dict(scenario.observation.features_range)
+    # highway-env's default range of y depends on the road, which only a world knows.
+    from drivemem_envs.reference.environment import make_reference
+    from drivemem_envs.reference.observation import features_range
+
+    world = make_reference(scenario)
+    ranges = features_range(scenario.observation, world.first_road_lanes)
+    world.close()
+    return ranges

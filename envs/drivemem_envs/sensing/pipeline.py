@@ -42,7 +42,7 @@ from drivemem_envs.sensing.layout import (
 )
 from drivemem_envs.sensing.spec import Sensors, Tracker
 from drivemem_envs.sensing.tracks import doubt, find, is_believed, is_track_of, predict, remember
-from drivemem_envs.sensing.visibility import prepare, visible_rays
+from drivemem_envs.sensing.visibility import prepare, visible_rays, visible_rays_of_actor
 
 
 @jit
@@ -141,8 +141,8 @@ def _perceive(
             continue
         rays = SIGHT_RAYS
         if sight_blocked:
-            rays = visible_rays(
-                actors, i, i, actors, ego, occluders, limits, scratch, blockers
+            rays = visible_rays_of_actor(
+                i, actors, ego, occluders, limits, scratch, blockers
             )  # fmt: skip
             report[i, VISIBLE_FRACTION] = rays / SIGHT_RAYS
         if dark or rays < limits[LEAST_RAYS]:

@@ -70,6 +70,12 @@ def crosses_rectangle(
 
 
 @jit
+def half_diagonal(length: float, width: float) -> float:
+    """From the centre of a rectangle to its corners, m."""
+    return math.sqrt(length * length + width * width) / 2.0
+
+
+@jit
 def prepare(actors: Floats, ego: int, limits: Floats, scratch: Floats) -> int:
     """Put the actors that block sight in order of distance from the ego.
 
@@ -86,17 +92,16 @@ def prepare(actors: Floats, ego: int, limits: Floats, scratch: Floats) -> int:
         Number of blockers.
     """
     count = 0
-    if limits[BLOCKED_BY_ACTORS] <= 0.0:
+    if limits[BLOCKED_BY_ACTORS] + limits[BLOCKED_BY_OCCLUDERS] <= 0.0:
         return count
     for i in range(actors.shape[0]):
-        if i == ego or actors[i, KIND] == LANDMARK:
-            continue
-        dx, dy = actors[i, X] - actors[ego, X], actors[i, Y] - actors[ego, Y]
-        reach = math.hypot(actors[i, LENGTH], actors[i, WIDTH]) / 2.0
         scratch[i, COS] = math.cos(actors[i, HEADING])
         scratch[i, SIN] = math.sin(actors[i, HEADING])
-        scratch[i, REACH] = reach
-        nearest = math.sqrt(dx * dx + dy * dy) - reach
+        scratch[i, REACH] = half_diagonal(actors[i, LENGTH], actors[i, WIDTH])
+        if i == ego or actors[i, KIND] == LANDMARK or limits[BLOCKED_BY_ACTORS] <= 0.0:
+            continue
+        dx, dy = actors[i, X] - actors[ego, X], actors[i, Y] - actors[ego, Y]
+        nearest = math.sqrt(dx * dx + dy * dy) - scratch[i, REACH]
         scratch[i, NEAREST] = nearest
         place = count
         while place > 0 and scratch[int(scratch[place - 1, ORDER]), NEAREST] > nearest:
@@ -109,20 +114,21 @@ def prepare(actors: Floats, ego: int, limits: Floats, scratch: Floats) -> int:
 
 @jit
 def sight_rays(
-    targets: Floats, row: int, sight: tuple[float, float]
+    targets: Floats, row: int, turn: tuple[float, float], sight: tuple[float, float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """The sight rays to the four corners and the centre of a target.
 
     Args:
         targets: a table of actors (A, C or more).
         row: which of them.
+        turn: cosine and sine of its heading.
         sight: where the rays start, m.
 
     Returns:
         Middles and half-vectors of the five segments, x and y in turn, ten numbers each.
     """
     x, y = targets[row, X], targets[row, Y]
-    cos, sin = math.cos(targets[row, HEADING]), math.sin(targets[row, HEADING])
+    cos, sin = turn
     ahead_x, ahead_y = cos * targets[row, LENGTH] / 2.0, sin * targets[row, LENGTH] / 2.0
     left_x, left_y = -sin * targets[row, WIDTH] / 2.0, cos * targets[row, WIDTH] / 2.0
     x0, y0 = x + ahead_x + left_x, y + ahead_y + left_y
@@ -257,10 +263,49 @@ def visible_rays(
     Returns:
         0 to 5.
     """
+    turn = (math.cos(targets[row, HEADING]), math.sin(targets[row, HEADING]))
+    own_reach = half_diagonal(targets[row, LENGTH], targets[row, WIDTH]) + _SLACK_M
+    return _count_rays(
+        targets, row, skip, turn, own_reach, actors, ego, occluders, limits, scratch, blockers
+    )
+
+
+@jit
+def visible_rays_of_actor(
+    i: int,
+    actors: Floats,
+    ego: int,
+    occluders: Floats,
+    limits: Floats,
+    scratch: Floats,
+    blockers: int,
+) -> int:
+    """`visible_rays` of one of the actors that `prepare` saw, without turning it again."""
+    turn = (scratch[i, COS], scratch[i, SIN])
+    own_reach = scratch[i, REACH] + _SLACK_M
+    return _count_rays(
+        actors, i, i, turn, own_reach, actors, ego, occluders, limits, scratch, blockers
+    )
+
+
+@jit
+def _count_rays(
+    targets: Floats,
+    row: int,
+    skip: int,
+    turn: tuple[float, float],
+    own_reach: float,
+    actors: Floats,
+    ego: int,
+    occluders: Floats,
+    limits: Floats,
+    scratch: Floats,
+    blockers: int,
+) -> int:
+    """`visible_rays`, given the target's heading and reach."""
     sight = (actors[ego, X], actors[ego, Y])
-    middles, halves = sight_rays(targets, row, sight)
+    middles, halves = sight_rays(targets, row, turn, sight)
     towards = (targets[row, X] - sight[0], targets[row, Y] - sight[1])
-    own_reach = math.hypot(targets[row, LENGTH], targets[row, WIDTH]) / 2.0 + _SLACK_M
     blocked = 0
     if limits[BLOCKED_BY_OCCLUDERS] > 0.0:
         blocked = _behind_occluders(sight, towards, own_reach, middles, halves, occluders)
@@ -273,9 +318,9 @@ def visible_rays(
         reach = own_reach + scratch[i, REACH]
         if i == skip or _misses(towards, reach, x - sight[0], y - sight[1]):
             continue
-        turn = (scratch[i, COS], scratch[i, SIN])
+        facing = (scratch[i, COS], scratch[i, SIN])
         half = (actors[i, LENGTH] / 2.0, actors[i, WIDTH] / 2.0)
-        blocked = _block(blocked, middles, halves, (x, y), turn, half)
+        blocked = _block(blocked, middles, halves, (x, y), facing, half)
     rays = SIGHT_RAYS
     for ray in range(SIGHT_RAYS):
         rays -= (blocked >> ray) & 1

@@ -77,6 +77,8 @@ def _drive(
         )
         actions, state = pilot.predict(batch, state, np.array([step == 0]))
         row["action"] = json.dumps(actions[0].tolist())
+        if "cue" in observation:
+            row["cue"] = json.dumps(observation["cue"].tolist())
         if policy_columns:
             probs = np.full(3, 0.1)
             probs[int(actions[0])] = 0.8

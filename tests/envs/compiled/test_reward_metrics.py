@@ -70,7 +70,7 @@ def run_kernels(truths, capacity=8):
     return out, ego
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**20), steps=st.integers(1, 30), actors=st.integers(3, 8))
 def test_metrics_are_those_of_the_recorded_truth(seed, steps, actors):
     truths = random_truths(seed, steps, actors)

@@ -9,7 +9,7 @@ from drivemem_envs.sensing.pipeline import SensorState
 from highway_env.vehicle.objects import Landmark
 
 IDS = [
-    "highway-v0", "highway-fast-v0", "merge-v0", "merge-v1", "merge-generic-v1", "roundabout-v1",
+    "highway-fast-v0", "merge-v0", "merge-v1", "merge-generic-v1", "roundabout-v1",
     "roundabout-generic-v0", "intersection-v0", "intersection-v2",
 ]  # fmt: skip
 

@@ -1,0 +1,439 @@
+"use strict";
+// The page: state, controls, and what connects them. All recorded text goes through textContent.
+
+const LAYERS = ["truth", "sees", "remembers"];
+
+function element(tag, name, text) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const $ = (id) => document.getElementById(id);
+const plain = (outcome) => outcome.replaceAll("_", " ");
+const kindOf = (outcome) => (outcome === "success" || outcome === "collision" ? outcome : "other");
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+const state = {
+  about: null, blobs: [], roads: null, episodes: new Map(), index: 0, episode: null,
+  time: 0, playing: false, speed: 1, layers: { truth: true, sees: true, remembers: true },
+  filter: "all", zoom: 1, pan: [0, 0], scenes: [], plots: [], colours: {}, frame: 0,
+};
+
+// ---- colours ---------------------------------------------------------------------------------
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(`--${name}`).trim();
+  const colours = {};
+  for (const name of ["ground", "road", "paint", "building", "shade", "a", "b", "car", "crash", "hidden", "ghost", "ink", "quiet", "edge", "card", "meh"]) colours[name] = of(name);
+  Object.assign(colours, {
+    paintEdge: of("paint-edge"), buildingEdge: of("building-edge"), ghostFill: of("ghost-fill"),
+    shadeStrength: Number(of("shade-strength")), glass: "rgba(255, 255, 255, 0.75)", onShade: "#ffffff",
+    actions: [0, 1, 2, 3, 4].map((i) => of(`p${i}`)),
+  });
+  state.colours = colours;
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  readColours();
+  redraw();
+}
+
+// ---- episodes --------------------------------------------------------------------------------
+
+function showFilters() {
+  const { episodes, drivers } = state.about;
+  const outcomes = [...new Set(episodes.flatMap((episode) => episode.outcomes))].sort();
+  const names = ["all", ...(drivers.length > 1 && episodes.some(differs) ? ["differ"] : []), ...outcomes];
+  $("filters").replaceChildren(...names.map((name) => {
+    const count = episodes.filter((episode) => passes(episode, name)).length;
+    const button = element("button", "filter", `${plain(name)} ${count}`);
+    button.type = "button";
+    button.dataset.filter = name;
+    button.addEventListener("click", () => {
+      state.filter = name;
+      showEpisodes();
+    });
+    return button;
+  }));
+}
+
+const differs = (episode) => new Set(episode.outcomes).size > 1;
+
+function passes(episode, filter) {
+  return filter === "all" || (filter === "differ" ? differs(episode) : episode.outcomes.includes(filter));
+}
+
+function listed() {
+  return state.about.episodes.map((_, i) => i).filter((i) => passes(state.about.episodes[i], state.filter));
+}
+
+function showEpisodes() {
+  for (const button of $("filters").children) button.setAttribute("aria-pressed", String(button.dataset.filter === state.filter));
+  $("episodes").replaceChildren(...listed().map((i) => {
+    const episode = state.about.episodes[i], item = element("li"), button = element("button", "episode");
+    button.type = "button";
+    const head = element("span", "head");
+    head.append(element("b", "", `Episode ${episode.episode}`), element("span", "quiet", `${episode.duration.toFixed(1)} s`));
+    button.append(head);
+    episode.outcomes.forEach((outcome, side) => {
+      const line = element("span", "outcome");
+      if (episode.outcomes.length > 1) line.append(element("i", `who side-${side}`));
+      line.append(element("i", `sign ${kindOf(outcome)}`), element("span", "", plain(outcome)));
+      button.append(line);
+    });
+    if (i === state.index) button.setAttribute("aria-current", "true");
+    button.title = `seed ${episode.seed}`;
+    button.addEventListener("click", () => open(i, 0));
+    item.append(button);
+    return item;
+  }));
+}
+
+async function open(index, step) {
+  state.index = index;
+  pause();
+  if (!state.episodes.has(index)) state.episodes.set(index, new Episode(await unpack(state.blobs[index + 1]), state.roads));
+  if (state.index !== index) return; // another one was chosen meanwhile
+  state.episode = state.episodes.get(index);
+  state.zoom = 1;
+  state.pan = [0, 0];
+  showStages();
+  showEpisodes();
+  showMarks();
+  showPlots();
+  $("scrub").max = state.episode.last;
+  seek(step);
+  const current = document.querySelector(".episode[aria-current]");
+  if (current && current.scrollIntoView) current.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// ---- stages ----------------------------------------------------------------------------------
+
+function showStages() {
+  const { episode } = state, wide = isWide(episode);
+  $("stages").className = `stages${episode.sides.length > 1 ? " pair" : ""}${wide ? " wide" : ""}`;
+  state.scenes = [];
+  $("stages").replaceChildren(...episode.sides.map((side, i) => {
+    const stage = element("article", "stage"), head = element("header"), badge = element("span", "badge");
+    badge.append(element("i", `sign ${kindOf(side.outcome)}`), element("span", "", plain(side.outcome)));
+    head.append(element("i", `chip side-${i}`), element("h2", "", state.about.drivers[i].label), badge);
+    const canvas = element("canvas");
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", `${state.about.drivers[i].label} from above; the text below the controls says what happens`);
+    stage.append(head, element("p", "story", side.story), canvas);
+    state.scenes.push(new Scene(canvas, side, episode, i));
+    listenToPointer(canvas);
+    return stage;
+  }));
+  for (const scene of state.scenes) scene.resize();
+}
+
+function bounds(episode) {
+  const box = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { ego } of episode.sides) {
+    ego.x.forEach((x, i) => {
+      box[0] = Math.min(box[0], x);
+      box[1] = Math.min(box[1], ego.y[i]);
+      box[2] = Math.max(box[2], x);
+      box[3] = Math.max(box[3], ego.y[i]);
+    });
+  }
+  return box;
+}
+
+function isWide(episode) {
+  const [left, top, right, bottom] = bounds(episode);
+  return right - left > 60 && right - left > 4 * (bottom - top);
+}
+
+// The camera stands still where the whole way fits, else it goes along with the ego.
+function viewOf(scene) {
+  const { episode } = state, [left, top, right, bottom] = bounds(episode), margin = 32;
+  const fits = Math.min(scene.width / (right - left + margin), scene.height / (bottom - top + margin));
+  const still = fits >= 4.2, scale = (still ? Math.min(fits, 8) : isWide(episode) ? clamp(scene.width / 150, 3.2, 6) : 5) * state.zoom;
+  const me = scene.side.ego.at(Math.min(state.time, scene.side.last), episode.dt);
+  const ahead = isWide(episode) ? 0.18 * scene.width / scale : 0;
+  const centre = still ? [(left + right) / 2, (top + bottom) / 2] : [me.x + ahead * Math.cos(me.heading), me.y];
+  return { scale, x: centre[0] + state.pan[0], y: centre[1] + state.pan[1] };
+}
+
+function listenToPointer(canvas) {
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    from = [event.clientX, event.clientY];
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!from) return;
+    const { scale } = viewOf(state.scenes[0]);
+    state.pan = [state.pan[0] - (event.clientX - from[0]) / scale, state.pan[1] - (event.clientY - from[1]) / scale];
+    from = [event.clientX, event.clientY];
+    redraw();
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (from = null));
+  canvas.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) return; // plain wheels scroll the page
+    event.preventDefault();
+    zoomBy(Math.exp(-event.deltaY / 300));
+  }, { passive: false });
+  canvas.addEventListener("dblclick", fit);
+}
+
+function zoomBy(factor) {
+  state.zoom = clamp(state.zoom * factor, 0.2, 8);
+  redraw();
+}
+
+function fit() {
+  state.zoom = 1;
+  state.pan = [0, 0];
+  redraw();
+}
+
+// ---- time ------------------------------------------------------------------------------------
+
+const step = () => Math.floor(state.time + 1e-6);
+
+function seek(time) {
+  state.time = clamp(time, 0, state.episode.last);
+  redraw();
+  tell();
+}
+
+function play() {
+  if (state.time >= state.episode.last) state.time = 0;
+  state.playing = true;
+  showPlaying();
+  let before = performance.now();
+  const turn = (now) => {
+    if (!state.playing) return;
+    state.time += (now - before) / 1000 / state.episode.dt * state.speed;
+    before = now;
+    if (state.time >= state.episode.last) {
+      state.time = state.episode.last;
+      pause();
+      tell();
+    } else requestAnimationFrame(turn);
+    redraw();
+  };
+  requestAnimationFrame(turn);
+}
+
+function pause() {
+  if (!state.playing) return;
+  state.playing = false;
+  showPlaying();
+  tell();
+}
+
+function showPlaying() {
+  $("play").classList.toggle("on", state.playing);
+  $("play").setAttribute("aria-label", state.playing ? "Pause" : "Play");
+}
+
+function toggle() {
+  if (state.playing) {
+    pause();
+    seek(step());
+  } else play();
+}
+
+function stepBy(count) {
+  pause();
+  seek(step() + count);
+}
+
+function nextMark(direction) {
+  const steps = [...new Set(state.episode.sides.flatMap((side) => side.events.map((event) => event.step)))].sort((a, b) => a - b);
+  const found = direction > 0 ? steps.find((s) => s > step()) : steps.reverse().find((s) => s < step());
+  if (found !== undefined) {
+    pause();
+    seek(found);
+  }
+}
+
+function showMarks() {
+  const { sides, last } = state.episode;
+  $("marks").className = `marks${sides.length > 1 ? " pair" : ""}`;
+  $("marks").replaceChildren(...sides.flatMap((side, i) => side.events.map((event) => {
+    const mark = element("button", `mark ${event.kind}${i ? " second" : ""}`);
+    mark.type = "button";
+    mark.tabIndex = -1; // the keyboard has , and .
+    if (event.kind === "end") {
+      mark.classList.add(kindOf(side.outcome));
+      mark.append(element("i", `sign ${kindOf(side.outcome)}`));
+    } else mark.append(element("i"));
+    mark.style.left = `${event.step / last * 100}%`;
+    const text = `${(event.step * side.dt).toFixed(1)} s, ${state.about.drivers[i].label}: ${event.text}`;
+    mark.title = text;
+    mark.setAttribute("aria-label", text);
+    mark.addEventListener("click", () => {
+      pause();
+      seek(event.step);
+    });
+    return mark;
+  })));
+}
+
+// ---- plots and words -------------------------------------------------------------------------
+
+function showPlots() {
+  state.plots = makePlots(state.episode.sides, state.episode.last);
+  $("plots").replaceChildren(...state.plots.map((plot) => {
+    const scrub = (event) => {
+      if (event.type === "pointermove" && !event.buttons) return;
+      pause();
+      seek(plot.stepAt(event.offsetX));
+    };
+    plot.canvas.addEventListener("pointerdown", scrub);
+    plot.canvas.addEventListener("pointermove", scrub);
+    return plot.figure;
+  }));
+}
+
+function sentence(side, at) {
+  if (at > side.last) return `ended at ${(side.last * side.dt).toFixed(1)} s: ${plain(side.outcome)}`;
+  const parts = [`${(side.ego.speed[at] * 3.6).toFixed(0)} km/h`];
+  const action = at < side.last ? side.actionLabel(at) : null;
+  if (action) {
+    const probs = (side.steps.probs || [])[at], chosen = side.steps.action[at];
+    const share = probs && probs.length ? ` (${(probs[chosen] * 100).toFixed(0)} %)` : "";
+    parts.push(`chooses ${action}${share}`);
+  } else parts.push(plain(side.outcome));
+  const actors = side.actors(at).filter(({ track }) => track.kind !== 2), seen = actors.filter((actor) => actor.seen).length;
+  parts.push(side.darkSteps.has(at) ? "sight fails" : `sees ${seen} of ${actors.length} cars`);
+  const nearest = side.hidden ? side.hidden[at] : (side.hidden = side.hiddenDistances())[at];
+  if (nearest !== null && nearest !== undefined && nearest < 60) parts.push(`nearest out of sight ${nearest.toFixed(0)} m away`);
+  const events = side.events.filter((event) => event.step === at && event.kind !== "end").map((event) => event.text);
+  return parts.concat(events).join(" · ");
+}
+
+// The words change at every decision but are announced only when the page stands still.
+function tell() {
+  const now = $("now"), at = step();
+  now.setAttribute("aria-live", state.playing ? "off" : "polite");
+  now.replaceChildren(...state.episode.sides.map((side, i) => {
+    const line = element("span");
+    line.append(element("i", `who side-${i}`), element("span", "", `${state.about.drivers[i].label}: ${sentence(side, at)}`));
+    return line;
+  }));
+  state.told = at;
+  if (!state.playing) {
+    const hash = `#episode=${state.about.episodes[state.index].episode}&step=${at}`;
+    if (location.hash !== hash) history.replaceState(null, "", hash);
+  }
+}
+
+// ---- drawing ---------------------------------------------------------------------------------
+
+function redraw() {
+  if (!state.episode || state.frame) return;
+  state.frame = requestAnimationFrame(() => {
+    state.frame = 0;
+    drawNow();
+  });
+}
+
+function drawNow() {
+  for (const scene of state.scenes) scene.draw(state.time, viewOf(scene), state.layers, state.colours);
+  for (const plot of state.plots) plot.draw(state.time, state.colours);
+  const at = step(), { dt, last } = state.episode;
+  $("scrub").value = at;
+  $("scrub").setAttribute("aria-valuetext", `${(at * dt).toFixed(1)} seconds, decision ${at} of ${last}`);
+  $("clock").textContent = `${(state.time * dt).toFixed(1)} of ${(last * dt).toFixed(1)} s`;
+  if (state.told !== at) tell();
+}
+
+function setLayer(name, on) {
+  state.layers[name] = on;
+  $(`layer-${name}`).setAttribute("aria-pressed", String(on));
+  redraw();
+}
+
+// ---- beginning -------------------------------------------------------------------------------
+
+function linked() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const number = wanted.has("episode") ? Number(wanted.get("episode")) : state.about.start;
+  const found = state.about.episodes.findIndex((episode) => episode.episode === number);
+  return [Math.max(0, found), Number(wanted.get("step")) || 0];
+}
+
+const KEYS = {
+  " ": toggle, ArrowLeft: (event) => stepBy(event.shiftKey ? -second() : -1), ArrowRight: (event) => stepBy(event.shiftKey ? second() : 1),
+  Home: () => seek(0), End: () => seek(state.episode.last), ",": () => nextMark(-1), ".": () => nextMark(1),
+  ArrowUp: () => neighbour(-1), ArrowDown: () => neighbour(1),
+  1: () => setLayer("truth", !state.layers.truth), 2: () => setLayer("sees", !state.layers.sees), 3: () => setLayer("remembers", !state.layers.remembers),
+  "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), 0: fit, t: switchTheme, T: switchTheme,
+};
+
+const second = () => Math.max(1, Math.round(1 / state.episode.dt));
+
+function neighbour(direction) {
+  const all = listed(), here = all.indexOf(state.index), next = all[here + direction];
+  if (next !== undefined) open(next, 0);
+}
+
+function switchTheme() {
+  setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
+}
+
+function listen() {
+  $("play").addEventListener("click", toggle);
+  $("back").addEventListener("click", () => stepBy(-1));
+  $("forward").addEventListener("click", () => stepBy(1));
+  $("scrub").addEventListener("input", () => {
+    pause();
+    seek(Number($("scrub").value));
+  });
+  $("speed").addEventListener("change", () => (state.speed = Number($("speed").value)));
+  $("theme").addEventListener("click", switchTheme);
+  $("zoom-in").addEventListener("click", () => zoomBy(1.25));
+  $("zoom-out").addEventListener("click", () => zoomBy(0.8));
+  $("zoom-fit").addEventListener("click", fit);
+  for (const name of LAYERS) $(`layer-${name}`).addEventListener("click", () => setLayer(name, !state.layers[name]));
+  document.addEventListener("keydown", (event) => {
+    const busy = event.target.closest && event.target.closest("select, button, input");
+    const own = busy && (event.key === " " || event.key === "Enter") && busy.tagName === "BUTTON";
+    const chosen = busy && (busy.tagName === "SELECT" || (busy.tagName === "INPUT" && /Up|Down/.test(event.key)));
+    if (own || chosen || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !state.episode) return;
+    event.preventDefault();
+    KEYS[event.key](event);
+  });
+  window.addEventListener("hashchange", () => {
+    const [index, at] = linked();
+    if (index !== state.index) open(index, at);
+    else seek(at);
+  });
+  const resized = new ResizeObserver(() => {
+    for (const scene of state.scenes) scene.resize();
+    redraw();
+  });
+  resized.observe($("stages"));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
+}
+
+async function start() {
+  const data = JSON.parse($("data").textContent);
+  state.about = data.about;
+  state.blobs = data.blobs;
+  $("scenario").textContent = state.about.scenario;
+  $("summary").textContent = state.about.summary;
+  setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  if (typeof DecompressionStream === "undefined") throw new Error("this browser cannot unpack the recording; one from 2023 or later can");
+  state.roads = await unpack(state.blobs[0]);
+  showFilters();
+  listen();
+  const exact = location.hash.includes("step");
+  await open(...linked());
+  if (!exact && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
+  document.documentElement.dataset.ready = "true";
+}
+
+start().catch((error) => {
+  $("trouble").hidden = false;
+  $("trouble").textContent = `The replay cannot be shown: ${error.message}.`;
+});

@@ -1,0 +1,142 @@
+"use strict";
+// From the packed numbers of `pack.py` to ways that can be asked for a pose at any time.
+
+const SCALES = { x: 100, y: 100, heading: 1000, speed: 100, visible_fraction: 10, age_s: 100 };
+const GHOST_S = 10; // what was last seen longer ago is not drawn
+
+async function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function summed(differences, scale) {
+  const values = new Float64Array(differences.length);
+  let sum = 0;
+  for (let i = 0; i < differences.length; i++) values[i] = (sum += differences[i]) / scale;
+  return values;
+}
+
+function unpackRoad(lanes) {
+  const points = (pair) => {
+    const x = summed(pair[0], 100), y = summed(pair[1], 100);
+    return Array.from(x, (value, i) => [value, y[i]]);
+  };
+  return lanes.map((lane) => ({ left: points(lane.left), right: points(lane.right), lines: lane.lines }));
+}
+
+// One actor's way without gaps: a sample for each decision from `from` to `to`.
+class Track {
+  constructor(packed) {
+    this.id = packed.id;
+    this.kind = packed.kind;
+    [this.length, this.width] = packed.size;
+    this.from = packed.from;
+    this.crashed = packed.crashed;
+    for (const name in SCALES) this[name] = summed(packed[name], SCALES[name]);
+    this.decoded = packed.decoded_x ? [packed.decoded_x, packed.decoded_y] : null;
+    this.to = this.from + this.x.length - 1;
+  }
+
+  covers(step) {
+    return step >= this.from && step <= this.to;
+  }
+
+  // Pose at a time in decisions, or null. Between decisions the way is a cubic through both
+  // velocities, unless the actor was put elsewhere (then it is a straight line).
+  at(time, dt) {
+    if (time < this.from || time > this.to) return null;
+    const i = Math.min(Math.floor(time) - this.from, this.x.length - 1);
+    const j = Math.min(i + 1, this.x.length - 1), u = time - this.from - i;
+    if (u === 0 || i === j) return { x: this.x[i], y: this.y[i], heading: this.heading[i], speed: this.speed[i] };
+    const speed = this.speed[i] + (this.speed[j] - this.speed[i]) * u;
+    const heading = this.heading[i] + (this.heading[j] - this.heading[i]) * u;
+    const moved = Math.hypot(this.x[j] - this.x[i], this.y[j] - this.y[i]);
+    const expected = (Math.abs(this.speed[i]) + Math.abs(this.speed[j])) * dt / 2;
+    const blend = Math.abs(moved - expected) < 0.3 * expected + 0.2 ? hermite : linear;
+    return {
+      x: blend(this.x[i], this.x[j], this.speed[i] * Math.cos(this.heading[i]) * dt, this.speed[j] * Math.cos(this.heading[j]) * dt, u),
+      y: blend(this.y[i], this.y[j], this.speed[i] * Math.sin(this.heading[i]) * dt, this.speed[j] * Math.sin(this.heading[j]) * dt, u),
+      heading, speed,
+    };
+  }
+}
+
+function linear(a, b, _va, _vb, u) {
+  return a + (b - a) * u;
+}
+
+function hermite(a, b, va, vb, u) {
+  const u2 = u * u, u3 = u2 * u;
+  return (2 * u3 - 3 * u2 + 1) * a + (u3 - 2 * u2 + u) * va + (3 * u2 - 2 * u3) * b + (u3 - u2) * vb;
+}
+
+// One driver's episode.
+class Side {
+  constructor(packed, dt) {
+    Object.assign(this, packed);
+    this.dt = dt;
+    this.tracks = packed.tracks.map((track) => new Track(track));
+    this.ego = this.tracks.find((track) => track.id === 0);
+    this.last = this.ego.to; // number of the last decision
+    this.darkSteps = new Set(packed.dark);
+  }
+
+  // Actors at a decision: what is perceived, and for the others where they were last seen.
+  actors(step) {
+    const found = [];
+    for (const track of this.tracks) {
+      if (track === this.ego || !track.covers(step)) continue;
+      const age = track.age_s[step - track.from];
+      const seen = age >= 0 && age <= this.latency + 0.005;
+      found.push({ track, seen, age, ghost: seen || age < 0 ? null : this.lastSeen(track, step, age) });
+    }
+    return found;
+  }
+
+  lastSeen(track, step, age) {
+    if (age > GHOST_S) return null;
+    const when = step - Math.round(age / this.dt);
+    for (const other of this.tracks) {
+      if (other.id === track.id && other.covers(when)) return other.at(when, this.dt);
+    }
+    return null;
+  }
+
+  // For each decision: distance to the nearest actor out of sight, m; null if there is none.
+  hiddenDistances() {
+    const distances = [];
+    for (let step = 0; step <= this.last; step++) {
+      const me = this.ego.at(step, this.dt);
+      let least = null;
+      for (const { track, seen } of this.actors(step)) {
+        if (seen || track.kind === 2) continue;
+        const i = step - track.from;
+        const distance = Math.hypot(track.x[i] - me.x, track.y[i] - me.y);
+        if (distance < 100 && (least === null || distance < least)) least = distance;
+      }
+      distances.push(least);
+    }
+    return distances;
+  }
+
+  actionLabel(step) {
+    const action = this.steps.action[step];
+    if (action === undefined) return null;
+    if (Array.isArray(action)) return action.map((value) => value.toFixed(2)).join(", ");
+    return this.labels[action] || `action ${action}`;
+  }
+}
+
+class Episode {
+  constructor(packed, roads) {
+    this.dt = packed.dt;
+    this.road = unpackRoad(roads[packed.road]);
+    this.occluders = packed.occluders;
+    this.sensors = packed.sensors;
+    this.sides = packed.sides.map((side) => new Side(side, packed.dt));
+    this.last = Math.max(...this.sides.map((side) => side.last));
+  }
+}
+
+if (typeof module !== "undefined") module.exports = { Track, Side, Episode, summed, unpack, unpackRoad };
