@@ -8,11 +8,11 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
+from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
-from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 SensorChanges: Any = create_model(
     "SensorChanges",

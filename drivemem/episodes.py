@@ -51,7 +51,8 @@ _TRACE = ("id", "x", "y", "heading", "speed", "crashed")
 
 class Digest:
     """SHA-256 of an episode's truth: for every decision, of every actor, id, x, y, heading, speed
-    and crashed, as little-endian float64, in that order, ego first."""
+    and crashed, as little-endian float64, in that order, ego first.
+    """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()

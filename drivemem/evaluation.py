@@ -194,7 +194,11 @@ def _suite(suite: str | Path, scenario: Any, episodes: int) -> Suite:
 
 
 def _write_driver_folder(home: Run, driver: str, scenario: Any) -> None:
-    settings = {"driver": driver, "scenario": scenario.name, "tracker": scenario.observation.tracker}
+    settings = {
+        "driver": driver,
+        "scenario": scenario.name,
+        "tracker": scenario.observation.tracker,
+    }
     if home.config_file.exists() and home.settings() != settings:
         raise DrivememError(f"{home.folder} holds another run: choose another --out")
     write_json_file(home.config_file, settings)
@@ -222,12 +226,16 @@ def _drive(
     )  # fmt: skip
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
     try:
-        with Progress(f"{home.name} {label} ({chosen})", len(suite.seeds), "episodes", 0, quiet) as bar:
+        with Progress(
+            f"{home.name} {label} ({chosen})", len(suite.seeds), "episodes", 0, quiet
+        ) as bar:
             log = EpisodeLog(env, suite, seeds, identity, chosen, record)
             _run_suite(env, driver, log, bar)
     finally:
         env.close()
-    name = f"{suite.name}-{folder_name(identity.lesion)}{'' if identity.deterministic else '-sampled'}"
+    name = (
+        f"{suite.name}-{folder_name(identity.lesion)}{'' if identity.deterministic else '-sampled'}"
+    )
     if not np.array_equal(suite.episodes_hash(), _trained_hash(home)):
         name = f"{_bare(suite.scenario.name)}-{name}" if not home.is_driver() else name
     folder = home.folder / "evaluations" / name
@@ -330,7 +338,7 @@ class EpisodeLog:
             self._record_step(decision, rewards, ended, infos)
         for world in np.flatnonzero(ended):
             if self._number[world] < len(self._suite.seeds):
-                self._close(world, infos["final_info"])
+                self._close(int(world), infos["final_info"])
             self._count[world] += 1
             self._number[world] = self._seeds.index(int(world), int(self._count[world]))
             self._returns[world], self._lengths[world] = 0.0, 0

@@ -8,18 +8,17 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from drivemem_agents.memory import State
+from drivemem_agents.observations import Observation
+from drivemem_agents.policy import MemoryPolicy
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from drivemem.errors import DrivememError
-from drivemem_agents.memory import State
-from drivemem_agents.observations import Observation
-from drivemem_agents.policy import MemoryPolicy
 
 INTACT = "intact"
 
@@ -90,7 +89,9 @@ def make_lesion(text: str, policy: MemoryPolicy) -> Lesion:
     if name not in _LESIONS:
         near = difflib.get_close_matches(name, _LESIONS, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise DrivememError(f"unknown lesion '{name}'{hint} (one of: {', '.join(sorted(_LESIONS))})")
+        raise DrivememError(
+            f"unknown lesion '{name}'{hint} (one of: {', '.join(sorted(_LESIONS))})"
+        )
     lesion = _LESIONS[name][0](argument)
     if lesion.needs_state and not policy.initial_state(1):
         raise DrivememError(
@@ -109,7 +110,9 @@ def _number(argument: str, name: str, least: float = 0.0) -> float:
     try:
         value = float(argument)
     except ValueError as error:
-        raise DrivememError(f"lesion '{name}' needs a number, as in {name}:1, not '{argument}'") from error
+        raise DrivememError(
+            f"lesion '{name}' needs a number, as in {name}:1, not '{argument}'"
+        ) from error
     if not value >= least:
         raise DrivememError(f"lesion '{name}' needs a number of at least {least:g}, not {argument}")
     return value

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
+from drivemem_agents.files import atomic_folder
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -23,9 +26,6 @@ from drivemem.seeds import TrainingSeeds
 from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
-from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
-from drivemem_agents.files import atomic_folder
 
 KEPT_CHECKPOINTS = 2
 
@@ -286,7 +286,9 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
         raise DrivememError(
             f"cannot write a checkpoint below {run.folder}: {error.strerror or error}"
         ) from error
-    kept = sorted((p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name))
+    kept = sorted(
+        (p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name)
+    )
     for old in kept[:-KEPT_CHECKPOINTS]:
         for file in old.iterdir():
             file.unlink()

@@ -62,7 +62,9 @@ class WorldsVecEnv(VecEnv):
             taken.append(action)
         told = [_NOTHING] * self.num_envs
         for world in np.flatnonzero(dones):
-            told[world] = self._ended(world, infos, bool(truncated[world] and not terminated[world]))
+            told[world] = self._ended(
+                world, infos, bool(truncated[world] and not terminated[world])
+            )
         return observation, rewards.astype(np.float32), dones, told
 
     def close(self) -> None:

@@ -78,7 +78,11 @@ def load_agent(
             "MemoryPolicy", None, **named, **settings, policy_kwargs=policy, device=device,
             _init_setup_model=False,
         )  # fmt: skip
-        model.observation_space, model.action_space, model.n_envs = observation_space, action_space, 1
+        model.observation_space, model.action_space, model.n_envs = (
+            observation_space,
+            action_space,
+            1,
+        )
         if env is not None:
             wrapped = model._wrap_env(env, model.verbose)
             _check_spaces(wrapped, observation_space, action_space)
@@ -86,7 +90,9 @@ def load_agent(
         model._setup_model()
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         message = str(error).splitlines()[0]
-        raise CheckpointError(f"{folder / 'agent.json'} describes no valid agent: {message}") from error
+        raise CheckpointError(
+            f"{folder / 'agent.json'} describes no valid agent: {message}"
+        ) from error
     _load_weights(model, folder)
     return model
 
@@ -202,7 +208,11 @@ def _carried(model: MemoryPPO) -> dict[str, Tensor]:
     tensors = {f"state.{key}": value for key, value in model._state.items()}
     if model._last_obs is not None:
         last = model.policy.to_tensors(model._last_obs)
-        raw = model._last_obs if isinstance(model._last_obs, dict) else {next(iter(last)): model._last_obs}
+        raw = (
+            model._last_obs
+            if isinstance(model._last_obs, dict)
+            else {next(iter(last)): model._last_obs}
+        )
         tensors |= {f"observation.{key}": torch.as_tensor(value) for key, value in raw.items()}
         tensors["starts"] = torch.as_tensor(model._last_episode_starts)
     tensors |= {f"reward.{key}": value for key, value in model.reward_scaler.state_dict().items()}

@@ -61,7 +61,7 @@ class CategoricalHead(ActionHead):
     def __init__(self, features: int, space: spaces.Discrete | spaces.MultiDiscrete) -> None:
         super().__init__()
         single = isinstance(space, spaces.Discrete)
-        self.shape: tuple[int, ...] = () if single else space.shape
+        self.shape: tuple[int, ...] = () if single else tuple(space.shape or ())
         self.choices = [int(space.n)] if single else [int(n) for n in space.nvec.ravel()]  # type: ignore[union-attr]
         start = np.asarray(space.start).ravel()
         self.register_buffer("start", torch.as_tensor(start, dtype=torch.long), persistent=False)

@@ -243,7 +243,9 @@ class MemoryPolicy(BasePolicy):
         """
         frames = self.normaliser(observation)
         own, critics = _split(state)
-        features = self.dropout(self.memory.outputs(self._encode(self.encoder, frames), own, starts))
+        features = self.dropout(
+            self.memory.outputs(self._encode(self.encoder, frames), own, starts)
+        )
         parameters = self.action_head(self.action_layers(features), action_masks)
         if self.critic == "separate":
             encoded = self._encode(self.critic_encoder, frames)
@@ -333,7 +335,9 @@ class MemoryPolicy(BasePolicy):
         """Encode (T, B, ...) frames as one batch."""
         first = next(iter(frames.values()))
         steps, worlds = first.shape[:2]
-        flat = {key: value.reshape(steps * worlds, *value.shape[2:]) for key, value in frames.items()}
+        flat = {
+            key: value.reshape(steps * worlds, *value.shape[2:]) for key, value in frames.items()
+        }
         features: Tensor = encoder(flat)
         return features.reshape(steps, worlds, -1)
 

@@ -227,7 +227,9 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.rollout.clear()
         callback.on_rollout_start()
         masks_of = _hook(env, "action_masks")
-        privileged_of = _hook(env, "privileged") if self.policy.settings["privileged_size"] else None
+        privileged_of = (
+            _hook(env, "privileged") if self.policy.settings["privileged_size"] else None
+        )
         for t in range(self.n_steps):
             with torch.inference_mode():
                 self._act(t, masks_of, privileged_of)
@@ -288,7 +290,9 @@ class MemoryPPO(OnPolicyAlgorithm):
 
         The memory state is the one after step t, not reset: the episode would have gone on.
         """
-        worlds = [i for i in np.flatnonzero(dones) if infos[i].get("TimeLimit.truncated", False)]
+        worlds = [
+            int(i) for i in np.flatnonzero(dones) if infos[i].get("TimeLimit.truncated", False)
+        ]
         if not worlds:
             return
         finals = [infos[i]["terminal_observation"] for i in worlds]
@@ -389,9 +393,11 @@ class MemoryPPO(OnPolicyAlgorithm):
         if cost is not None:
             loss = loss + cost
         if self.l1_coef > 0.0:
-            loss = loss + self.l1_coef * torch.stack(
-                [weight.abs().sum() for weight in self.policy.parameters()]
-            ).sum()
+            loss = (
+                loss
+                + self.l1_coef
+                * torch.stack([weight.abs().sum() for weight in self.policy.parameters()]).sum()
+            )
         with torch.no_grad():  # http://joschu.net/blog/kl-approx.html
             kl = (log_ratio.expm1() - log_ratio).mean()
             clipped = ((log_ratio.exp() - 1.0).abs() > clip).float().mean()
@@ -420,9 +426,7 @@ class MemoryPPO(OnPolicyAlgorithm):
                     state = self.policy.initial_state(self.n_envs) if begin else stored[0]
                 rows = slice(begin, end)
                 starts = self.rollout.starts[rows].to(self.device)
-                states.append(
-                    self.policy.state_after(select(observation, rows), state, starts)
-                )
+                states.append(self.policy.state_after(select(observation, rows), state, starts))
         return states
 
     def _update_normaliser(self) -> None:

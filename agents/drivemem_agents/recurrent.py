@@ -29,7 +29,11 @@ def _layer_state(state: State, names: tuple[str, ...]) -> Tensor | tuple[Tensor,
 
 
 def run_layer(
-    layer: nn.LSTM | nn.GRU, x: Tensor, state: State, starts: Tensor, names: tuple[str, ...]
+    layer: nn.LSTM | nn.GRU | nn.RNN,
+    x: Tensor,
+    state: State,
+    starts: Tensor,
+    names: tuple[str, ...],
 ) -> Tensor:
     """Outputs of a recurrent layer over a block in which episodes begin.
 
@@ -62,7 +66,11 @@ def run_layer(
 
 
 def last_state(
-    layer: nn.LSTM | nn.GRU, x: Tensor, state: State, starts: Tensor, names: tuple[str, ...]
+    layer: nn.LSTM | nn.GRU | nn.RNN,
+    x: Tensor,
+    state: State,
+    starts: Tensor,
+    names: tuple[str, ...],
 ) -> State:
     """The state after a block: the layer run over what follows each world's last episode start.
 

@@ -131,7 +131,7 @@ def last_pieces(x: Tensor, starts: Tensor) -> tuple[Tensor, Ints, NDArray[np.boo
     """
     steps, worlds = starts.shape
     begins = starts.detach().cpu().numpy()
-    fresh = begins.any(axis=0)
+    fresh: NDArray[np.bool_] = np.asarray(begins.any(axis=0))
     begin = np.where(fresh, steps - 1 - np.argmax(begins[::-1], axis=0), 0)
     length = steps - begin
     at = np.minimum(begin + np.arange(int(length.max()))[:, None], steps - 1)

@@ -36,7 +36,9 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "train", rest, default)
     config = options.config
     if not config.scenario:
-        print("drivemem train: name a scenario; `drivemem list scenarios` shows them", file=sys.stderr)
+        print(
+            "drivemem train: name a scenario; `drivemem list scenarios` shows them", file=sys.stderr
+        )
         return 2
     from drivemem.progress import console
     from drivemem.training import train

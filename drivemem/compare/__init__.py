@@ -37,7 +37,9 @@ class Comparison:
             title = (
                 f"{suite.scenario}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
             )
-            table = Table(*HEADER, title=title, caption="\n".join(suite.notes), caption_justify="left")
+            table = Table(
+                *HEADER, title=title, caption="\n".join(suite.notes), caption_justify="left"
+            )
             kind = ""
             for row in suite.rows:
                 if kind and row.kind != kind:

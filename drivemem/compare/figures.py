@@ -15,7 +15,7 @@ from drivemem.compare.tables import OTHER, Row, SuiteTable
 from drivemem.statistics import performance_profile
 
 matplotlib.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend must be chosen first
+from matplotlib import pyplot as plt
 
 # Okabe and Ito's palette: told apart by colour-blind readers.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -36,7 +36,9 @@ def outcome_bars(table: SuiteTable) -> str:
         share = np.array([row.outcomes[outcome] for row in rows])
         if share.any():
             colour = OUTCOME_COLOURS[outcome]
-            axes.barh(range(len(rows)), share, left=left, color=colour, label=outcome.replace("_", " "))
+            axes.barh(
+                range(len(rows)), share, left=left, color=colour, label=outcome.replace("_", " ")
+            )
         left += share
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set_xlim(0, 1)

@@ -40,9 +40,12 @@ def write_report(folder: Path, tables: list[SuiteTable], collection: Collection)
 
 def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str:
     import jinja2
+    from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("drivemem.compare"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("drivemem.compare"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     suites = [
         {
@@ -50,7 +53,7 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
             "headline": table.headline(),
             "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
             "figures": [
-                (title, jinja2.filters.Markup(svg))
+                (title, Markup(svg))
                 for title, svg in (
                     ("Success", figures.success_intervals(table)),
                     ("How episodes ended", figures.outcome_bars(table)),
@@ -87,7 +90,10 @@ def _run_facts(folder: Path, one: Any) -> dict[str, Any]:
 def _markdown(tables: list[SuiteTable]) -> str:
     lines = []
     for table in tables:
-        lines += [f"## {table.scenario} ({table.episodes} episodes, suite {table.suite_hash[:8]})", ""]
+        lines += [
+            f"## {table.scenario} ({table.episodes} episodes, suite {table.suite_hash[:8]})",
+            "",
+        ]
         lines += ["| " + " | ".join(HEADER) + " |", "|" + " --- |" * len(HEADER)]
         lines += ["| " + " | ".join(cells(row)) + " |" for row in table.rows]
         lines += ["", table.headline(), *[f"\n{note}" for note in table.notes], ""]

@@ -71,7 +71,9 @@ class SuiteTable:
         cut = [r for r in self.rows if r.kind == "lesion" and r.label.startswith(best.label + " /")]
         if cut:
             worst = min(cut, key=lambda row: row.success.estimate)
-            sentence += f"; the same agent with {worst.label.split('/ ')[1]} {worst.success.estimate:.0%}"
+            sentence += (
+                f"; the same agent with {worst.label.split('/ ')[1]} {worst.success.estimate:.0%}"
+            )
         fewest = min(best.runs, base.runs)
         return sentence + (f" ({fewest} training run{'s' if fewest > 1 else ''} each).")
 
@@ -96,7 +98,7 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
     base = next((row for row in rows if row.kind == "agent" and row.label == name), None)
     full = next((row for row in rows if row.label == f"{name} (full sensors)"), None)
     full = full or next((row for row in rows if row.kind == "upper bound"), None)
-    notes = []
+    notes: list[str] = []
     gap = _gaps(rows, base, full, generator, notes)
     if base is not None:
         for row in rows:
@@ -119,7 +121,9 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
 def _baseline_name(baseline: str) -> str:
     key, _, name = baseline.partition("=")
     if key != "memory" or not name:
-        raise DrivememError(f"baseline is '{baseline}': give it as memory=NAME, such as memory=none")
+        raise DrivememError(
+            f"baseline is '{baseline}': give it as memory=NAME, such as memory=none"
+        )
     return name
 
 

@@ -89,9 +89,7 @@ def _chosen(first: Recording, second: Recording | None, episode: int | None) -> 
     raise DrivememError(f"episode {number}'s seed was not recorded in {second and second.folder}")
 
 
-def _verify(
-    first: Recording, second: Recording | None, episode: int | None
-) -> list[Verification]:
+def _verify(first: Recording, second: Recording | None, episode: int | None) -> list[Verification]:
     from drivemem.replay.verify import verify
 
     recordings = [kept for kept in (first, second) if kept is not None]

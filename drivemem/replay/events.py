@@ -60,7 +60,7 @@ def story(trace: Trace) -> str:
     if row.outcome != "collision":
         told = {
             "success": f"Succeeds {end}.",
-            "stuck": f"Never gets going: stuck {end}.",
+            "stuck": f"Stands still and is stuck {end}.",
             "timeout": f"Runs out of time {end}.",
             "off_road": f"Leaves the road {end}.",
             "wrong_route": f"Takes the wrong way {end}.",
@@ -98,7 +98,9 @@ def _history(trace: Trace, actor: int) -> str:
     if all(views):
         return "it was in sight all the time"
     shown = next(k for k, view in enumerate(reversed(views)) if not view) * dt
-    before = "it came into sight" if not any(views[: -round(shown / dt)]) else "it was back in sight"
+    before = (
+        "it came into sight" if not any(views[: -round(shown / dt)]) else "it was back in sight"
+    )
     return f"{before} {shown:.1f} s before"
 
 
@@ -115,11 +117,15 @@ def _sight(trace: Trace) -> list[Event]:
         distances, views = _distances(truth), truth["perceived"]
         for row in np.flatnonzero((truth["id"] != 0) & (truth["kind"] != 2)):
             actor, view = int(truth["id"][row]), bool(views[row])
-            changed = before.get(actor, view) != view and not dark[max(0, step - 1) : step + 1].any()
+            changed = (
+                before.get(actor, view) != view and not dark[max(0, step - 1) : step + 1].any()
+            )
             if changed and distances[row] <= NEAR_M:
                 where = f"car {actor}, {distances[row]:.0f} m away"
                 again = " again" if actor in ever else ""
-                text = f"{where}, comes into sight{again}" if view else f"{where}, goes out of sight"
+                text = (
+                    f"{where}, comes into sight{again}" if view else f"{where}, goes out of sight"
+                )
                 found.append(Event(step, "revealed" if view else "hidden", text, actor))
             before[actor] = view
             if view:

@@ -103,7 +103,9 @@ class Trace:
             action = None if text is None else _parse(str(text), "an action")
             if action is not None:
                 found.append(
-                    np.asarray(action, dtype=np.float32) if isinstance(action, list) else int(action)
+                    np.asarray(action, dtype=np.float32)
+                    if isinstance(action, list)
+                    else int(action)
                 )
         return found
 

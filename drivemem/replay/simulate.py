@@ -31,7 +31,9 @@ def scenario_of(row: EpisodeRow) -> Any:
             config=row.config,
         )
     except (ValueError, LookupError, TypeError) as error:
-        raise DrivememError(f"episode {row.episode} was recorded in {row.scenario}: {error}") from error
+        raise DrivememError(
+            f"episode {row.episode} was recorded in {row.scenario}: {error}"
+        ) from error
 
 
 def truths(trace: Trace, backend: str = "reference") -> Iterator[Truth]:
@@ -65,7 +67,10 @@ def _compiled(trace: Trace) -> Iterator[Truth]:
 
     try:
         worlds: Any = drivemem_envs.make_vec(
-            scenario_of(trace.row), 1, backend="compiled", seeds=lambda world, episode: trace.row.seed
+            scenario_of(trace.row),
+            1,
+            backend="compiled",
+            seeds=lambda world, episode: trace.row.seed,
         )
     except (ImportError, ValueError) as error:
         raise DrivememError(f"{trace.row.scenario} cannot be driven compiled: {error}") from error

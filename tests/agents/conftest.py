@@ -8,9 +8,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.vec_env import DummyVecEnv
-
 from drivemem_agents import MemoryPPO
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 torch.set_num_threads(1)
 

@@ -8,7 +8,6 @@ import pickle
 import numpy as np
 import pytest
 import torch
-
 from drivemem_agents.checkpoint import (
     CheckpointError,
     load_agent,

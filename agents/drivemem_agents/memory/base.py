@@ -182,4 +182,4 @@ def make_memory(name: str, input_size: int, kwargs: dict[str, Any] | None = None
         kwargs: the memory's settings; unknown keys raise pydantic's ValidationError.
     """
     cls = memory_class(name)
-    return cls(input_size, cls.Settings(**(kwargs or {})))  # type: ignore[call-arg,arg-type]
+    return cls(input_size, cls.Settings(**(kwargs or {})))  # type: ignore[arg-type]

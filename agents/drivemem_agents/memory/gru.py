@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -37,14 +39,14 @@ class GRU(Memory):
         if settings.gate_bias is not None:
             update = slice(settings.hidden_size, 2 * settings.hidden_size)
             with torch.no_grad():
-                self.layer.bias_hh_l0[update] = 0.0
-                self.layer.bias_ih_l0[update] = chronometric_bias(
+                self._weight("bias_hh_l0")[update] = 0.0
+                self._weight("bias_ih_l0")[update] = chronometric_bias(
                     settings.hidden_size, settings.gate_bias
                 )
 
     def initial_state(self, batch: int) -> State:
         """Zeros, h (B, H)."""
-        return {"h": self.layer.weight_hh_l0.new_zeros(batch, self.output_size)}
+        return {"h": self._weight("weight_hh_l0").new_zeros(batch, self.output_size)}
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: (B, D) to (B, H)."""
@@ -55,3 +57,7 @@ class GRU(Memory):
         """All steps at once: (T, B, D) to (T, B, H)."""
         y = run_layer(self.layer, x, state, starts, ("h",))
         return y, {"h": y[-1] if len(y) else state["h"]}
+
+    def _weight(self, name: str) -> Tensor:
+        """A parameter of the layer, whose names PyTorch makes at run time."""
+        return cast(Tensor, getattr(self.layer, name))

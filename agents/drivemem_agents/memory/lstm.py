@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -37,14 +39,14 @@ class LSTM(Memory):
         if settings.gate_bias is not None:
             keep = chronometric_bias(settings.hidden_size, settings.gate_bias)
             with torch.no_grad():
-                self.layer.bias_hh_l0.zero_()
+                self._weight("bias_hh_l0").zero_()
                 forget = slice(settings.hidden_size, 2 * settings.hidden_size)
-                self.layer.bias_ih_l0[forget] = keep
-                self.layer.bias_ih_l0[: settings.hidden_size] = -keep
+                self._weight("bias_ih_l0")[forget] = keep
+                self._weight("bias_ih_l0")[: settings.hidden_size] = -keep
 
     def initial_state(self, batch: int) -> State:
         """Zeros, h and c (B, H)."""
-        zeros = self.layer.weight_hh_l0.new_zeros(batch, self.output_size)
+        zeros = self._weight("weight_hh_l0").new_zeros(batch, self.output_size)
         return {"h": zeros, "c": zeros.clone()}
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -61,3 +63,7 @@ class LSTM(Memory):
     def outputs(self, x: Tensor, state: State, starts: Tensor) -> Tensor:
         """The outputs of `sequence` alone."""
         return run_layer(self.layer, x, state, starts, ("h", "c"))
+
+    def _weight(self, name: str) -> Tensor:
+        """A parameter of the layer, whose names PyTorch makes at run time."""
+        return cast(Tensor, getattr(self.layer, name))

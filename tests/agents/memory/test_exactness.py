@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from drivemem_agents.memory import Memory, make_memory, memory_class, memory_names, register_memory
 
 D = 6
@@ -165,7 +164,10 @@ def test_weights_survive_saving(name):
     state = warm_state(memory, 3)
     with torch.no_grad():
         torch.testing.assert_close(
-            other.sequence(x, state, starts)[0], memory.sequence(x, state, starts)[0], atol=0, rtol=0
+            other.sequence(x, state, starts)[0],
+            memory.sequence(x, state, starts)[0],
+            atol=0,
+            rtol=0,
         )
 
 

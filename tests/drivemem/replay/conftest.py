@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import drivemem_envs
 import numpy as np
 import pytest
+from drivemem_envs.drivers import make_driver
 
-import drivemem_envs
 from drivemem.episodes import (
     ACTOR_COLUMNS,
     RECORDED_COLUMNS,
@@ -20,7 +21,7 @@ from drivemem.episodes import (
     actor_rows,
     write_table,
 )
-from drivemem_envs.drivers import make_driver
+
 
 def record(
     folder: Path,
@@ -94,9 +95,13 @@ def _drive(
     outcome = info["outcome"]
     tables["episodes"].append(
         {
-            "outcome": outcome, "success": outcome == "success",
-            "collision": outcome == "collision", "return": total, "length": step,
-            "duration_s": step * env.decision_s, "min_ttc": info["min_ttc"],
+            "outcome": outcome,
+            "success": outcome == "success",
+            "collision": outcome == "collision",
+            "return": total,
+            "length": step,
+            "duration_s": step * env.decision_s,
+            "min_ttc": info["min_ttc"],
             "digest": digest.hexdigest(),
         }  # fmt: skip
     )

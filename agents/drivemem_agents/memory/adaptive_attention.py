@@ -1,0 +1,107 @@
+"""Attention that learns how far back it must look: memory capacity that adapts to the task."""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.window_attention import GatedTransformer
+
+
+class AdaptiveAttentionSettings(MemorySettings):
+    """Settings of `adaptive_attention`."""
+
+    hidden_size: int = Field(default=64, ge=1)
+    """E, width of the model."""
+    layers: int = Field(default=1, ge=1)
+    """L, layers."""
+    heads: int = Field(default=4, ge=1)
+    """n, attention heads, each with a span of its own."""
+    head_size: int = Field(default=16, ge=1)
+    """d, width of a head."""
+    window: int = Field(default=64, ge=1)
+    """W, the largest span, steps, the present one included."""
+    gate_bias: float = 2.0
+    """Of the gates at the start: the larger, the nearer to a network without memory."""
+    span_cost: float = Field(default=0.01, ge=0.0)
+    """Added to PPO's loss for a mean span of the whole window; in proportion for shorter ones."""
+    initial_span: float = Field(default=0.9, gt=0.0, lt=1.0)
+    """Share of the window that a head spans at the start; a span that starts short gets no
+    gradient from what lies beyond it."""
+    ramp: int = Field(default=8, ge=1)
+    """R, steps over which attention fades out behind the span."""
+
+
+@register_memory("adaptive_attention")
+class AdaptiveAttention(Memory):
+    """`attention` (which see) whose head i weighs a step t back by a_t m(t) / sum a m.
+
+    m(t) = clamp((R + z_i - t) / R, 0, 1) is 1 up to the head's learned span z_i, then fades over
+    R steps; z_i = (W - 1) sigmoid(s_i). The loss has span_cost times the mean of z_i / (W - 1)
+    added, so a head keeps only as long a span as pays for itself. The spans found are logged.
+
+    Parameters, I = n d: E (D + 1) + L (5 E I + 2 I + 14 E^2 + 8 E + n).
+    State: 4 (W - 1)(2 L I + 1) bytes; of it only the spans found are read.
+    Sources: Sukhbaatar et al., "Adaptive attention span in transformers", 2019; the layers:
+    Parisotto et al. 2019, Dai et al. 2019.
+    """
+
+    Settings = AdaptiveAttentionSettings
+
+    def __init__(self, input_size: int, settings: AdaptiveAttentionSettings) -> None:
+        super().__init__(input_size, settings.hidden_size)
+        self.settings = settings
+        self.transformer = GatedTransformer(
+            input_size, settings.hidden_size, settings.layers, settings.heads,
+            settings.head_size, settings.window, settings.gate_bias,
+        )  # fmt: skip
+        self.span = nn.Parameter(torch.empty(settings.layers, settings.heads))  # s
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Set the spans back; the layers reset themselves."""
+        share = torch.tensor(self.settings.initial_span)
+        nn.init.constant_(self.span, float(share.logit()))
+
+    def initial_state(self, batch: int) -> State:
+        """Nothing stored: `past` (B, L, W - 1, 2 I) and `valid` (B, W - 1), zeros."""
+        return self.transformer.initial_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step: (B, D) to (B, E)."""
+        going_on = x.new_zeros(1, x.shape[0], dtype=torch.bool)
+        y, state = self.transformer(x.unsqueeze(0), state, going_on, self._scores())
+        return y[0], state
+
+    def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
+        """All steps at once: (T, B, D) to (T, B, E)."""
+        if x.shape[0] == 0:
+            return x.new_zeros(*x.shape[:2], self.output_size), state
+        y, state = self.transformer(x, state, starts, self._scores())
+        return y, state
+
+    def auxiliary_loss(self) -> Tensor:
+        """The cost of the spans."""
+        return self.settings.span_cost * torch.sigmoid(self.span).mean()
+
+    def diagnostics(self) -> dict[str, float]:
+        """Mean and longest span, steps back; `spans` gives each head's."""
+        spans = self.spans()
+        return {"span": float(spans.mean()), "span_max": float(spans.max())}
+
+    def spans(self) -> Tensor:
+        """Span z of every head, steps back (L, n)."""
+        return (self.settings.window - 1) * torch.sigmoid(self.span.detach())
+
+    def _scores(self) -> list[Tensor]:
+        """Log m by distance, the farthest first, (n, W) for each layer: m as part of softmax."""
+        window, ramp = self.settings.window, self.settings.ramp
+        back = torch.arange(window - 1, -1, -1, device=self.span.device)
+        spans = (window - 1) * torch.sigmoid(self.span).unsqueeze(-1)  # (L, n, 1)
+        share = ((ramp + spans - back) / ramp).clamp(0.0, 1.0)
+        reached = share > 0.0
+        # The inner `where` keeps the infinite slope of log at 0 out of the gradient.
+        scores = torch.where(reached, torch.where(reached, share, 1.0).log(), -torch.inf)
+        return list(scores.unbind(0))

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pygame
+import pytest
+from highway_env.envs.common.graphics import EnvViewer
+
+import drivemem_envs
+from drivemem_envs.reference.geometry import lane_shapes
+from drivemem_envs.reference.shadows import corners, shadow
+from drivemem_envs.reference.viewer import SensorViewer
+
+
+@pytest.fixture
+def env() -> Any:
+    made = drivemem_envs.make("occluded-intersection-v0", render_mode="rgb_array").unwrapped
+    made.reset(seed=6)
+    yield made
+    made.close()
+
+
+def picture(env: Any, *layers: Any) -> Any:
+    viewer = SensorViewer(env, layers)
+    viewer.display()
+    return viewer.get_image().astype(int)
+
+
+def colour_at(env: Any, image: Any, x: float, y: float) -> tuple[int, ...]:
+    viewer = SensorViewer(env, ())
+    viewer.display()
+    column, row = viewer.sim_surface.pos2pix(x, y)
+    return tuple(image[row, column])
+
+
+def covers(polygon: Any, x: float, y: float) -> bool:
+    a, b = polygon, np.roll(polygon, -1, axis=0)
+    turns = (b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (b[:, 1] - a[:, 1]) * (x - a[:, 0])
+    return bool((turns >= 0).all())
+
+
+def test_corners_turn_with_the_heading() -> None:
+    box = np.array([1.0, 2.0, math.pi / 2, 4.0, 2.0])
+    assert sorted(map(tuple, corners(box).round(9).tolist())) == [
+        (0.0, 0.0), (0.0, 4.0), (2.0, 0.0), (2.0, 4.0),
+    ]  # fmt: skip
+
+
+def test_a_shadow_covers_what_is_behind_the_box_and_nothing_else() -> None:
+    shape = shadow(np.zeros(2), np.array([10.0, 0.0, 0.0, 2.0, 2.0]), reach=100.0)
+    assert shape is not None
+    assert covers(shape, 30.0, 0.0) and covers(shape, 30.0, 3.3)
+    assert not covers(shape, 30.0, 3.4) and not covers(shape, 8.0, 0.0)
+    assert shadow(np.array([10.5, 0.0]), np.array([10.0, 0.0, 0.0, 2.0, 2.0]), 100.0) is None
+
+
+def test_shadows_agree_with_what_the_sensors_perceive(env: Any) -> None:
+    """Where every ray is free no shadow falls on the centre; where none is, one does."""
+    checked = 0
+    for _ in range(25):
+        truth = env.truth()
+        boxes = np.stack([truth[k] for k in ("x", "y", "heading", "length", "width")], axis=1)
+        eye = boxes[0, :2]
+        for row in range(1, len(boxes)):
+            blockers = [*env.occluders(), *(b for i, b in enumerate(boxes) if i not in (0, row))]
+            shapes = [shadow(eye, blocker, 500.0) for blocker in blockers]
+            dark = any(shape is not None and covers(shape, *boxes[row, :2]) for shape in shapes)
+            if truth["visible_fraction"][row] in (0.0, 1.0):
+                assert dark == (truth["visible_fraction"][row] == 0.0)
+                checked += 1
+        env.step(2)
+    assert checked > 100
+
+
+def test_pictures_are_not_black_and_layers_change_them(env: Any) -> None:
+    for _ in range(32):
+        env.step(0)
+    assert not env.truth()["perceived"].all()
+    plain, seen = picture(env), picture(env, "sees")
+    assert plain.mean() > 40
+    assert seen.mean() < plain.mean()  # shadows
+    assert (picture(env, "sees", "truth") != seen).any()  # outlines of hidden cars
+
+
+def test_hidden_cars_are_drawn_only_as_truth(env: Any) -> None:
+    for _ in range(32):
+        env.step(0)
+    truth = env.truth()
+    near = np.hypot(truth["x"] - truth["x"][0], truth["y"] - truth["y"][0]) < 35
+    hidden = np.flatnonzero(~truth["perceived"] & near)
+    seen = np.flatnonzero(truth["perceived"] & near & (truth["id"] != 0))
+    assert len(hidden) and len(seen)
+    blue = (100, 200, 255)
+    image = picture(env, "sees", "truth")
+    for row in hidden:
+        assert colour_at(env, image, truth["x"][row], truth["y"][row]) != blue
+    assert any(colour_at(env, image, truth["x"][row], truth["y"][row]) == blue for row in seen)
+    image = picture(env)
+    assert all(colour_at(env, image, truth["x"][row], truth["y"][row]) == blue for row in hidden)
+
+
+def test_what_was_last_seen_stays_where_it_was(env: Any) -> None:
+    with_ghosts, without = SensorViewer(env, ("sees", "remembers")), SensorViewer(env, ("sees",))
+    different = []
+    for _ in range(40):
+        for viewer in (with_ghosts, without):
+            viewer.display()
+        truth = env.truth()
+        lost = (~truth["perceived"] & np.isfinite(truth["age_s"])).any()
+        different.append(bool((with_ghosts.get_image() != without.get_image()).any()))
+        assert lost or not different[-1]
+        env.step(0)
+    assert any(different)
+
+
+def test_viewers_share_nothing(env: Any) -> None:
+    before = dict(vars(EnvViewer))
+    first, second = SensorViewer(env, ("sees",)), SensorViewer(env, (), size=(300, 200), scaling=3.0)
+    first.display()
+    second.display()
+    assert first.get_image().shape[:2] == (600, 600)
+    assert second.get_image().shape == (200, 300, 3)
+    assert env.config["screen_width"] == 600
+    first.close()
+    second.display()  # highway-env's own close() ends pygame for everybody
+    assert pygame.font.get_init() and second.get_image().mean() > 20
+    assert dict(vars(EnvViewer)) == before
+
+
+def test_drawing_does_not_change_the_world() -> None:
+    traces = []
+    for draws in (False, True):
+        env = drivemem_envs.make("blackout-highway-v0", render_mode="rgb_array").unwrapped
+        env.reset(seed=1)
+        viewer = SensorViewer(env)
+        for _ in range(10):
+            if draws:
+                viewer.display()
+            env.step(1)
+        traces.append(env.truth())
+        env.close()
+    assert all(np.array_equal(traces[0][key], traces[1][key]) for key in traces[0])
+
+
+def test_blackouts_are_dark() -> None:
+    env = drivemem_envs.make("blackout-highway-v0", render_mode="rgb_array").unwrapped
+    env.reset(seed=1)
+    light: dict[bool, list[float]] = {True: [], False: []}
+    viewer = SensorViewer(env, ("sees",))
+    for _ in range(40):
+        viewer.display()
+        light[env.perception.is_dark].append(float(viewer.get_image().mean()))
+        env.step(1)
+    env.close()
+    assert light[True] and max(light[True]) < min(light[False]) / 2
+
+
+def test_range_and_field_of_view_are_drawn() -> None:
+    sensors = drivemem_envs.Sensors(range_m=15.0, field_of_view_deg=120.0)
+    env = drivemem_envs.make("highway-v0", sensors=sensors, render_mode="rgb_array").unwrapped
+    env.reset(seed=0)
+    image = picture(env, "sees")
+    x, y = env.vehicle.position
+    lane = (100, 100, 100)
+    assert colour_at(env, image, x + 12.0, y + 1.4) == lane
+    assert colour_at(env, image, x + 17.0, y + 1.4) != lane
+    assert colour_at(env, image, x - 8.0, y + 1.4) != lane
+    env.close()
+
+
+def test_bad_wishes_are_errors(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="unknown layer 'thruth' .one of: truth, sees"):
+        SensorViewer(env, ("thruth",))  # type: ignore[arg-type]
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    with pytest.raises(RuntimeError, match="unset it"):
+        SensorViewer(env)
+
+
+@pytest.mark.parametrize(
+    "name", ["occluded-intersection-v0", "highway-v0", "merge-v1", "roundabout-v0", "racetrack-v0",
+             "lane-keeping-v0"]
+)  # fmt: skip
+def test_lane_shapes_follow_the_lanes(name: str) -> None:
+    env = drivemem_envs.make(name).unwrapped
+    env.reset(seed=0)
+    network = env.road.network
+    lanes = [lane for to in network.graph.values() for many in to.values() for lane in many]
+    shapes = lane_shapes(network)
+    assert len(shapes) == len(lanes)
+    for lane, shape in zip(lanes, shapes, strict=True):
+        assert shape.left.shape == shape.right.shape
+        for s in np.linspace(0.0, lane.length, 23):
+            for edge, side in ((shape.left, -0.5), (shape.right, 0.5)):
+                point = np.array(lane.position(s, side * lane.width_at(s)))
+                assert _distance(point, edge) < 0.1
+    env.close()
+
+
+def test_straight_lanes_need_two_points() -> None:
+    env = drivemem_envs.make("highway-v0").unwrapped
+    env.reset(seed=0)
+    shapes = lane_shapes(env.road.network)
+    assert all(len(shape.left) == 2 for shape in shapes)
+    assert shapes[0].lines == ("continuous", "none") or "striped" in shapes[0].lines
+    env.close()
+
+
+def _distance(point: Any, line: Any) -> float:
+    a, b = line[:-1], line[1:]
+    along = np.clip(((point - a) * (b - a)).sum(1) / ((b - a) ** 2).sum(1), 0.0, 1.0)
+    return float(np.hypot(*(a + along[:, None] * (b - a) - point).T).min())
