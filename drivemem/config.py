@@ -8,18 +8,18 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
+from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 SensorChanges: Any = create_model(
     "SensorChanges",
     __config__=ConfigDict(frozen=True, extra="forbid"),
     __doc__="Changes to the scenario's sensors; what is not given stays as the scenario has it.",
     **{
-        name: (field.annotation | None if field.annotation is not None else Any, None)  # type: ignore[operator]
+        name: (field.annotation | None if field.annotation is not None else Any, None)
         for name, field in Sensors.model_fields.items()
     },
 )  # type: ignore[call-overload]

@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from drivemem_agents.checkpoint import CheckpointError, load_agent
-from drivemem_envs import Scenario
-from drivemem_envs.drivers import make_driver
-from drivemem_envs.sensing.spec import Slots, Tracker
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, make_lesion
 from drivemem.runs import Run
+from drivemem_agents.checkpoint import CheckpointError, load_agent
+from drivemem_envs import Scenario
+from drivemem_envs.drivers import make_driver
+from drivemem_envs.sensing.spec import Slots, Tracker
 
 
 class Decision(NamedTuple):

@@ -50,8 +50,10 @@ _TRACE = ("id", "x", "y", "heading", "speed", "crashed")
 
 
 class Digest:
-    """SHA-256 of an episode's truth: for every decision, of every actor, id, x, y, heading, speed
-    and crashed, as little-endian float64, in that order, ego first.
+    """SHA-256 of an episode's truth.
+
+    For every decision, of every actor, ego first: id, x, y, heading, speed and crashed, as
+    little-endian float64 in that order.
     """
 
     def __init__(self) -> None:

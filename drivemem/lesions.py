@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents.memory import State
-from drivemem_agents.observations import Observation
-from drivemem_agents.policy import MemoryPolicy
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from drivemem.errors import DrivememError
+from drivemem_agents.memory import State
+from drivemem_agents.observations import Observation
+from drivemem_agents.policy import MemoryPolicy
 
 INTACT = "intact"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_agent
-
 from drivemem.errors import DrivememError
 from drivemem.runs import open_run
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import CheckpointError, load_agent
 
 
 def load(run: str | Path, device: str = "auto") -> MemoryPPO:

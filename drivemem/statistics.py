@@ -37,7 +37,7 @@ def mean(samples: Floats) -> Floats:
 
 
 def interquartile_mean(samples: Floats) -> Floats:
-    """Mean of the middle half over the last axis (Agarwal et al. 2021; SciPy's trim_mean at 25 %)."""
+    """Mean of the middle half over the last axis (Agarwal et al. 2021)."""
     return np.asarray(stats.trim_mean(samples, 0.25, axis=-1))
 
 

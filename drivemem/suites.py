@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivemem_envs import Scenario
-
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
+from drivemem_envs import Scenario
 
 FORMAT = "drivemem-suite"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -9,9 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
-from drivemem_agents.files import atomic_folder
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -26,6 +24,9 @@ from drivemem.seeds import TrainingSeeds
 from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
+from drivemem_agents.files import atomic_folder
 
 KEPT_CHECKPOINTS = 2
 
@@ -177,11 +178,9 @@ def _learn(
         lines = _restore(checkpoint, model, env)
     _keep_lines(run.metrics_file, lines)
     writers: list[KVWriter] = [JsonLines(run.metrics_file)]
-    try:  # a mirror, where the extra is installed
+    with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
         writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
-    except (ImportError, AssertionError):
-        pass
-    model.set_logger(Logger(str(run.folder), writers))  # type: ignore[arg-type]
+    model.set_logger(Logger(str(run.folder), writers))
     facts = {
         "backend": env.worlds.backend,
         "scenario_hash": env.worlds.scenario.hash(),
@@ -197,7 +196,7 @@ def _learn(
         callbacks = [recorder, *([callback] if callback is not None else [])]
         remaining = config.steps - model.num_timesteps
         if remaining > 0:
-            model.learn(remaining, callbacks, reset_num_timesteps=False)  # type: ignore[arg-type]
+            model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
     save_agent(model, run.model)
     model.logger.close()

@@ -61,7 +61,7 @@ class WorldsVecEnv(VecEnv):
         for taken, action in zip(self._taken, self._actions, strict=True):
             taken.append(action)
         told = [_NOTHING] * self.num_envs
-        for world in np.flatnonzero(dones):
+        for world in map(int, np.flatnonzero(dones)):
             told[world] = self._ended(
                 world, infos, bool(truncated[world] and not terminated[world])
             )

@@ -219,7 +219,7 @@ def _carried(model: MemoryPPO) -> dict[str, Tensor]:
     tensors["random.torch"] = torch.get_rng_state()
     if model.device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(model.device)
-    name, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    _, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
     tensors["random.numpy"] = torch.from_numpy(np.asarray(keys).astype(np.int64))
     tensors["random.numpy_rest"] = torch.tensor([position, has_gauss, cached], dtype=torch.float64)
     return tensors

@@ -29,7 +29,7 @@ def linear_recurrence(decay: Tensor, added: Tensor, first: Tensor, starts: Tenso
         return added
     # `first` is masked too: zero times a state that is not finite would not be zero.
     first = torch.where(starts[0].unsqueeze(-1), 0.0, first)
-    states: Tensor = _Recurrence.apply(torch.where(starts.unsqueeze(-1), 0.0, decay), added, first)  # type: ignore[no-untyped-call]
+    states: Tensor = _Recurrence.apply(torch.where(starts.unsqueeze(-1), 0.0, decay), added, first)
     return states
 
 
@@ -60,7 +60,7 @@ def _run(decay: Tensor, added: Tensor, first: Tensor) -> Tensor:
 
 
 class _Recurrence(torch.autograd.Function):
-    """The adjoint of a linear recurrence is one too, backwards: g_t = dL/dh_t + a*_{t+1} g_{t+1}."""
+    """Backwards it is a linear recurrence too: g_t = dL/dh_t + conj(a_{t+1}) g_{t+1}."""
 
     @staticmethod
     def forward(ctx: Any, decay: Tensor, added: Tensor, first: Tensor) -> Tensor:

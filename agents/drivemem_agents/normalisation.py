@@ -51,8 +51,8 @@ class ObservationNormaliser(nn.Module):
         """Scaled copies of the parts that have statistics; the others as they are."""
         scaled = dict(observation)
         for key, moments in self.moments.items():
-            scale = (moments.variance + 1e-8).rsqrt().float()  # type: ignore[union-attr,operator]
-            value = (observation[key] - moments.mean.float()) * scale  # type: ignore[union-attr,operator]
+            scale = (moments.variance + 1e-8).rsqrt().float()  # type: ignore[operator,union-attr]
+            value = (observation[key] - moments.mean.float()) * scale  # type: ignore[operator]
             scaled[key] = value.clamp(-self.clip, self.clip)
         return scaled
 

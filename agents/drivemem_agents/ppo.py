@@ -130,7 +130,7 @@ class MemoryPPO(OnPolicyAlgorithm):
         _init_setup_model: bool = True,
     ) -> None:
         super().__init__(
-            policy,
+            policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
             learning_rate=learning_rate,
             n_steps=n_steps,
@@ -183,22 +183,24 @@ class MemoryPPO(OnPolicyAlgorithm):
             size = int(getattr(_base(self.env), "privileged_dim", 0)) if self.env else 0
             self.policy_kwargs.setdefault("privileged_size", size)
         self.policy_kwargs.setdefault("predict_privileged", self.aux_coef > 0.0)
-        self.policy = self.policy_class(
+        policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
         ).to(self.device)
+        self.policy = cast(MemoryPolicy, policy)
         chunk = self._chunk_steps()
         self.rollout = Rollout(self.n_steps, self.n_envs, chunk, self.device)
-        self.rollout_buffer = self.rollout  # type: ignore[assignment]  # the name SB3's learn() reads
+        # The name that SB3's learn() reads.
+        self.rollout_buffer = self.rollout  # type: ignore[assignment]
         self.reward_scaler = RewardScaler(self.n_envs, self.gamma)
         self._state: State = self.policy.initial_state(self.n_envs)
-        if self.memory_horizon_steps is not None and self._state:
-            if min(self.n_steps, chunk) < self.memory_horizon_steps:
-                warnings.warn(
-                    f"gradients reach {min(self.n_steps, chunk)} steps back, but the scenario hides "
-                    f"what must be remembered for {self.memory_horizon_steps}: raise n_steps (and "
-                    "bptt_steps) to 1.5 times that, or expect no learning",
-                    stacklevel=3,
-                )
+        reach = min(self.n_steps, chunk)
+        if self._state and reach < (self.memory_horizon_steps or 0):
+            warnings.warn(
+                f"gradients reach {reach} steps back, but the scenario hides what must be "
+                f"remembered for {self.memory_horizon_steps}: raise n_steps (and bptt_steps) to "
+                "1.5 times that, or expect no learning",
+                stacklevel=3,
+            )
 
     def _chunk_steps(self) -> int:
         """L, and checks that T, L and the batch size fit."""
@@ -213,13 +215,13 @@ class MemoryPPO(OnPolicyAlgorithm):
             up = -(-self.batch_size // chunk) * chunk
             raise ValueError(
                 f"batch_size={self.batch_size} is no multiple of the chunk length {chunk} "
-                f"(bptt_steps, else n_steps): try batch_size={max(up, chunk)} or a shorter bptt_steps"
+                f"(bptt_steps, else n_steps): try batch_size={max(up, chunk)} or fewer bptt_steps"
             )
         return chunk
 
     # ---- collect --------------------------------------------------------------------------
 
-    def collect_rollouts(  # type: ignore[override]
+    def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
     ) -> bool:
         """Fill the rollout; False if a callback asks to stop (signature of SB3)."""

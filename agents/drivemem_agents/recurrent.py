@@ -9,6 +9,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from drivemem_agents.memory.base import State
 from drivemem_agents.resets import Ints, last_pieces, run_segments
 
+RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
+
 
 def chronometric_bias(size: int, longest: float) -> Tensor:
     """Biases log U(1, N) for keep gates: time constants spread up to about N steps.
@@ -29,7 +31,7 @@ def _layer_state(state: State, names: tuple[str, ...]) -> Tensor | tuple[Tensor,
 
 
 def run_layer(
-    layer: nn.LSTM | nn.GRU | nn.RNN,
+    layer: RecurrentLayer,
     x: Tensor,
     state: State,
     starts: Tensor,
@@ -66,7 +68,7 @@ def run_layer(
 
 
 def last_state(
-    layer: nn.LSTM | nn.GRU | nn.RNN,
+    layer: RecurrentLayer,
     x: Tensor,
     state: State,
     starts: Tensor,

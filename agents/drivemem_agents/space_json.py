@@ -47,7 +47,7 @@ def space_from_json(value: dict[str, Any]) -> spaces.Space[Any]:
     if kind == "Box":
         shape, dtype = tuple(value["shape"]), np.dtype(value["dtype"])
         low, high = (_array(value[name], shape, dtype) for name in ("low", "high"))
-        return spaces.Box(low, high, shape, dtype.type)  # type: ignore[arg-type]
+        return spaces.Box(low, high, shape, dtype.type)
     if kind == "Discrete":
         return spaces.Discrete(int(value["n"]), start=int(value["start"]))
     if kind == "MultiDiscrete":

@@ -42,7 +42,8 @@ class Gate(nn.Module):
         old_r, old_z = self.old(x).chunk(2, dim=-1)
         r = torch.sigmoid(new_r + old_r)
         z = torch.sigmoid(new_z + old_z - self.bias)
-        return (1.0 - z) * x + z * torch.tanh(new_g + self.candidate(r * x))
+        mixed: Tensor = (1.0 - z) * x + z * torch.tanh(new_g + self.candidate(r * x))
+        return mixed
 
 
 class WindowAttention(nn.Module):
@@ -80,7 +81,7 @@ class WindowAttention(nn.Module):
         Returns:
             (T, B, E).
         """
-        steps, worlds = x.shape[:2]
+        steps = x.shape[0]
         q = self._heads(self.query(x))  # (B, n, T, d)
         k, v = (self._heads(part) for part in past.chunk(2, dim=-1))
         r = self.position(self.distances).reshape(self.window, self.heads, self.head_size)
@@ -96,7 +97,7 @@ class WindowAttention(nn.Module):
             scores = (scores * self.head_size**-0.5).masked_fill(~mask, -torch.inf)
             reads.append(torch.softmax(scores, dim=-1) @ v[:, :, keys])
         read = torch.cat(reads, dim=2).permute(2, 0, 1, 3)
-        attended: Tensor = self.leave(read.reshape(steps, worlds, -1))
+        attended: Tensor = self.leave(read.flatten(2))
         return attended
 
     def _heads(self, x: Tensor) -> Tensor:
@@ -230,7 +231,7 @@ def skew(scores: Tensor) -> Tensor:
     rows, window = scores.shape[-2:]
     width = rows + window - 1
     flat = nn.functional.pad(scores, (0, rows)).flatten(-2)[..., : rows * width]
-    return flat.unflatten(-1, (rows, width))
+    return flat.reshape(*scores.shape[:-2], rows, width)
 
 
 def sinusoids(count: int, size: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import tyro
@@ -39,7 +39,7 @@ class Options:
     """Worlds driven at once."""
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
-    sensors: SensorChanges = SensorChanges()
+    sensors: SensorChanges = field(default_factory=SensorChanges)
     """Changes to the scenario's sensors."""
     out: str | None = None
     """Where a reference driver's results go; default runs/<scenario>-<driver>."""

@@ -101,14 +101,12 @@ def _panel(trace: Trace, layers: Collection[str]) -> Iterator[Frame]:
             raise DrivememError(str(error)) from error
         between = _Between(env)
         period = 1.0 / env.config["simulation_frequency"]
-        env.render()
-        yield _captioned(env.viewer.get_image(), trace.row, 0.0, env.vehicle.speed, False)
+        yield _captioned(between.picture(), trace.row, 0.0, env.vehicle.speed, False)
         for action in trace.actions:
             start = env.decisions * env.decision_s
-            env.render()  # switches the pictures between decisions on
+            env.enable_auto_render = True  # highway-env: pictures between decisions, please
             *_, terminated, truncated, _ = env.step(action)
-            env.render()
-            pictures = [*between.taken(), (env.viewer.get_image(), env.vehicle.speed)]
+            pictures = [*between.taken(), (between.picture(), env.vehicle.speed)]
             ended = bool(terminated or truncated)
             for number, (picture, speed) in enumerate(pictures, 1):
                 over = ended and number == len(pictures)
@@ -129,8 +127,13 @@ class _Between:
         env.set_record_video_wrapper(self)
 
     def _capture_frame(self) -> None:
+        self._pictures.append((self.picture(), self.env.vehicle.speed))
+
+    def picture(self) -> Frame:
+        """The world as it is now."""
         self.env.viewer.display()
-        self._pictures.append((self.env.viewer.get_image(), self.env.vehicle.speed))
+        drawn: Frame = self.env.viewer.get_image()
+        return drawn
 
     def taken(self) -> list[tuple[Frame, float]]:
         """The pictures since the last call."""
@@ -235,7 +238,7 @@ class _Mp4Writer:
             self._stream = self._container.add_stream("libx264", rate=self._rate)
             self._stream.height, self._stream.width = frame.shape[:2]
             self._stream.pix_fmt = "yuv420p"
-            self._stream.options = {"crf": "20"}
+            self._stream.options = {"crf": "20", "preset": "veryfast"}
         picture = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
         self._container.mux(self._stream.encode(picture))
 

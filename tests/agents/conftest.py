@@ -8,8 +8,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from drivemem_agents import MemoryPPO
 from stable_baselines3.common.vec_env import DummyVecEnv
+
+from drivemem_agents import MemoryPPO
 
 torch.set_num_threads(1)
 

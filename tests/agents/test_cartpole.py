@@ -5,9 +5,10 @@ from __future__ import annotations
 import gymnasium as gym
 import numpy as np
 import pytest
-from drivemem_agents import MemoryPPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
+
+from drivemem_agents import MemoryPPO
 
 
 class NoVelocity(gym.ObservationWrapper):

@@ -8,11 +8,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from drivemem_agents import MemoryPPO
-from drivemem_agents.memory import memory_names
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
+
+from drivemem_agents import MemoryPPO
+from drivemem_agents.memory import memory_names
 
 from .conftest import Recall, worlds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from pydantic import Field
@@ -45,21 +45,22 @@ class Elman(Memory):
         """Draw the weights anew."""
         self.layer.reset_parameters()
         if self.settings.recurrent_init == "orthogonal":
-            nn.init.orthogonal_(self.layer.weight_hh_l0)
+            nn.init.orthogonal_(self._weight("weight_hh_l0"))
 
     def initial_state(self, batch: int) -> State:
         """Zeros, h (B, H)."""
-        return {"h": self.layer.weight_hh_l0.new_zeros(batch, self.output_size)}
+        return {"h": self._weight("weight_hh_l0").new_zeros(batch, self.output_size)}
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: (B, D) to (B, H)."""
-        layer = self.layer
-        driven = nn.functional.linear(x, layer.weight_ih_l0, layer.bias_ih_l0)
-        recalled = nn.functional.linear(state["h"], layer.weight_hh_l0, layer.bias_hh_l0)
-        h = torch.tanh(driven + recalled)
-        return h, {"h": h}
+        y, h = self.layer(x.unsqueeze(0), state["h"].unsqueeze(0))
+        return y[0], {"h": h[0]}
 
     def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
         """All steps at once: (T, B, D) to (T, B, H)."""
         y = run_layer(self.layer, x, state, starts, ("h",))
         return y, {"h": y[-1] if len(y) else state["h"]}
+
+    def _weight(self, name: str) -> Tensor:
+        """A parameter of the layer, whose names PyTorch makes at run time."""
+        return cast(Tensor, getattr(self.layer, name))

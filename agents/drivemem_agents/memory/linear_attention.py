@@ -76,8 +76,9 @@ class LinearAttention(Memory):
         reads = []
         for begin in range(0, x.shape[0], _CHUNK):
             rows = slice(begin, begin + _CHUNK)
-            chunk = [part[:, :, rows] for part in parts]
-            read, fast = self._chunk(*chunk, fast, episode[:, begin : begin + _CHUNK + 1])
+            q, k, v, rate = (part[:, :, rows] for part in parts)
+            numbers = episode[:, begin : begin + _CHUNK + 1]
+            read, fast = self._chunk(q, k, v, rate, fast, numbers)
             reads.append(read)
         read = torch.cat(reads, dim=2).permute(2, 0, 1, 3)  # (T, B, n, d)
         return self._leave(read, x), {"fast": fast}

@@ -50,7 +50,7 @@ class TCN(Memory):
     @property
     def span(self) -> int:
         """Steps that the output depends on, the present one included."""
-        return 1 + (self.taps - 1) * (2 ** len(self.filters) - 1)
+        return 1 + (self.taps - 1) * ((1 << len(self.filters)) - 1)
 
     def initial_state(self, batch: int) -> State:
         """Zeros, `level<l>` (B, (k - 1) 2^l, H), the oldest first."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from drivemem_envs._jit import Floats, Ints, jit
 from numba.np.random._constants import fi_double, ki_double, wi_double
+
+from drivemem_envs._jit import Floats, Ints, jit
 
 # A stream (STREAM,): 4 limbs of the state, 4 limbs of the increment (least significant first),
 # whether a 32-bit half is left over, and that half.

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+
 from drivemem_envs._jit import Floats, jit
 
 # Families, in the order of `FAMILIES`.

@@ -10,6 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.metrics import (
     HARD_BRAKING,

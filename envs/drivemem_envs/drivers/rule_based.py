@@ -147,7 +147,8 @@ class RuleBasedDriver:
         way = target * times + (speed - target) * SPEED_TAU_S * (1 - np.exp(-times / SPEED_TAU_S))
         along = others[:, 0] + others[:, 2] * times[:, None] - way[:, None]
         across = np.abs(others[:, 1] + others[:, 3] * times[:, None])
-        crossing = np.abs(others[:, 3]) > 0.3 * np.hypot(others[:, 2], others[:, 3])
+        moving = np.hypot(others[:, 2], others[:, 3])
+        crossing = (np.abs(others[:, 3]) > 0.3 * moving) & (moving > 1.0)
         # Cars that come from behind on the ego's own lane keep their distance themselves.
         follows = (others[:, 0] < 0.0) & ~crossing
         near = (np.abs(along) < REACH_M) & (across < np.where(crossing, SIDE_M[1], SIDE_M[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Hashable
 from functools import cache
 from typing import Any, cast
 
@@ -204,7 +205,7 @@ def make_reference(scenario: Scenario, render_mode: str | None = None) -> Refere
     world = scenario.world_class()
     if not issubclass(world, AbstractEnv):
         raise ValueError(f"world {scenario.world} is no subclass of highway-env's AbstractEnv")
-    return _composed(world)(scenario, render_mode)
+    return _composed(cast(Hashable, world))(scenario, render_mode)
 
 
 def _numbers(rewards: dict[str, Any]) -> dict[str, float]:

@@ -66,7 +66,7 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
             [] if self._local else [RemoteWorlds(scenario, len(part)) for part in self._parts]
         )
 
-    def reset(  # type: ignore[override]
+    def reset(
         self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Begin the first episode of every world.

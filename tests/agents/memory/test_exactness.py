@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from drivemem_agents.memory import Memory, make_memory, memory_class, memory_names, register_memory
 
 D = 6

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import drivemem_envs
 import numpy as np
 import pytest
-from drivemem_envs.drivers import make_driver
 
+import drivemem_envs
 from drivemem.episodes import (
     ACTOR_COLUMNS,
     RECORDED_COLUMNS,
@@ -21,6 +20,7 @@ from drivemem.episodes import (
     actor_rows,
     write_table,
 )
+from drivemem_envs.drivers import make_driver
 
 
 def record(

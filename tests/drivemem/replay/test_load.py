@@ -119,9 +119,7 @@ def test_an_episode_without_actors_is_refused(recording: Path, tmp_path: Path) -
         loaded.trace(loaded.episode(1))
 
 
-def test_an_empty_recording_is_refused(
-    recorder: Callable[..., Path], recording: Path, tmp_path: Path
-) -> None:
+def test_an_empty_recording_is_refused(recording: Path, tmp_path: Path) -> None:
     folder = changed(recording, tmp_path / "a", "episodes", "SELECT * FROM {table} WHERE false")
     with pytest.raises(DrivememError, match="holds no episodes"):
         find_recording(folder)

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from drivemem_envs.compiled import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from drivemem_envs.compiled import random
 
 SEEDS = [0, 1, 2, 42, 2**31, 2**32 - 1, 2**32, 2**40 + 17, 2**63 - 1]
 

@@ -6,10 +6,11 @@ import gymnasium
 import highway_env  # noqa: F401
 import numpy as np
 import pytest
-from drivemem_envs.compiled import tasks
-from drivemem_envs.registry import HIGHWAY_ENV_IDS
 from highway_env.road.lane import CircularLane
 from highway_env.vehicle.controller import ControlledVehicle, MDPVehicle
+
+from drivemem_envs.compiled import tasks
+from drivemem_envs.registry import HIGHWAY_ENV_IDS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

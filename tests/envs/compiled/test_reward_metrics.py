@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from drivemem_envs.compiled import tasks_metrics as kernels
 from drivemem_envs.metrics import METRICS, EpisodeMetrics
 from drivemem_envs.outcomes import OUTCOMES, is_stuck
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 DT = 0.2
 

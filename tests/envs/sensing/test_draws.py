@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from drivemem_envs.sensing import draws
 from scipy import stats
+
+from drivemem_envs.sensing import draws
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from drivemem_envs.sensing import Sensors, layout
-from drivemem_envs.sensing.pipeline import SensorState
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from drivemem_envs.sensing import Sensors, layout
+from drivemem_envs.sensing.pipeline import SensorState
 
 DT = 0.2
 WALL = [[15.0, 0.0, 0.0, 1.0, 40.0]]

@@ -4,9 +4,10 @@ import gymnasium
 import highway_env  # noqa: F401
 import numpy as np
 import pytest
+from highway_env.vehicle.objects import Landmark
+
 from drivemem_envs.sensing import Sensors, layout, rows
 from drivemem_envs.sensing.pipeline import SensorState
-from highway_env.vehicle.objects import Landmark
 
 IDS = [
     "highway-fast-v0", "merge-v0", "merge-v1", "merge-generic-v1", "roundabout-v1",

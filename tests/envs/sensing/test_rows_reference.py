@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from drivemem_envs.making import make
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.sensing import Sensors, rows

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from drivemem_envs.sensing import Sensors, layout
-from drivemem_envs.sensing.visibility import prepare, visible_rays
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
+from drivemem_envs.sensing import Sensors, layout
+from drivemem_envs.sensing.visibility import prepare, visible_rays
 
 LIMITS = layout.limit_vector(Sensors(line_of_sight=("actors", "occluders")), 0.2)
 NO_OCCLUDERS = np.zeros((0, 5))
