@@ -5,6 +5,8 @@ docs/files.md describes every column.
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -84,7 +86,7 @@ def write_table(
     Args:
         path: the file.
         columns: name to DuckDB type.
-        rows: tuples in the columns' order, or dicts (missing keys are NULL).
+        rows: tuples in the columns' order, or dicts (missing keys and not-a-number are NULL).
 
     Raises:
         DrivememError: the file cannot be written.
@@ -109,7 +111,8 @@ def write_table(
     except (OSError, duckdb.IOException) as error:
         raise DrivememError(f"cannot write {path}: {error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _insert(
@@ -120,11 +123,13 @@ def _insert(
         return
     import pandas
 
+    def column(index: int, kind: str) -> Any:
+        values = [row[index] for row in table]
+        # DuckDB guesses an object column's type from a sample: integers there would round the rest.
+        return pandas.Series(values, dtype="float64" if kind == "DOUBLE" else object)
+
     frame = pandas.DataFrame(  # noqa: F841  DuckDB reads it by name
-        {
-            name: pandas.Series([row[index] for row in table], dtype=object)
-            for index, name in enumerate(columns)
-        }
+        {name: column(index, kind) for index, (name, kind) in enumerate(columns.items())}
     )
     casts = ", ".join(f'CAST("{name}" AS {kind})' for name, kind in columns.items())
     connection.execute(f"INSERT INTO rows SELECT {casts} FROM frame")
@@ -140,7 +145,9 @@ def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
         raise DrivememError(f"{path} is missing")
     try:
         with duckdb.connect() as connection:
-            found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
+            found = connection.execute(
+                "SELECT * FROM read_parquet(?)", [glob.escape(str(path))]
+            )
             names = [column[0] for column in found.description]
             missing = [name for name in columns if name not in names]
             if missing:

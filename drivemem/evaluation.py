@@ -266,13 +266,13 @@ def _run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> N
     driver.begin(worlds)
     starts = np.ones(worlds, dtype=bool)
     masked = hasattr(env.single_action_space, "n")
-    log.begin()
+    log.begin(observation)
     while log.open:
         masks = env.action_masks() if masked else None
         decision = driver.decide(observation, starts, masks)
         observation, rewards, terminated, truncated, infos = env.step(decision.actions)
         starts = terminated | truncated
-        log.add(decision, rewards, starts, infos)
+        log.add(decision, rewards, starts, infos, observation)
         bar.update(len(log.episodes))
     log.sort()
 
@@ -318,11 +318,11 @@ class EpisodeLog:
         """Whether episodes of the suite are still being driven."""
         return len(self.episodes) < len(self._suite.seeds)
 
-    def begin(self) -> None:
+    def begin(self, observation: Any) -> None:
         """After the first reset."""
         if self._limit:
             self._env.keep_final_truth(True)
-            self._look()
+            self._look(observation)
 
     def add(
         self,
@@ -330,8 +330,9 @@ class EpisodeLog:
         rewards: NDArray[np.float64],
         ended: NDArray[np.bool_],
         infos: dict[str, Any],
+        observation: Any,
     ) -> None:
-        """After every step."""
+        """After every step; `observation` is what the next decision will see."""
         self._returns += rewards
         self._lengths += 1
         if self._limit:
@@ -344,7 +345,7 @@ class EpisodeLog:
             self._returns[world], self._lengths[world] = 0.0, 0
             self._partial[world] = _Recorded()
         if self._limit:
-            self._look(ended)
+            self._look(observation, ended)
 
     def sort(self) -> None:
         """Episodes in the suite's order."""
@@ -405,8 +406,9 @@ class EpisodeLog:
     def _wanted(self, number: int) -> bool:
         return number < self._limit
 
-    def _look(self, fresh: NDArray[np.bool_] | None = None) -> None:
-        """Record the truth that the next decision meets."""
+    def _look(self, observation: Any, fresh: NDArray[np.bool_] | None = None) -> None:
+        """Record the truth that the next decision meets, and the cue that it is shown."""
+        cues = observation.get("cue") if isinstance(observation, dict) else None
         truth = self._env.truth()
         occluders = self._env.occluders() if fresh is None or fresh.any() else None
         for world in range(self._env.num_envs):
@@ -418,6 +420,7 @@ class EpisodeLog:
             present = truth["present"][world]
             mine = {key: value[world][present] for key, value in truth.items() if key != "present"}
             self._enter(partial, int(self._number[world]), int(self._lengths[world]), mine)
+            partial.steps[-1]["cue"] = None if cues is None else as_json(cues[world])
 
     @staticmethod
     def _enter(partial: _Recorded, number: int, step: int, truth: dict[str, NDArray[Any]]) -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import ValidationError
+
 from drivemem.errors import DrivememError
 
 
@@ -30,6 +32,14 @@ def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
         except ValueError:
             parsed[key] = value
     return parsed
+
+
+def invalid_setting(error: ValidationError) -> str:
+    """pydantic's first complaint in one line: the setting, its value, what is wrong."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = re.sub(r"^Value error, ", "", first["msg"])
+    return f"{error.title}: setting '{where}' is {first['input']!r}: {message}"
 
 
 def plain_numbers(arguments: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -21,7 +22,7 @@ from drivemem.errors import DrivememError
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, read_json, write_json_file
 from drivemem.seeds import TrainingSeeds
-from drivemem.settings import parse_pairs
+from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
 from drivemem_agents import MemoryPPO
@@ -74,6 +75,8 @@ def train(
         return run
     try:
         model, env = _build(config)
+    except ValidationError as error:  # settings of a memory or an encoder
+        raise DrivememError(invalid_setting(error)) from error
     except (ValueError, TypeError) as error:
         raise DrivememError(str(error).splitlines()[0]) from error
     try:
@@ -173,14 +176,16 @@ def _learn(
     callback: BaseCallback | None,
 ) -> None:
     checkpoint = run.latest_checkpoint()
-    lines = 0
+    position: dict[str, Any] = {"metrics_lines": 0, "pending": {}}
     if checkpoint is not None:
-        lines = _restore(checkpoint, model, env)
-    _keep_lines(run.metrics_file, lines)
+        position = _restore(checkpoint, model, env)
+    _keep_lines(run.metrics_file, position["metrics_lines"])
     writers: list[KVWriter] = [JsonLines(run.metrics_file)]
     with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
         writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
     model.set_logger(Logger(str(run.folder), writers))
+    for name, (value, excluded) in position["pending"].items():
+        model.logger.record(name, value, exclude=excluded)
     facts = {
         "backend": env.worlds.backend,
         "scenario_hash": env.worlds.scenario.hash(),
@@ -279,8 +284,7 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
                 },
                 temporary / "worlds.safetensors",
             )
-            lines = run.metrics_file.read_text(encoding="utf-8").count("\n")
-            write_json_file(temporary / "run.json", {"metrics_lines": lines})
+            write_json_file(temporary / "run.json", _log_position(run, model))
     except OSError as error:
         raise DrivememError(
             f"cannot write a checkpoint below {run.folder}: {error.strerror or error}"
@@ -295,12 +299,29 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
     return folder
 
 
-def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> int:
-    """Bring agent and worlds to where a checkpoint was; returns its lines of metrics."""
+def _log_position(run: Run, model: MemoryPPO) -> dict[str, Any]:
+    """Lines of metrics so far, and what is recorded for the next.
+
+    SB3 writes an update's losses together with the next rollout's returns.
+    """
+    logger = model.logger
+    return {
+        "metrics_lines": run.metrics_file.read_text(encoding="utf-8").count("\n"),
+        "pending": {
+            name: [float(value), list(logger.name_to_excluded[name])]
+            for name, value in logger.name_to_value.items()
+            if isinstance(value, int | float | np.integer | np.floating)
+        },
+    }
+
+
+def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str, Any]:
+    """Bring agent and worlds to where a checkpoint was; returns its `_log_position`."""
     try:
         load_training(model, checkpoint)
         tensors = load_file(checkpoint / "worlds.safetensors")
-        lines = int(read_json(checkpoint / "run.json")["metrics_lines"])
+        position = read_json(checkpoint / "run.json")
+        position = {key: position[key] for key in ("metrics_lines", "pending")}
         cuts = np.cumsum(tensors["lengths"])[:-1]
         taken = np.split(tensors["actions"], cuts)
         env.restore(tensors["episodes"], taken, tensors["returns"])
@@ -309,7 +330,7 @@ def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> int:
             f"checkpoint {checkpoint} cannot be used ({error}): delete that folder to resume "
             "from the one before, or start again"
         ) from error
-    return lines
+    return position
 
 
 def _keep_lines(path: Path, lines: int) -> None:

@@ -29,7 +29,8 @@ def linear_recurrence(decay: Tensor, added: Tensor, first: Tensor, starts: Tenso
         return added
     # `first` is masked too: zero times a state that is not finite would not be zero.
     first = torch.where(starts[0].unsqueeze(-1), 0.0, first)
-    states: Tensor = _Recurrence.apply(torch.where(starts.unsqueeze(-1), 0.0, decay), added, first)
+    kept = torch.where(starts.unsqueeze(-1), 0.0, decay)
+    states: Tensor = _Recurrence.apply(kept, added, first)  # type: ignore[no-untyped-call]
     return states
 
 
@@ -69,7 +70,7 @@ class _Recurrence(torch.autograd.Function):
         return states
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         decay, states, first = ctx.saved_tensors
         following = torch.cat([decay[1:].conj(), torch.zeros_like(decay[:1])])

@@ -1,4 +1,4 @@
-"""What `gru` and `lstm` share: their layers over blocks with episode starts, and the gate bias."""
+"""What `elman`, `gru` and `lstm` share: their layers over blocks with episode starts, gate bias."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from drivemem_agents.gru_kernel import gru_block
 from drivemem_agents.memory.base import State
-from drivemem_agents.resets import Ints, last_pieces, run_segments
+from drivemem_agents.resets import last_pieces, run_segments
 
 RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 
@@ -53,18 +54,26 @@ def run_layer(
         return x.new_zeros(x.shape[0], x.shape[1], layer.hidden_size)
     if not bool(starts[1:].any()):
         kept = {name: torch.where(starts[0, :, None], 0.0, state[name]) for name in names}
-        y: Tensor = layer(x, _layer_state(kept, names))[0]
-        return y
+        return _run_dense(layer, x, kept, names)
+    # One more row, of zeros: what pieces that begin an episode start from.
+    padded = {name: nn.functional.pad(state[name], (0, 0, 0, 1)) for name in names}
 
-    def run(piece: Tensor, origin: Tensor, length: Ints) -> Tensor:
-        kept = {
-            name: torch.where((origin < 0)[:, None], 0.0, state[name][origin.clamp(min=0)])
-            for name in names
-        }
-        y: Tensor = layer(piece, _layer_state(kept, names))[0]
-        return y
+    def run(piece: Tensor, origin: Tensor) -> Tensor:
+        kept = {name: tensor.index_select(0, origin) for name, tensor in padded.items()}
+        return _run_dense(layer, piece, kept, names)
 
-    return run_segments(x, starts, layer.hidden_size, run)
+    weights = sum(weight.numel() for weight in layer.parameters())
+    return run_segments(x, starts, weights, run)
+
+
+def _run_dense(
+    layer: nn.LSTM | nn.GRU | nn.RNN, x: Tensor, state: State, names: tuple[str, ...]
+) -> Tensor:
+    """Outputs of the layer over a block in which no episode begins."""
+    if isinstance(layer, nn.GRU) and not x.is_cuda and x.dtype == state["h"].dtype:
+        return gru_block(layer, x, state["h"])
+    y: Tensor = layer(x, _layer_state(state, names))[0]
+    return y
 
 
 def last_state(

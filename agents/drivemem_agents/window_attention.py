@@ -6,6 +6,8 @@ step is a block of length 1, so acting and training run the same code.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -68,6 +70,11 @@ class WindowAttention(nn.Module):
         self.position_bias = nn.Parameter(torch.zeros(heads, 1, head_size))
         # The farthest first, as keys are ordered in time.
         self.register_buffer("distances", sinusoids(window, size).flip(0), persistent=False)
+
+    def reset_parameters(self) -> None:
+        """Set the biases back; the layers reset themselves."""
+        nn.init.zeros_(self.content_bias)
+        nn.init.zeros_(self.position_bias)
 
     def forward(self, x: Tensor, past: Tensor, masks: list[Tensor], span: Tensor | None) -> Tensor:
         """Attend.
@@ -241,6 +248,6 @@ def sinusoids(count: int, size: int) -> Tensor:
         (count, size).
     """
     half = (size + 1) // 2
-    rates = torch.exp(torch.arange(half) * (-torch.log(torch.tensor(10_000.0)) / half))
+    rates = torch.exp(torch.arange(half) * (-math.log(10_000.0) / half))
     angles = torch.arange(count).unsqueeze(1) * rates
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :size]

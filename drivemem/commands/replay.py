@@ -15,7 +15,7 @@ from drivemem.commands.parsing import read_options
 class Options:
     """Show recorded episodes; with nothing else asked for, write a page beside the recording."""
 
-    recording: Annotated[str, tyro.conf.Positional]
+    recording: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """A run (its newest recording) or the folder of a recording."""
     episode: int | None = None
     """Which episode; default: the most telling one."""

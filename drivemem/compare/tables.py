@@ -56,11 +56,12 @@ class SuiteTable:
     rows: list[Row]
     gap: Interval | None
     notes: list[str]
+    baseline: str
 
     def headline(self) -> str:
         """The comparison in one sentence."""
         agents = [row for row in self.rows if row.kind == "agent"]
-        base = next((row for row in agents if row.label.split()[0] == "none"), None)
+        base = _named(self.rows, "agent", self.baseline)
         if base is None or len(agents) < 2:
             return f"{self.scenario}: no memoryless agent to compare with."
         best = max((row for row in agents if row is not base), key=lambda row: row.success.estimate)
@@ -95,9 +96,10 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
     for one in group:
         by_label.setdefault(one.label(), []).append(one)
     rows = [_row(label, members, generator) for label, members in by_label.items()]
-    base = next((row for row in rows if row.kind == "agent" and row.label == name), None)
-    full = next((row for row in rows if row.label == f"{name} (full sensors)"), None)
-    full = full or next((row for row in rows if row.kind == "upper bound"), None)
+    base = _named(rows, "agent", name)
+    full = _named(rows, "upper bound", name) or next(
+        (row for row in rows if row.kind == "upper bound"), None
+    )
     notes: list[str] = []
     gap = _gaps(rows, base, full, generator, notes)
     if base is not None:
@@ -114,7 +116,7 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
     rows.sort(key=lambda row: (order[row.kind], -row.success.estimate))
     first = next((one for one in group if not one.first["full_sensors"]), group[0])
     return SuiteTable(
-        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, gap, notes
+        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, gap, notes, name
     )
 
 
@@ -125,6 +127,13 @@ def _baseline_name(baseline: str) -> str:
             f"baseline is '{baseline}': give it as memory=NAME, such as memory=none"
         )
     return name
+
+
+def _named(rows: list[Row], kind: str, name: str) -> Row | None:
+    """The row of a memory: the plain one if there is one, else one of its variants."""
+    found = [row for row in rows if row.kind == kind and row.members[0].first["driver"] == name]
+    found = [row for row in found if row.members[0].first["tracker"] == "none"]
+    return min(found, key=lambda row: len(row.label), default=None)
 
 
 def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -> Row:

@@ -69,6 +69,9 @@ def story(trace: Trace) -> str:
     actor = contact(trace)
     if actor is None:
         return f"Collides {end}."
+    last = trace.decisions[-1]
+    if last["kind"][last["id"] == actor][0] != 0:
+        return f"Hits an obstacle {end}; {_history(trace, actor)}."
     return f"Hits car {actor} {end}; {_history(trace, actor)}."
 
 
@@ -105,7 +108,8 @@ def _history(trace: Trace, actor: int) -> str:
 
 
 def _distances(truth: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-    return np.hypot(truth["x"] - truth["x"][0], truth["y"] - truth["y"][0])
+    apart: NDArray[np.float64] = np.hypot(truth["x"] - truth["x"][0], truth["y"] - truth["y"][0])
+    return apart
 
 
 def _sight(trace: Trace) -> list[Event]:
@@ -121,7 +125,8 @@ def _sight(trace: Trace) -> list[Event]:
                 before.get(actor, view) != view and not dark[max(0, step - 1) : step + 1].any()
             )
             if changed and distances[row] <= NEAR_M:
-                where = f"car {actor}, {distances[row]:.0f} m away"
+                name = f"car {actor}" if truth["kind"][row] == 0 else "an obstacle"
+                where = f"{name}, {distances[row]:.0f} m away"
                 again = " again" if actor in ever else ""
                 text = (
                     f"{where}, comes into sight{again}" if view else f"{where}, goes out of sight"

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Trace:
         bounds = np.searchsorted(numbers, np.arange(int(numbers[-1]) + 2)) if len(numbers) else [0]
         return [
             {name: column[first:last] for name, column in self.actors.items()}
-            for first, last in zip(bounds[:-1], bounds[1:], strict=True)
+            for first, last in pairwise(bounds)
         ]
 
     @cached_property
@@ -185,7 +186,7 @@ class Recording:
         for column, family in REQUIRED[name].items():
             if column not in found:
                 raise DrivememError(
-                    f"{path} has no column '{column}': it is foreign or of another version; {_AGAIN}"
+                    f"{path} has no column '{column}' (foreign, or of another version); {_AGAIN}"
                 )
             if not _is_of(found[column], family):
                 raise DrivememError(
@@ -290,11 +291,14 @@ def _plain(column: Any) -> NDArray[Any]:
     """DuckDB masks what is NULL: numbers become NaN, others None."""
     if not isinstance(column, np.ma.MaskedArray):
         return np.asarray(column)
-    if not np.ma.getmaskarray(column).any():
-        return np.asarray(column.data)
-    if column.dtype.kind in "iuf":
-        return np.asarray(column.astype(np.float64).filled(np.nan))
-    return np.where(np.ma.getmaskarray(column), None, column.data.astype(object))
+    mask, values = np.ma.getmaskarray(column), np.asarray(column.data)
+    if not mask.any():
+        return values
+    if values.dtype.kind in "iuf":
+        return np.where(mask, np.nan, values)
+    objects = values.astype(object)
+    objects[mask] = None
+    return objects
 
 
 def _parse(text: str, what: str) -> Any:

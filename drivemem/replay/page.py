@@ -20,7 +20,7 @@ from drivemem.replay.load import EpisodeRow, Recording, Trace
 from drivemem.replay.pack import blob, pack_road, pack_side
 from drivemem.replay.simulate import scenario_of
 
-SCRIPTS = ("data.js", "scene.js", "plots.js", "app.js")
+SCRIPTS = ("data.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
 MOST_EPISODES = 100
 """A page of more would be slow to write and tiresome to read."""

@@ -36,44 +36,39 @@ def scenario_of(row: EpisodeRow) -> Any:
         ) from error
 
 
-def truths(trace: Trace, backend: str = "reference") -> Iterator[Truth]:
+def other_backend(row: EpisodeRow) -> str | None:
+    """The backend that an episode was not recorded on, if it can drive the scenario."""
+    from drivemem_envs.making import compiles
+
+    if row.backend == "compiled":
+        return "reference"
+    return "compiled" if compiles(scenario_of(row)) is None else None
+
+
+def truths(trace: Trace, backend: str) -> Iterator[Truth]:
     """The truth at decisions 0, 1, … of an episode driven again; the last state included.
 
     Args:
         trace: what was recorded.
         backend: what simulates: "reference" or "compiled".
+
+    Raises:
+        DrivememError: the backend cannot drive the scenario.
     """
-    return _reference(trace) if backend == "reference" else _compiled(trace)
-
-
-def _reference(trace: Trace) -> Iterator[Truth]:
-    import drivemem_envs
-
-    env: Any = drivemem_envs.make(scenario_of(trace.row)).unwrapped
-    try:
-        env.reset(seed=trace.row.seed)
-        yield env.truth()
-        for action in trace.actions:
-            *_, terminated, truncated, _ = env.step(action)
-            yield env.truth()
-            if terminated or truncated:
-                return
-    finally:
-        env.close()
-
-
-def _compiled(trace: Trace) -> Iterator[Truth]:
     import drivemem_envs
 
     try:
         worlds: Any = drivemem_envs.make_vec(
             scenario_of(trace.row),
             1,
-            backend="compiled",
+            backend=backend,  # type: ignore[arg-type]
             seeds=lambda world, episode: trace.row.seed,
+            num_workers=1,
         )
     except (ImportError, ValueError) as error:
-        raise DrivememError(f"{trace.row.scenario} cannot be driven compiled: {error}") from error
+        raise DrivememError(
+            f"{trace.row.scenario} cannot be driven on the {backend} backend: {error}"
+        ) from error
     try:
         worlds.keep_final_truth()
         worlds.reset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -27,10 +28,13 @@ class Verification:
     `identical`: every bit is as recorded. `agrees`: nothing differs by more than `TOLERANCE`.
     """
 
+    run: str
     episode: int
     backend: str
     identical: bool
     agrees: bool
+    recorded_on_it: bool
+    """Whether the episode was recorded on this backend."""
     step: int | None = None
     """First decision that differs."""
     actor: int | None = None
@@ -41,7 +45,7 @@ class Verification:
 
     def __str__(self) -> str:
         """One line for people."""
-        head = f"episode {self.episode} on {self.backend}: "
+        head = f"{self.run}, episode {self.episode}, {self.backend} backend: "
         if self.identical:
             return head + "identical, bit for bit"
         if self.agrees:
@@ -65,37 +69,36 @@ def verify(trace: Trace, backend: str | None = None) -> Verification:
     Raises:
         DrivememError: the scenario cannot be simulated here.
     """
-    backend = backend or trace.row.backend
-    digest = Digest()
+    row = trace.row
+    backend = backend or row.backend
+    found = partial(Verification, row.run, row.episode, backend)
+    own, digest = backend == row.backend, Digest()
     difference: Verification | None = None
     for step, (recorded, simulated) in enumerate(
         zip_longest(trace.decisions, truths(trace, backend))
     ):
         if simulated is not None:
             digest.add(simulated)
-        if difference is None:
-            difference = _compare(trace.row.episode, backend, step, recorded, simulated)
-    identical = digest.hexdigest() == trace.row.digest and difference is None
-    return difference or Verification(trace.row.episode, backend, identical, agrees=True)
+        told = None if difference is not None else _difference(recorded, simulated)
+        if told is not None:
+            difference = found(False, False, own, step, **told)
+    return difference or found(digest.hexdigest() == row.digest, True, own)
 
 
-def _compare(
-    episode: int, backend: str, step: int, recorded: Any, simulated: Any
-) -> Verification | None:
-    def differs(column: str, actor: int | None = None, *values: float) -> Verification:
-        return Verification(episode, backend, False, False, step, actor, column, *values)
-
+def _difference(recorded: Any, simulated: Any) -> dict[str, Any] | None:
+    """What differs first at one decision: fields of `Verification`; None if nothing does."""
     if recorded is None or simulated is None:
-        return differs("the recording ends" if recorded is None else "the simulation ends")
-    ids = {int(actor): row for row, actor in enumerate(recorded["id"])}
+        ends = "the recording ends" if recorded is None else "the simulation ends"
+        return {"column": ends}
+    rows = {int(actor): row for row, actor in enumerate(recorded["id"])}
     for row, actor in enumerate(int(number) for number in simulated["id"]):
-        if actor not in ids:
-            return differs(f"actor {actor} was not recorded")
+        if actor not in rows:
+            return {"column": f"actor {actor} was not recorded"}
         for name in COMPARED:
-            was, now = float(recorded[name][ids[actor]]), float(simulated[name][row])
+            was, now = float(recorded[name][rows[actor]]), float(simulated[name][row])
             if was != now and not abs(was - now) <= TOLERANCE * max(1.0, abs(now)):
-                return differs(name, actor, was, now)
+                return {"actor": actor, "column": name, "recorded": was, "simulated": now}
     missing = np.setdiff1d(recorded["id"], simulated["id"])
     if len(missing):
-        return differs(f"actor {int(missing[0])} was recorded but is not there")
+        return {"column": f"actor {int(missing[0])} was recorded but is not there"}
     return None

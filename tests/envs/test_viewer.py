@@ -177,7 +177,7 @@ def test_range_and_field_of_view_are_drawn() -> None:
 
 
 def test_bad_wishes_are_errors(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="unknown layer 'thruth' .one of: truth, sees"):
+    with pytest.raises(ValueError, match=r"unknown layer 'thruth' \(one of: truth, sees"):
         SensorViewer(env, ("thruth",))  # type: ignore[arg-type]
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     with pytest.raises(RuntimeError, match="unset it"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -62,8 +64,8 @@ class AdaptiveAttention(Memory):
 
     def reset_parameters(self) -> None:
         """Set the spans back; the layers reset themselves."""
-        share = torch.tensor(self.settings.initial_span)
-        nn.init.constant_(self.span, float(share.logit()))
+        share = self.settings.initial_span
+        nn.init.constant_(self.span, math.log(share / (1.0 - share)))
 
     def initial_state(self, batch: int) -> State:
         """Nothing stored: `past` (B, L, W - 1, 2 I) and `valid` (B, W - 1), zeros."""
@@ -79,6 +81,7 @@ class AdaptiveAttention(Memory):
         """All steps at once: (T, B, D) to (T, B, E)."""
         if x.shape[0] == 0:
             return x.new_zeros(*x.shape[:2], self.output_size), state
+        state = self.reset(state, starts[0])
         y, state = self.transformer(x, state, starts, self._scores())
         return y, state
 

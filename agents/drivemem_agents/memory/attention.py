@@ -69,5 +69,6 @@ class Attention(Memory):
         """All steps at once: (T, B, D) to (T, B, E)."""
         if x.shape[0] == 0:
             return x.new_zeros(*x.shape[:2], self.output_size), state
+        state = self.reset(state, starts[0])
         y, state = self.transformer(x, state, starts)
         return y, state

@@ -322,7 +322,7 @@ class Scene {
   // A ring around the car that the ego will hit.
   drawContact(c, actors, layers, colours) {
     const hit = actors.find(({ track }) => track.id === this.side.contact);
-    if (!hit || !(hit.seen || layers.truth || !layers.sees)) return;
+    if (!hit || hit.track.kind !== 0 || !(hit.seen || layers.truth || !layers.sees)) return;
     c.strokeStyle = colours.crash;
     c.lineWidth = Math.max(0.3, 1.6 / this.view.scale);
     c.beginPath();

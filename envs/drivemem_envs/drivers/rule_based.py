@@ -19,15 +19,18 @@ LANE_WIDTH = 4.0
 """highway-env's default lane width, m."""
 TIME_GAP_S = 1.5
 """Wanted time gap to the car ahead (IDM's T, Treiber et al. 2000), s."""
-HORIZON_S = 4.0
-"""How far ahead collisions are foreseen, s."""
+HORIZON_S = (4.0, 2.0)
+"""How far ahead conflicts are foreseen, s: with parallel cars, and with crossing ones, whose paths
+seldom stay straight."""
 SPEED_TAU_S = 0.6
 """Time constant of highway-env's speed control (ControlledVehicle.TAU_ACC), s."""
-REACH_M = 6.0
+REACH_M = 5.0
 """Centres nearer than this along the ego's path are in conflict, m: a car's length and a margin."""
-SIDE_M = (2.5, 4.5)
+SIDE_M = (2.5, 3.0)
 """Centres nearer than this across the path are in conflict, m: with parallel cars (the next lane
 is 4 m away) and with crossing ones."""
+MARGIN_M = 9.0
+"""Too near to a conflict to stop before it, beyond the braking distance, m: then clear it."""
 SIDE_GAP_M = (12.0, 25.0)
 """Gap wanted behind and ahead on the lane to change to, m."""
 
@@ -37,9 +40,10 @@ _Others = NDArray[np.float64]
 class RuleBasedDriver:
     """Chooses among highway-env's meta actions on a batch of observations.
 
-    Every pace (brake to the slowest target speed, keep, accelerate to the fastest) is tried in
-    thought against cars that keep their velocity; the fastest without a conflict is taken, else
-    the one whose conflict is latest. Behind a slow car the freer neighbouring lane is preferred.
+    It goes as fast as it may while no conflict is foreseen with cars that keep their velocity;
+    else it keeps its pace if that is free of conflict, or brakes; too near to a crossing to stop
+    before it, it clears it. Behind a slower car it takes the freer neighbouring lane. It knows no
+    routes: the ego's path and everybody's are straight.
 
     Args:
         scenario: gives the rows' features and ranges, and the target speeds.
@@ -130,20 +134,21 @@ class RuleBasedDriver:
         lane = self._freer_lane(others, speed, may)
         if lane is not None:
             return lane
-        paces = {"FASTER": self._fastest, "IDLE": speed, "SLOWER": self._slowest}
-        # A pace whose key is masked is held already: its target speed is the last of the list.
-        conflicts = {
-            pace: self._first_conflict(others, speed, target) for pace, target in paces.items()
-        }
-        latest = max(conflicts.values())
-        chosen = next(pace for pace in paces if conflicts[pace] == latest)
-        return chosen if chosen in may else "IDLE"
+        way = self._way_to_conflict(others, speed, self._fastest)
+        if np.isinf(way):
+            return "FASTER" if "FASTER" in may else "IDLE"
+        stopping = max(speed - self._slowest, 0.0) * SPEED_TAU_S
+        if way < stopping + MARGIN_M and self._slowest < 1.0:
+            return "FASTER" if "FASTER" in may else "IDLE"  # too late: clear the crossing
+        if np.isinf(self._way_to_conflict(others, speed, speed)) and speed > 3.0:
+            return "IDLE"
+        return "SLOWER" if "SLOWER" in may else "IDLE"
 
-    def _first_conflict(self, others: _Others, speed: float, target: float) -> float:
-        """When the ego comes too near to another car if it takes a pace, s; inf: not foreseen."""
+    def _way_to_conflict(self, others: _Others, speed: float, target: float) -> float:
+        """How far the ego gets until it comes too near to a car, m; inf: not foreseen."""
         if not len(others):
             return np.inf
-        times = np.arange(0.2, HORIZON_S, 0.2)
+        times = np.arange(0.2, max(HORIZON_S), 0.2)
         way = target * times + (speed - target) * SPEED_TAU_S * (1 - np.exp(-times / SPEED_TAU_S))
         along = others[:, 0] + others[:, 2] * times[:, None] - way[:, None]
         across = np.abs(others[:, 1] + others[:, 3] * times[:, None])
@@ -152,8 +157,9 @@ class RuleBasedDriver:
         # Cars that come from behind on the ego's own lane keep their distance themselves.
         follows = (others[:, 0] < 0.0) & ~crossing
         near = (np.abs(along) < REACH_M) & (across < np.where(crossing, SIDE_M[1], SIDE_M[0]))
+        near &= times[:, None] < np.where(crossing, HORIZON_S[1], HORIZON_S[0])
         when = np.flatnonzero((near & ~follows).any(axis=1))
-        return float(times[when[0]]) if len(when) else np.inf
+        return float(way[when[0]]) if len(when) else np.inf
 
     def _freer_lane(self, others: _Others, speed: float, may: set[str]) -> str | None:
         """The lane to change to when the car ahead is near and slower; None: stay."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def _stations(lane: Any) -> list[float]:
 
 def _pieces(length: float) -> list[tuple[float, float]]:
     bounds = np.linspace(0.0, length, max(1, int(np.ceil(length / _LONGEST_M))) + 1)
-    return [(float(a), float(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [(float(a), float(b)) for a, b in pairwise(bounds)]
 
 
 def _refine(lane: Any, start: float, end: float, found: list[float]) -> None:

@@ -6,7 +6,8 @@ Everything it knows is its own instance's; highway-env's viewer shares a callbac
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -61,15 +62,16 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
                 raise ValueError(f"unknown layer '{layer}' (one of: {', '.join(LAYERS)})")
         if os.environ.get("SDL_VIDEODRIVER") == "dummy":
             raise RuntimeError(
-                "SDL_VIDEODRIVER=dummy makes highway-env draw black frames: unset it (drawing needs "
-                "no display)"
+                "SDL_VIDEODRIVER=dummy makes highway-env draw black frames: unset it (drawing "
+                "needs no display)"
             )
         config = {**env.config, "offscreen_rendering": offscreen}
         if size is not None:
             config["screen_width"], config["screen_height"] = size
         if scaling is not None:
             config["scaling"] = scaling
-        super().__init__(env, config)
+        with _without_window(offscreen):
+            super().__init__(env, config)
         self.layers = frozenset(layers)
         self.begin()
 
@@ -83,7 +85,6 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
 
     def close(self) -> None:
         """Leave pygame running: other viewers of the process may need it."""
-        self.env = None
 
     def display(self) -> None:
         """Draw the world as it is now, with the percepts of the last decision."""
@@ -213,6 +214,28 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         pixels = [surface.vec2pix(point) for point in points]
         pygame.draw.polygon(surface, fill, pixels)
         pygame.draw.polygon(surface, edge, pixels, 2)
+
+
+@contextmanager
+def _without_window(offscreen: bool) -> Iterator[None]:
+    """Let SDL look for no display where none is needed: it complains on machines without one."""
+    if not offscreen or "SDL_VIDEODRIVER" in os.environ or pygame.display.get_init():
+        if not offscreen and pygame.display.get_init() and _has_no_window():
+            pygame.display.quit()  # a window is wanted now: let SDL look for a display again
+        yield
+        return
+    os.environ["SDL_VIDEODRIVER"] = "offscreen"
+    try:
+        pygame.display.init()
+    except pygame.error:
+        pass  # an SDL without that driver: highway-env will start its usual one
+    finally:
+        del os.environ["SDL_VIDEODRIVER"]
+    yield
+
+
+def _has_no_window() -> bool:
+    return bool(pygame.display.get_driver() == "offscreen")
 
 
 def _sector(eye: Any, heading: float, angle_deg: float, radius: float) -> Any:

@@ -1,7 +1,7 @@
 """Exit recall: the sign that names the exit is shown once, the exit is taken later.
 
 Task
-    Pass two slow trucks on a three-lane road, drive through a single-lane stretch, and leave by
+    Pass a slow truck on a three-lane road, drive through a single-lane stretch, and leave by
     the exit (1 of K) that a sign named at the start of the episode.
 What is hidden
     The sign: `cue` is shown for the first `cue_window_s` seconds and is zero afterwards.
@@ -61,7 +61,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
                 "simulation_frequency": 5,
                 "policy_frequency": 5,
                 "exits_count": 3,
-                "trucks_count": 2,
+                "trucks_count": 1,
                 "truck_speed": 6.0,  # [m/s]
                 "approach_length": 90.0,  # [m]
                 "narrow_length": 40.0,  # [m]

@@ -25,7 +25,7 @@ from drivemem_envs.drivers import make_driver
 
 def record(
     folder: Path,
-    driver: str,
+    by: str,
     seeds: list[int],
     scenario: str = "occluded-intersection-v0",
     *,
@@ -36,7 +36,7 @@ def record(
     folder.mkdir(parents=True, exist_ok=True)
     found = drivemem_envs.scenario(scenario)
     env = drivemem_envs.make(found, tracker=None).unwrapped
-    pilot = make_driver(driver, found, env.action_space)
+    pilot = make_driver(by, found, env.action_space)
     env.close()
     env = drivemem_envs.make(found, tracker=pilot.tracker).unwrapped
     tables: dict[str, list[dict[str, Any]]] = {"episodes": [], "steps": [], "actors": []}
@@ -44,9 +44,10 @@ def record(
         _drive(env, pilot, number, seed, tables, policy_columns)
         row = tables["episodes"][-1]
         row |= {
-            "episode": number, "seed": seed, "scenario": found.name, "config": "{}", "schema_version": SCHEMA_VERSION,
+            "episode": number, "seed": seed, "scenario": found.name, "config": "{}",
+            "schema_version": SCHEMA_VERSION,
             "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
-            "tracker": pilot.tracker, "backend": "reference", "driver": driver,
+            "tracker": pilot.tracker, "backend": "reference", "driver": by,
             "run": folder.name, "train_seed": 0, "lesion": "intact", "deterministic": True,
             "occluders": json.dumps(env.occluders().tolist()),
         }  # fmt: skip
@@ -103,7 +104,7 @@ def _drive(
             "duration_s": step * env.decision_s,
             "min_ttc": info["min_ttc"],
             "digest": digest.hexdigest(),
-        }  # fmt: skip
+        }
     )
 
 

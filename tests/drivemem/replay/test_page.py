@@ -16,7 +16,7 @@ import pytest
 from drivemem.errors import DrivememError
 from drivemem.replay import replay
 from drivemem.replay.load import find_recording
-from drivemem.replay.page import as_inline_json, render, write_page
+from drivemem.replay.page import SCRIPTS, as_inline_json, render, write_page
 
 ASSETS = Path(replay.__code__.co_filename).parent / "assets"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
@@ -152,7 +152,7 @@ class TestScripts:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    @pytest.mark.parametrize("name", ["data.js", "scene.js", "plots.js", "app.js"])
+    @pytest.mark.parametrize("name", SCRIPTS)
     def test_scripts_parse(self, name: str) -> None:
         self.run(f"new (require('vm').Script)(require('fs').readFileSync('{name}', 'utf8'))")
 

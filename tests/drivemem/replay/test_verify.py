@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from drivemem.errors import DrivememError
+from drivemem.replay import ReplayResult
 from drivemem.replay.load import Trace, find_recording
+from drivemem.replay.simulate import other_backend
 from drivemem.replay.verify import verify
 
 
@@ -79,3 +81,19 @@ def test_an_unknown_scenario_is_one_line(trace: Trace) -> None:
     unknown = replace(trace.row, scenario="occluded-intersektion-v0")
     with pytest.raises(DrivememError, match="did you mean 'occluded-intersection-v0'"):
         verify(Trace(unknown, trace.steps, trace.actors))
+
+
+def test_the_other_backend_informs_but_does_not_decide(
+    trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = Trace(replace(trace.row, backend="compiled"), trace.steps, trace.actors)
+    assert other_backend(compiled.row) == "reference"
+    found = verify(compiled, "reference")
+    assert found.agrees and not found.recorded_on_it
+    wrong = replace(found, agrees=False, identical=False)
+    assert ReplayResult(verifications=[wrong]).verified
+    assert not ReplayResult(verifications=[replace(wrong, recorded_on_it=True)]).verified
+    monkeypatch.setattr("drivemem_envs.making.compiles", lambda scenario: "no")
+    assert other_backend(trace.row) is None
+    monkeypatch.setattr("drivemem_envs.making.compiles", lambda scenario: None)
+    assert other_backend(trace.row) == "compiled"

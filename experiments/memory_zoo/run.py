@@ -1,0 +1,226 @@
+"""Which memory learns what: a passive T-maze and velocity-free CartPole at equal parameter counts.
+
+Every finished run is one JSON file under `results/`; the same command again goes on where it was
+stopped and writes RESULTS.md's tables from all of them.
+
+    python experiments/memory_zoo/run.py --tasks tmaze10 tmaze30 cartpole --seeds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor
+
+from drivemem_agents import MemoryPPO
+from drivemem_agents.matching import match_parameters
+from drivemem_agents.memory import make_memory, memory_names
+from drivemem_agents.toys import CartPoleNoVel, TMazes
+
+HERE = Path(__file__).parent
+FEATURES = 32
+"""D, width of the encoder, the same for all."""
+WEIGHTS = 8000
+"""Weights of every memory, within 10 %."""
+GATED = ("gru", "lstm", "mingru")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained on, for how long, and when it counts as solved."""
+
+    title: str
+    budget: int
+    solved: float
+    settings: dict[str, Any]
+    corridor: int = 0
+
+    def worlds(self, seed: int) -> VecEnv:
+        """Environments to train or to evaluate in."""
+        if self.corridor:
+            return TMazes(64, self.corridor, seed)
+        env = VecMonitor(DummyVecEnv([CartPoleNoVel for _ in range(8)]))
+        env.seed(1000 * seed)
+        return env
+
+
+def tmaze(corridor: int, budget: int) -> Task:
+    """A T-maze; rollouts of 1.5 episodes, as delayed rewards need."""
+    steps = -(-3 * (corridor + 1) // 16) * 8
+    settings = {"n_steps": steps, "batch_size": 16 * steps, "ent_coef": 0.01, "gamma": 0.99}
+    return Task(f"passive T-maze, corridor {corridor}", budget, 0.97, settings, corridor)
+
+
+TASKS = {
+    "tmaze10": tmaze(10, 200_000),
+    "tmaze30": tmaze(30, 500_000),
+    "tmaze100": tmaze(100, 1_000_000),
+    "cartpole": Task(
+        "CartPole without velocities", 80_000, 475.0,
+        {"n_steps": 64, "batch_size": 256, "n_epochs": 8, "ent_coef": 0.0, "gamma": 0.98,
+         "gae_lambda": 0.9},
+    ),
+}  # fmt: skip
+
+
+def arms(task: Task) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every registered memory with default settings, and gates started for the delay."""
+    found: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in memory_names()}
+    if task.corridor:
+        for name in GATED:
+            found[f"{name}, gate bias"] = (name, {"gate_bias": 2.0 * task.corridor})
+    return found
+
+
+class Watch(BaseCallback):
+    """Stops when the score of three rollouts in a row is high enough; notes when it first was."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task = task
+        self.solved_at: int | None = None
+        self.high = 0
+        self.scores: list[float] = []
+
+    def _on_rollout_start(self) -> None:
+        if self.scores:
+            reached = float(np.mean(self.scores[-100:])) >= self.task.solved
+            self.high = self.high + 1 if reached else 0
+            self.solved_at = self.solved_at or self.num_timesteps if reached else None
+        if self.task.corridor:
+            self.scores = []
+
+    def _on_step(self) -> bool:
+        for info in self.locals["infos"]:
+            if "episode" in info:
+                score = info["episode"]["r"]
+                self.scores.append(float(score > 0) if self.task.corridor else score)
+        return self.high < 3
+
+
+def evaluate(model: MemoryPPO, task: Task, episodes: int) -> float:
+    """Mean score of the most likely actions: share of right turns, or steps balanced."""
+    env, scores = task.worlds(10_000), []
+    observation, state = env.reset(), None
+    starts, whole = np.ones(env.num_envs, dtype=bool), np.zeros(env.num_envs, dtype=bool)
+    if not task.corridor:
+        whole[:] = True  # CartPole's first episodes are whole; the T-mazes start mid-corridor
+    while len(scores) < episodes:
+        actions, state = model.predict(observation, state, starts, deterministic=True)
+        observation, _, starts, infos = env.step(actions)
+        for i in np.flatnonzero(starts):
+            if whole[i]:
+                score = infos[i]["episode"]["r"]
+                scores.append(float(score > 0) if task.corridor else float(score))
+        whole |= starts
+    return float(np.mean(scores))
+
+
+def train(task: Task, memory: str, kwargs: dict[str, Any], seed: int) -> dict[str, Any]:
+    """One run, and what it found."""
+    matched = match_parameters(memory, FEATURES, WEIGHTS, kwargs)
+    rate = 1e-3
+    model = MemoryPPO(
+        "MemoryPolicy", task.worlds(seed), memory=memory, memory_kwargs=matched,
+        encoder_kwargs={"widths": (FEATURES,)}, seed=seed, device="cpu",
+        learning_rate=lambda left: rate * left, **task.settings,
+    )  # fmt: skip
+    watch = Watch(task)
+    begun, cpu = time.perf_counter(), time.process_time()
+    model.learn(task.budget, callback=watch)
+    built = make_memory(memory, FEATURES, matched)
+    return {
+        "memory": memory,
+        "kwargs": matched,
+        "seed": seed,
+        "weights": sum(weight.numel() for weight in built.parameters()),
+        "weights_of_policy": sum(weight.numel() for weight in model.policy.parameters()),
+        "state_bytes": built.state_bytes(),
+        "steps": model.num_timesteps,
+        "solved_at": watch.solved_at if watch.high >= 3 else None,
+        "wall_s": time.perf_counter() - begun,
+        "cpu_s": time.process_time() - cpu,
+        "score": evaluate(model, task, 1000 if task.corridor else 24),
+        "diagnostics": model.policy.memory.diagnostics(),
+    }
+
+
+def tables(folder: Path) -> str:
+    """Markdown tables of all finished runs, best first."""
+    text = []
+    for key, task in TASKS.items():
+        runs: dict[str, list[dict[str, Any]]] = {}
+        for path in sorted((folder / key).glob("*.json")):
+            run = json.loads(path.read_text())
+            runs.setdefault(run["arm"], []).append(run)
+        if not runs:
+            continue
+        score = "right turns" if task.corridor else "steps balanced"
+        text += [
+            f"## {task.title}: {task.budget:,} steps",
+            "",
+            f"| memory | solved | steps to solve, median | {score}: mean (each seed) | weights | state, B "
+            "| CPU, us/step |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        rows = [_row(arm, found, task) for arm, found in runs.items()]
+        text += [line for _, line in sorted(rows)] + [""]
+    return "\n".join(text)
+
+
+def _row(arm: str, runs: list[dict[str, Any]], task: Task) -> tuple[tuple[float, float], str]:
+    solved = [run["solved_at"] for run in runs if run["solved_at"]]
+    scores = [run["score"] for run in runs]
+    steps = statistics.median(solved) if solved else float("inf")
+    shown = [f"{s:.2f}" if task.corridor else f"{s:.0f}" for s in (np.mean(scores), *scores)]
+    cost = 1e6 * statistics.median(run["cpu_s"] / run["steps"] for run in runs)
+    when = f"{steps / 1000:.0f} k" if solved else "-"
+    line = (
+        f"| {arm} | {len(solved)} of {len(runs)} | {when} | {shown[0]} ({', '.join(shown[1:])}) "
+        f"| {runs[0]['weights']:,} | {runs[0]['state_bytes']:,} | {cost:.0f} |"
+    )
+    return (-len(solved), steps if solved else -float(np.mean(scores))), line
+
+
+def main() -> None:
+    """Run what is missing, then write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=["tmaze10", "tmaze30"])
+    parser.add_argument("--seeds", type=int, default=3, help="runs of every arm")
+    parser.add_argument("--arms", nargs="+", help="memories to run; default: all")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run later")
+    parser.add_argument("--out", type=Path, default=HERE / "results", help="folder of finished runs")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", message=".*render_mode.*")
+    begun = time.monotonic()
+    for key in options.tasks:
+        for seed in range(options.seeds):
+            for arm, (memory, kwargs) in arms(TASKS[key]).items():
+                path = options.out / key / f"{arm.replace(', ', '-').replace(' ', '_')}-{seed}.json"
+                skipped = options.arms and arm not in options.arms
+                late = time.monotonic() - begun > 60 * options.minutes
+                if path.exists() or skipped or late:
+                    continue
+                run = {"task": key, "arm": arm} | train(TASKS[key], memory, kwargs, seed)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_suffix(".part")
+                part.write_text(json.dumps(run, indent=1) + "\n")
+                os.replace(part, path)
+                print(key, arm, seed, run["solved_at"], f"{run['score']:.2f}", flush=True)
+    (HERE / "TABLES.md").write_text(tables(options.out))
+
+
+if __name__ == "__main__":
+    main()

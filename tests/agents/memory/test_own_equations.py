@@ -1,0 +1,311 @@
+"""Each memory against its own equations, written out step by step, and what sets it apart."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from drivemem_agents.memory import make_memory
+
+D = 4
+
+
+def build(name: str, **settings):
+    torch.manual_seed(1)
+    return make_memory(name, D, settings).double()
+
+
+def frames(steps: int, batch: int = 2):
+    return torch.randn(steps, batch, D, generator=torch.Generator().manual_seed(3)).double()
+
+
+def run(memory, x):
+    starts = torch.zeros(x.shape[:2], dtype=torch.bool)
+    with torch.no_grad():
+        return memory.sequence(x, memory.initial_state(x.shape[1]), starts)
+
+
+def influence(memory, steps: int) -> list[bool]:
+    """Whether the last output depends on the input `back` steps ago, for back = 0, 1, ..."""
+    x = frames(steps, 1).requires_grad_(True)
+    starts = torch.zeros(steps, 1, dtype=torch.bool)
+    y, _ = memory.sequence(x, memory.initial_state(1), starts)
+    gradient = torch.autograd.grad((y[-1] * torch.randn_like(y[-1])).sum(), x)[0]
+    return [bool(torch.count_nonzero(frame) > 0) for frame in gradient.flip(0)]
+
+
+def test_elman():
+    memory = build("elman", hidden_size=3)
+    layer, x = memory.layer, frames(5)
+    h = torch.zeros(2, 3).double()
+    for frame, y in zip(x, run(memory, x)[0], strict=True):
+        h = torch.tanh(
+            frame @ layer.weight_ih_l0.T + layer.bias_ih_l0
+            + h @ layer.weight_hh_l0.T + layer.bias_hh_l0
+        )  # fmt: skip
+        torch.testing.assert_close(y, h)
+
+
+def test_elman_starts_orthogonal_unless_told():
+    u = build("elman").layer.weight_hh_l0.detach()
+    torch.testing.assert_close(u @ u.T, torch.eye(64).double(), atol=1e-5, rtol=0)
+    uniform = build("elman", recurrent_init="uniform").layer.weight_hh_l0
+    assert uniform.abs().max() <= 64**-0.5
+
+
+def test_mingru():
+    memory = build("mingru", hidden_size=3)
+    x, h = frames(6), torch.zeros(2, 3).double()
+    for frame, y in zip(x, run(memory, x)[0], strict=True):
+        gate, candidate = memory.layer(frame).chunk(2, -1)
+        z = gate.sigmoid()
+        h = (1 - z) * h + z * candidate
+        torch.testing.assert_close(y, h)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "mingru"])
+def test_gate_bias_makes_memories_last(name):
+    """An input 40 steps back weighs more with gates started for delays up to 200."""
+
+    def weight(**settings) -> float:
+        memory = build(name, hidden_size=128, **settings)
+        x = torch.zeros(41, 1, D).double()
+        x[0] = 1.0
+        cleared = run(memory, torch.zeros_like(x))[0][-1]
+        return float((run(memory, x)[0][-1] - cleared).norm())
+
+    assert weight(gate_bias=200.0) > 10.0 * weight()
+
+
+def test_lru():
+    memory = build("lru", hidden_size=3)
+    x = frames(6)
+    h = torch.zeros(2, 3, dtype=torch.complex128)
+    rate = torch.exp(torch.complex(-memory.nu.exp(), memory.theta.exp())).detach()
+    enter = torch.complex(*memory.enter.weight.detach().chunk(2))
+    real, minus_imaginary = memory.leave.weight.detach().chunk(2, -1)
+    leave = torch.complex(real, -minus_imaginary)
+    for frame, y in zip(x, run(memory, x)[0], strict=True):
+        driven = memory.log_gamma.exp() * (frame.to(h.dtype) @ enter.T)
+        h = rate * h + driven
+        torch.testing.assert_close(y, torch.tanh((h @ leave.T).real + memory.skip(frame)))
+
+
+def test_lru_cannot_blow_up_whatever_is_learned():
+    memory = build("lru")
+    with torch.no_grad():
+        memory.nu.uniform_(-4.0, 8.0)
+        memory.theta.uniform_(-8.0, 8.0)
+    _, state = run(memory, frames(2000, 1))
+    assert torch.isfinite(state["real"]).all()
+    assert (torch.hypot(*memory._lambda()) < 1.0).all()
+
+
+def test_lru_refuses_rates_in_the_wrong_order():
+    with pytest.raises(ValueError, match="must be below"):
+        make_memory("lru", D, {"fastest": 0.999, "slowest": 0.9})
+
+
+def test_lru_starts_between_its_bounds():
+    size = torch.hypot(*build("lru", fastest=0.5, slowest=0.75, hidden_size=200)._lambda())
+    assert 0.5 <= size.min() < 0.55 and 0.7 < size.max() <= 0.75
+
+
+@pytest.mark.parametrize(("kernel_size", "levels"), [(2, 1), (2, 3), (3, 2)])
+def test_tcn_sees_its_span_and_no_further(kernel_size, levels):
+    memory = build("tcn", hidden_size=16, kernel_size=kernel_size, levels=levels)
+    seen = influence(memory, memory.span + 3)
+    assert memory.span == 1 + (kernel_size - 1) * (2**levels - 1)
+    assert seen[0] and seen[memory.span - 1]
+    assert not any(seen[memory.span :])
+
+
+def test_tcn_is_a_convolution():
+    memory = build("tcn", hidden_size=3, kernel_size=3, levels=2)
+    x = frames(9)
+    u = memory.enter(x).permute(1, 2, 0)  # (B, H, T)
+    for level, layer in enumerate(memory.filters):
+        apart = 2**level
+        kernel = layer.weight.unflatten(1, (3, 3)).permute(0, 2, 1).flip(-1)  # oldest tap first
+        padded = torch.nn.functional.pad(u, (2 * apart, 0))
+        u = u + torch.relu(
+            torch.nn.functional.conv1d(padded, kernel, layer.bias, dilation=apart)
+        )
+    torch.testing.assert_close(run(memory, x)[0], u.permute(2, 0, 1).detach())
+
+
+def test_rbf_traces_fade_from_one():
+    memory = build("rbf", prototypes=5)
+    with torch.no_grad():
+        memory.metric.weight.copy_(torch.eye(8, D))
+        memory.centres.normal_(std=5.0)
+        memory.centres[:, D:] = 0.0  # what A maps features onto
+        memory.log_sharpness.fill_(6.0)
+    met = memory.centres[2, :D].detach()
+    x = torch.full((4, 1, D), 50.0).double()
+    x[0] = met
+    _, state = run(memory, x)
+    decay = memory.keep.sigmoid().detach()
+    expected = torch.zeros(1, 5).double()
+    expected[0, 2] = decay[2] ** 3
+    torch.testing.assert_close(state["trace"], expected)
+
+
+def test_rbf_meeting_again_replaces_the_trace():
+    memory = build("rbf")
+    _, state = run(memory, frames(50))
+    assert state["trace"].min() >= 0.0 and state["trace"].max() <= 1.0
+
+
+def test_linear_attention_recalls_what_it_stored():
+    memory = build("linear_attention", heads=1, head_size=8)
+    with torch.no_grad():
+        memory.rate.weight.zero_()
+        memory.rate.bias.fill_(50.0)  # correct errors fully
+    x = frames(1, 1)
+    _, state = run(memory, x)
+    _, k, v, _ = memory._project(x[0])
+    torch.testing.assert_close((state["fast"] @ k.unsqueeze(-1)).squeeze(-1), v)
+    _, again = run(memory, torch.cat([x, x, x]))
+    torch.testing.assert_close(again["fast"], state["fast"])  # replaced, not added to
+
+
+def test_linear_attention_follows_the_delta_rule():
+    memory = build("linear_attention", heads=2, head_size=3)
+    x = frames(45)
+    fast = torch.zeros(2, 2, 3, 3).double()
+    _, state = run(memory, x)
+    for frame in x:
+        _, k, v, rate = memory._project(frame)
+        error = v - torch.einsum("bnvk,bnk->bnv", fast, k)
+        fast = fast + torch.einsum("bnv,bnk->bnvk", rate * error, k)
+    torch.testing.assert_close(state["fast"], fast.detach())
+
+
+def test_hebbian_potentiates_agreement_and_depresses_disagreement():
+    memory = build("hebbian", hidden_size=2, potentiation=0.3, depression=0.2, decay=0.1)
+    rates = torch.sigmoid(memory.rates.detach())
+    before = torch.tensor([[0.5, -0.5]]).double()
+    plastic = torch.full((1, 2, 2), 0.4).double()
+    h, after = memory._advance(torch.zeros(1, 2).double(), before, plastic, rates)
+    h, after = h.detach(), after.detach()
+    for i in range(2):
+        for j in range(2):
+            c = float(h[0, i] * before[0, j])
+            change = 0.3 * max(c, 0) * (1 - 0.4) - 0.2 * max(-c, 0) * (1 + 0.4)
+            assert float(after[0, i, j]) == pytest.approx(0.9 * 0.4 + change, abs=1e-6)
+
+
+def test_hebbian_connections_stay_bounded():
+    memory = build("hebbian", potentiation=0.99, depression=0.99, decay=0.001)
+    with torch.no_grad():
+        memory.enter.weight.mul_(20.0)
+    _, state = run(memory, frames(300))
+    assert state["plastic"].abs().max() <= 1.0
+    assert state["plastic"].abs().max() > 0.5
+    assert set(memory.diagnostics()) == {"potentiation", "depression", "decay"}
+
+
+def test_hebbian_without_plasticity_is_a_plain_recurrence():
+    memory = build("hebbian", hidden_size=3)
+    with torch.no_grad():
+        memory.plasticity.zero_()
+    x, h = frames(5), torch.zeros(2, 3).double()
+    for frame, y in zip(x, run(memory, x)[0], strict=True):
+        h = torch.tanh(memory.enter(frame) + h @ memory.fixed.T)
+        torch.testing.assert_close(y, h)
+
+
+@pytest.mark.parametrize("name", ["attention", "adaptive_attention"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_cached_acting_equals_attending_to_the_whole_episode(name, layers):
+    """Dense attention over all steps of one episode, masked to the window: no cache, no blocks."""
+    memory = build(name, layers=layers, window=7, hidden_size=8, heads=2, head_size=3)
+    steps = 40
+    x = frames(steps)
+    state, outputs = memory.initial_state(2), []
+    with torch.no_grad():
+        for frame in x:
+            y, state = memory.step(frame, state)
+            outputs.append(y)
+        spans = memory._scores() if name == "adaptive_attention" else None
+        u = memory.transformer.enter(x)
+        for number, layer in enumerate(memory.transformer.layers):
+            span = None if spans is None else spans[number]
+            attended = dense(layer.attention, layer.attention_norm(u), 7, span)
+            u = layer.attention_gate(u, torch.relu(attended))
+            u = layer.mlp_gate(u, torch.relu(layer.mlp(layer.mlp_norm(u))))
+    torch.testing.assert_close(torch.stack(outputs), u)
+
+
+def dense(attention, x, window: int, span):
+    steps, batch, _ = x.shape
+    shape = (steps, batch, attention.heads, attention.head_size)
+    q = attention.query(x).reshape(shape)
+    k, v = (part.reshape(shape) for part in attention.key_value(x).chunk(2, -1))
+    r = attention.position(attention.distances.flip(0)).reshape(window, *shape[2:])
+    content, place = attention.content_bias.squeeze(1), attention.position_bias.squeeze(1)
+    read = torch.zeros(shape).double()
+    for t in range(steps):
+        reach = range(max(0, t - window + 1), t + 1)
+        scores = torch.stack(
+            [
+                (((q[t] + content) * k[s]).sum(-1) + ((q[t] + place) * r[t - s]).sum(-1))
+                / attention.head_size**0.5
+                + (0.0 if span is None else span.flip(1)[:, t - s])
+                for s in reach
+            ]
+        )
+        weights = scores.softmax(0).unsqueeze(-1)
+        read[t] = sum(w * v[s] for w, s in zip(weights, reach, strict=True))
+    return attention.leave(read.flatten(2))
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_attention_reaches_as_far_as_its_layers(layers):
+    memory = build("attention", window=5, layers=layers, hidden_size=8)
+    seen = influence(memory, 4 * layers + 4)
+    assert all(seen[: 4 * layers + 1])
+    assert not any(seen[4 * layers + 1 :])
+
+
+def test_attention_starts_near_the_identity():
+    memory = build("attention", gate_bias=8.0)
+    x = frames(10)
+    near = memory.transformer.enter(x).detach()
+    torch.testing.assert_close(run(memory, x)[0], near, atol=0.02, rtol=0.0)
+
+
+def test_attention_to_the_present_alone_needs_no_cache():
+    memory = build("attention", window=1)
+    x = frames(6)
+    whole = run(memory, x)[0]
+    for t in range(6):
+        torch.testing.assert_close(run(memory, x[t : t + 1])[0][0], whole[t])
+    assert memory.state_bytes() == 0
+
+
+def test_adaptive_attention_sees_its_span_and_no_further():
+    memory = build("adaptive_attention", window=20, ramp=2, hidden_size=8)
+    with torch.no_grad():
+        memory.span.fill_(float(torch.tensor(5.0 / 19).logit()))  # 5 steps back
+    assert memory.diagnostics()["span"] == pytest.approx(5.0)
+    seen = influence(memory, 20)
+    assert all(seen[:7]) and not any(seen[7:])  # 5, and a ramp of 2 that ends at 0
+
+
+def test_adaptive_attention_pays_for_its_span():
+    memory = build("adaptive_attention", span_cost=0.5, initial_span=0.8)
+    cost = memory.auxiliary_loss()
+    assert float(cost) == pytest.approx(0.4)
+    cost.backward()
+    assert (memory.span.grad > 0).all()  # descent makes it shorter
+
+
+def test_adaptive_attention_with_the_whole_window_is_attention():
+    settings = {"window": 9, "hidden_size": 8}
+    memory, plain = build("adaptive_attention", **settings), build("attention", **settings)
+    with torch.no_grad():
+        memory.span.fill_(60.0)
+    plain.transformer.load_state_dict(memory.transformer.state_dict())
+    x = frames(30)
+    torch.testing.assert_close(run(memory, x)[0], run(plain, x)[0])

@@ -1,0 +1,131 @@
+"""The command line: quick help, exit codes, and one-line errors with the way out."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drivemem.cli import COMMANDS, run_command
+from drivemem.runs import Run
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from drivemem.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as done: assert done.code == 0\n"
+        "heavy = {'torch', 'highway_env', 'numba', 'gymnasium', 'duckdb', 'pandas', 'tyro'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr
+    for name in COMMANDS:
+        assert f"  {name} " in shown.stdout
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = run_command(command, ["--help"])
+    except SystemExit as done:
+        code = int(done.code or 0)
+    assert code == 0
+    assert "usage: drivemem" in capsys.readouterr().out
+
+
+def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    try:
+        code = run_command(words[0], words[1:])
+    except SystemExit as done:
+        code = int(done.code or 0)
+    return code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["trian"], 2, "did you mean 'train'?"),
+        (["train", "exit-recal"], 1, "did you mean 'exit-recall-v0'?"),
+        (["train"], 2, "name a scenario"),
+        (["train", "intersection-multi-agent-v0"], 1, "use intersection-v2"),
+        (["train", "exit-recall", "--memory", "grru"], 1, "did you mean 'gru'?"),
+        (["train", "exit-recall", "--stps", "10"], 2, "--steps"),
+        (["train", "exit-recall", "--gamma", "1.5"], 2, "less than or equal to 1"),
+        (["train", "exit-recall", "--batch-size", "100"], 1, "try batch_size=128"),
+        (["train", "exit-recall", "--dials", "exits_cout=3"], 1, "did you mean 'exits_count'?"),
+        (["train", "exit-recall", "--dials", "exits_count"], 1, "key=value"),
+        (["train", "exit-recall", "--memory-kwargs", "hiden=3"], 1, "hiden"),
+        (["train", "exit-recall", "--backend", "compiled"], 1, "use --backend reference"),
+        (["train", "exit-recall", "--preset", "none.toml"], 1, "none.toml cannot be read"),
+        (["evaluate"], 2, "give runs, or --driver"),
+        (["evaluate", "runs/nothing-here"], 1, "is no run (it has no config.json)"),
+        (["evaluate", "--driver", "idn", "--scenario", "exit-recall"], 1, "did you mean 'idm'?"),
+        (["evaluate", "--driver", "idm"], 1, "--scenario NAME"),
+        (["compare", "nowhere"], 1, "does not exist"),
+        (["list", "scenaros"], 1, "did you mean 'scenarios'?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors_are_one_line_with_the_way_out(
+    words: list[str], code: int, says: str, capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    found, errors = failure(words, capsys)
+    assert found == code
+    assert says in errors
+    assert "Traceback" not in errors
+    assert not any(tmp_path.iterdir()), "a failed command must leave nothing behind"
+
+
+def test_an_unwritable_folder_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    words = ["train", "exit-recall", "--steps", "64", "--num-envs", "2", "--n-steps", "32",
+             "--batch-size", "64", "--num-workers", "1", "--out", str(blocked / "run")]  # fmt: skip
+    code, errors = failure(words, capsys)
+    assert code == 1
+    assert "cannot write" in errors and "--out" in errors
+
+
+@pytest.mark.parametrize("damage", ["truncated", "another"])
+def test_a_broken_model_is_one_line(
+    run: Run, damage: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+    file = copy / "model" / "model.safetensors"
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:200])
+    else:
+        text = (copy / "model" / "agent.json").read_text()
+        (copy / "model" / "agent.json").write_text(text.replace('"gru"', '"lstm"'))
+    code, errors = failure(["evaluate", str(copy), "--episodes", "2"], capsys)
+    assert code == 1
+    assert len(errors.strip().splitlines()) == 1
+    assert "model.safetensors" in errors
+
+
+def test_the_walk_a_user_takes(
+    run: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    copy = tmp_path / "runs" / "mine"
+    shutil.copytree(run.folder, copy)
+    common = ["--episodes", "6", "--num-envs", "3", "--num-workers", "1"]
+    assert run_command("evaluate", [str(copy), *common, "--record", "2"]) == 0
+    assert run_command("evaluate", [str(copy), *common, "--lesion", "reset_every:1,inf"]) == 0
+    driver = ["--driver", "idm", "--scenario", "exit-recall", "--out", str(tmp_path / "runs/idm")]
+    assert run_command("evaluate", [*driver, *common]) == 0
+    capsys.readouterr()
+    report = tmp_path / "report"
+    assert run_command("compare", [str(tmp_path / "runs"), "--report", str(report)]) == 0
+    shown = capsys.readouterr().out
+    for word in ("gru / reset_every:1", "idm", "success", "report.html"):
+        assert word in shown
+    assert "significant" not in shown
+    assert (report / "report.html").stat().st_size > 10_000
+    assert run_command("replay", [str(copy), "--verify"]) == 0

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+import drivemem_envs
+from drivemem_envs import Scenario, Sensors
+
+
+@pytest.fixture
+def highway() -> Scenario:
+    return drivemem_envs.scenario("highway-fast-v0")
+
+
+def test_configuration_is_the_worlds_default_with_the_changes(highway):
+    changed = highway.with_(config={"vehicles_count": 7})
+    default = highway.resolved_config()
+    assert changed.resolved_config() == {**default, "vehicles_count": 7}
+
+
+def test_actions_change_key_by_key_within_their_type(highway):
+    changed = highway.with_(config={"action": {"type": "DiscreteMetaAction", "lateral": False}})
+    assert changed.resolved_config()["action"]["lateral"] is False
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"vehicle_count": 7}, "unknown configuration key 'vehicle_count'; did you mean 'vehicles"),
+        ({"policy_frequency": 2, "simulation_frequency": 15}, "no multiple of policy_frequency=2"),
+        ({"controlled_vehicles": 2}, "drives several agents"),
+        ({"observation": {"type": "Kinematics"}}, r"observation=\{"),
+    ],
+)
+def test_bad_configurations_are_refused(highway, config, message):
+    with pytest.raises(ValueError, match=message):
+        highway.with_(config=config)
+
+
+def test_unknown_fields_are_refused(highway):
+    with pytest.raises(ValidationError, match="sensor"):
+        Scenario(name="a-v0", world="a:B", sensor=Sensors())
+    with pytest.raises(ValidationError, match="range"):
+        highway.with_(sensors={"range": 30.0})
+    with pytest.raises(ValidationError, match="unknown feature 'speed'"):
+        highway.with_(observation={"features": ("x", "speed")})
+
+
+def test_sensors_change_field_by_field_or_as_a_whole():
+    dark = drivemem_envs.scenario("blackout-highway-v0")
+    assert dark.with_(sensors={"range_m": 50.0}).sensors.blackout_per_s > 0
+    assert dark.with_(sensors=Sensors(range_m=50.0)).sensors.blackout_per_s == 0
+
+
+def test_the_twin_differs_in_sensors_only():
+    scenario = drivemem_envs.scenario("occluded-intersection-v0")
+    twin = scenario.twin()
+    assert twin.sensors.is_full
+    assert twin.model_copy(update={"sensors": scenario.sensors}) == scenario
+
+
+def test_hash_follows_what_episodes_depend_on(highway):
+    assert highway.hash() == drivemem_envs.scenario("highway-fast-v0").hash()
+    assert highway.hash() == highway.model_copy(update={"summary": "other words"}).hash()
+    others = [
+        highway.with_(config={"vehicles_count": 7}),
+        highway.with_(sensors={"range_m": 30.0}),
+        highway.with_(slots="fixed"),
+    ]
+    assert len({highway.hash(), *(other.hash() for other in others)}) == 4
+
+
+def test_a_world_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="cannot be imported"):
+        drivemem_envs.make(Scenario(name="a-v0", world="drivemem_envs:Nothing"))
+    with pytest.raises(ValueError, match="default_config|AbstractEnv"):
+        drivemem_envs.make(Scenario(name="a-v0", world="collections:OrderedDict"))
+
+
+def test_rows_and_columns_follow_the_spec():
+    env = drivemem_envs.make(
+        "two-way-v0", observation={"vehicles_count": 3, "features": ("x", "y")}
+    )
+    observation, _ = env.reset(seed=0)
+    assert observation["vehicles"].shape == (3, 2)
+
+
+def test_a_single_row_is_the_ego_alone():
+    """highway-env itself gives every vehicle a row when asked for one."""
+    env = drivemem_envs.make("two-way-v0", observation={"vehicles_count": 1})
+    observation, _ = env.reset(seed=0)
+    assert observation["vehicles"].shape == (1, 7)
+    assert env.observation_space.contains(observation)
+
+
+def test_flat_is_one_vector_of_all_parts():
+    env = drivemem_envs.make("two-way-v0", flat=True)
+    parts = drivemem_envs.make("two-way-v0")
+    flat, _ = env.reset(seed=3)
+    named, _ = parts.reset(seed=3)
+    joined = np.concatenate([named[key].ravel() for key in sorted(named)])
+    np.testing.assert_array_equal(flat, joined)
+    assert env.observation_space.contains(flat)
