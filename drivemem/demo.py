@@ -12,7 +12,7 @@ from pathlib import Path
 
 FOLDER = Path("demo")
 SCENARIO = "exit-recall"
-STEPS = 160_000
+STEPS = 130_000
 EPISODES = 200
 RECORDED = 12
 

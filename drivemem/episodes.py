@@ -145,9 +145,7 @@ def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
         raise DrivememError(f"{path} is missing")
     try:
         with duckdb.connect() as connection:
-            found = connection.execute(
-                "SELECT * FROM read_parquet(?)", [glob.escape(str(path))]
-            )
+            found = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(path))])
             names = [column[0] for column in found.description]
             missing = [name for name in columns if name not in names]
             if missing:

@@ -35,7 +35,7 @@ def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
 
 
 def invalid_setting(error: ValidationError) -> str:
-    """pydantic's first complaint in one line: the setting, its value, what is wrong."""
+    """The first complaint of a pydantic model in one line: setting, value, what is wrong."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     message = re.sub(r"^Value error, ", "", first["msg"])

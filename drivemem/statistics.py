@@ -1,34 +1,67 @@
 """Statistics of comparisons: the training run is the unit of replication.
 
-Nothing here takes episodes of several runs in one pool: average inside a run first, then give
-the runs' means. SciPy supplies the tests that it has; every function takes its own generator.
+Every interval takes runs of episodes, never a pool of episodes: each run is averaged first.
+docs/statistics.md says why, and how well each interval covers.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
 Statistic = Callable[[Floats], Floats]
 """Maps samples (..., n) to values (...)."""
+Runs: TypeAlias = Sequence[ArrayLike] | Floats
+"""Runs of one agent, each the scores of its episodes; an (n, E) array is n runs of E episodes."""
 
 MIN_RUNS = 5
 """Fewer runs than this and no output says "significant" (Colas et al. 2018)."""
 REPETITIONS = 10_000
+_CELLS = 4_000_000
+"""Numbers held at once by resampling, so that many repetitions need little memory."""
 
 
 class Interval(NamedTuple):
-    """An estimate with a confidence interval."""
+    """An estimate with a confidence interval; infinite where nothing is known of other runs."""
 
     estimate: float
     low: float
     high: float
+
+    @property
+    def known(self) -> bool:
+        """Whether the interval is finite."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+def run_means(runs: Runs) -> Floats:
+    """The mean score of each run (n,); episodes where the score is undefined (NaN) are left out.
+
+    Args:
+        runs: for each run the scores of its episodes.
+
+    Raises:
+        ValueError: no runs, a run without a defined score, or a flat list of numbers: which
+            of them belong to one run is what decides the interval.
+    """
+    episodes = [np.asarray(run, dtype=np.float64) for run in runs]
+    if not episodes:
+        raise ValueError("no runs: give the episodes of at least one")
+    for run in episodes:
+        if run.ndim != 1:
+            raise ValueError(
+                f"a run is an array of dimension {run.ndim}: give each run as the list of its "
+                "episodes' scores (means of runs: means[:, None]); episodes are never pooled"
+            )
+        if not np.isfinite(run).any():
+            raise ValueError("a run has no episode with a defined score: leave the run out")
+    return np.array([np.nanmean(run) for run in episodes])
 
 
 def mean(samples: Floats) -> Floats:
@@ -42,39 +75,34 @@ def interquartile_mean(samples: Floats) -> Floats:
 
 
 def bootstrap(
-    strata: Sequence[ArrayLike],
+    strata: Sequence[Runs],
     generator: np.random.Generator,
     statistic: Statistic = mean,
     confidence: float = 0.95,
     repetitions: int = REPETITIONS,
 ) -> Interval:
-    """Percentile interval by resampling runs within each stratum (scenario).
+    """Interval by resampling runs within each stratum (scenario), widened for few runs.
 
     Args:
-        strata: for each scenario the runs' scores (n,).
+        strata: for each scenario the runs.
         generator: source of the resampling.
-        statistic: of all scores together.
+        statistic: of the means of all runs together.
         confidence: of the interval.
         repetitions: resamples.
 
     Returns:
-        The statistic of the data and its interval; with a single run in every stratum the
-        interval is infinite, because nothing is known of other runs.
+        The statistic of the data and its interval; infinite if a stratum has a single run.
     """
-    samples = [np.asarray(stratum, dtype=np.float64) for stratum in strata]
-    _check(samples)
-    estimate = float(statistic(np.concatenate(samples)))
-    if all(len(sample) == 1 for sample in samples):
-        return Interval(estimate, -math.inf, math.inf)
-    drawn = [
-        sample[generator.integers(len(sample), size=(repetitions, len(sample)))]
-        for sample in samples
-    ]
-    return _percentiles(estimate, statistic(np.concatenate(drawn, axis=1)), confidence)
+
+    def pooled(*samples: Floats) -> Floats:
+        return statistic(np.concatenate(samples, axis=-1))
+
+    return _bootstrap([run_means(runs) for runs in strata], generator, pooled, confidence,
+                      repetitions)  # fmt: skip
 
 
 def bootstrap_function(
-    groups: Sequence[ArrayLike],
+    groups: Sequence[Runs],
     generator: np.random.Generator,
     function: Callable[..., Floats],
     confidence: float = 0.95,
@@ -83,43 +111,93 @@ def bootstrap_function(
     """Interval of a function of several groups' mean scores, runs resampled in each on its own.
 
     Args:
-        groups: the runs' scores (n_i,) of each group.
+        groups: the runs of each group.
         generator: source of the resampling.
         function: takes one array of means for each group.
         confidence: of the interval.
         repetitions: resamples.
+
+    Returns:
+        The function of the means and its interval; infinite if a group has a single run.
     """
-    samples = [np.asarray(group, dtype=np.float64) for group in groups]
-    _check(samples)
-    estimate = float(function(*(np.array(sample.mean()) for sample in samples)))
-    if all(len(sample) == 1 for sample in samples):
-        return Interval(estimate, -math.inf, math.inf)
-    means = [
-        sample[generator.integers(len(sample), size=(repetitions, len(sample)))].mean(axis=1)
-        for sample in samples
-    ]
-    return _percentiles(estimate, function(*means), confidence)
+
+    def of_means(*samples: Floats) -> Floats:
+        return np.asarray(function(*(sample.mean(axis=-1) for sample in samples)))
+
+    return _bootstrap([run_means(runs) for runs in groups], generator, of_means, confidence,
+                      repetitions)  # fmt: skip
 
 
 def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     """Wilson's interval of a rate within one run (Wilson 1927)."""
     if trials < 1 or not 0 <= successes <= trials:
-        raise ValueError(f"{successes} of {trials} is no rate")
+        raise ValueError(f"{successes} of {trials} is no rate: give 0 <= successes <= trials")
     result = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
     return Interval(successes / trials, float(result.low), float(result.high))
 
 
-def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> float:
-    """Share of pairs of runs in which a's is better than b's, ties counting half."""
-    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    difference = x[:, None] - y[None]
-    return float(np.mean((difference > 0) + 0.5 * (difference == 0)))
+def improvement(a: Floats, b: Floats) -> Floats:
+    """Share of pairs (a_i, b_j) over the last axes with a_i > b_j, ties counting half."""
+    difference = a[..., :, None] - b[..., None, :]
+    return np.asarray(np.mean((difference > 0) + 0.5 * (difference == 0), axis=(-2, -1)))
 
 
-def performance_profile(scores: ArrayLike, thresholds: ArrayLike) -> Floats:
-    """Share of runs with a score above each threshold (Dolan and More 2002)."""
-    x, levels = np.asarray(scores, dtype=np.float64), np.asarray(thresholds, dtype=np.float64)
-    return np.asarray((x[:, None] > levels[None]).mean(axis=0))
+def probability_of_improvement(
+    a: Runs,
+    b: Runs,
+    generator: np.random.Generator,
+    confidence: float = 0.95,
+    repetitions: int = 2_000,
+) -> Interval:
+    """How likely a run of `a` scores higher than a run of `b`, ties counting half.
+
+    The statistic of Mann and Whitney (1947) over its maximum, with a bootstrap interval over the
+    runs of both sides (Agarwal et al. 2021), cut to [0, 1].
+    """
+    samples = [run_means(a), run_means(b)]
+    return clipped(_bootstrap(samples, generator, improvement, confidence, repetitions), 0.0, 1.0)
+
+
+def student_band(samples: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Student's interval of the mean over runs at each point of a curve.
+
+    Args:
+        samples: (n, T) curves of n >= 2 runs.
+        confidence: of the interval at one point (not of the curve as a whole).
+
+    Returns:
+        Low and high limits (T,).
+    """
+    count = len(samples)
+    if count < 2:
+        raise ValueError(f"{count} run: a band needs at least 2")
+    reach = stats.t.ppf(0.5 + confidence / 2, count - 1) * samples.std(axis=0, ddof=1)
+    middle, half = samples.mean(axis=0), reach / math.sqrt(count)
+    return middle - half, middle + half
+
+
+def performance_profile(runs: Runs, thresholds: ArrayLike) -> Floats:
+    """Share of runs with a mean score above each threshold (Dolan and More 2002)."""
+    levels = np.asarray(thresholds, dtype=np.float64)
+    return np.asarray((run_means(runs)[:, None] > levels[None]).mean(axis=0))
+
+
+def welch(a: Runs, b: Runs) -> float:
+    """Two-sided p of Welch's t-test of two groups of runs (recommended by Colas et al. 2019).
+
+    A group of one run has no spread of its own: it is taken as a fixed number, as the score of
+    a reference driver is, which is not trained. NaN if both groups have one run.
+    """
+    x, y = run_means(a), run_means(b)
+    if len(x) == 1 and len(y) == 1:
+        return math.nan
+    if len(x) == 1:
+        x, y = y, x
+    if np.ptp(x) == 0 and np.ptp(y) == 0:
+        return 1.0 if x[0] == y[0] else 0.0
+    if len(y) == 1:
+        return float(stats.ttest_1samp(x, y[0]).pvalue)
+    return float(stats.ttest_ind(x, y, equal_var=False).pvalue)
 
 
 def sign_flip(
@@ -130,23 +208,27 @@ def sign_flip(
     Exact for at most 12 differences, else by `repetitions` random flips.
     """
     d = np.asarray(differences, dtype=np.float64)
-    if len(d) == 0:
-        raise ValueError("no differences to test")
+    if d.ndim != 1 or len(d) == 0:
+        raise ValueError(f"differences have shape {d.shape}: give one per episode seed or run")
     if len(d) <= 12:
         bits = np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1
-        signs = 1.0 - 2.0 * bits
-        extra = 0
+        sums, extra = (1.0 - 2.0 * bits) @ d, 0
     else:
-        signs = generator.choice([-1.0, 1.0], size=(repetitions, len(d)))
-        extra = 1
-    flipped = np.abs((signs * d).mean(axis=1))
-    least = abs(d.mean()) - 1e-12
-    return float((np.sum(flipped >= least) + extra) / (len(flipped) + extra))
+        # The sum under random signs is the sum of all less twice that of the flipped.
+        sums, extra = np.empty(repetitions), 1
+        for part in _parts(repetitions, len(d)):
+            flips = generator.integers(2, size=(part.stop - part.start, len(d)), dtype=np.int8)
+            sums[part] = d.sum() - 2.0 * (flips @ d)
+    tolerance = 1e-9 * np.abs(d).sum()
+    extreme = int(np.sum(np.abs(sums) >= abs(d.sum()) - tolerance))
+    return float((extreme + extra) / (len(sums) + extra))
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
     """Exact McNemar test of two single policies on the same episodes: two-sided p."""
     x, y = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
+    if x.shape != y.shape:
+        raise ValueError(f"{x.size} and {y.size} episodes: pair the same ones")
     only_a, only_b = int(np.sum(x & ~y)), int(np.sum(y & ~x))
     if only_a + only_b == 0:
         return 1.0
@@ -159,10 +241,13 @@ def paired_difference(
     generator: np.random.Generator,
     confidence: float = 0.95,
     repetitions: int = 2_000,
+    same_runs: bool = False,
 ) -> Interval:
-    """Two-level bootstrap of a difference on common episodes.
+    """Two-level bootstrap of a difference on common episodes, widened for few runs.
 
-    Runs are resampled for each side on its own, episode seeds jointly for both.
+    Runs are resampled for each side on its own (jointly with `same_runs`, when row i of both is
+    the same run, such as before and after a lesion); episode seeds jointly for both. A side with
+    one run is held fixed: the interval then says nothing of its other runs.
 
     Args:
         a: (n_a, E) scores of runs on the same E episodes.
@@ -170,18 +255,25 @@ def paired_difference(
         generator: source of the resampling.
         confidence: of the interval.
         repetitions: resamples.
+        same_runs: whether the rows of both sides are the same runs.
     """
     x, y = np.atleast_2d(np.asarray(a, float)), np.atleast_2d(np.asarray(b, float))
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(f"{x.shape[1]} and {y.shape[1]} episodes: pair the same ones")
-    episodes = x.shape[1]
+    if x.shape[1] != y.shape[1] or (same_runs and len(x) != len(y)):
+        raise ValueError(f"scores of shapes {x.shape} and {y.shape}: pair the same ones")
+    sides = [x - y] if same_runs else [x, -y]
+    sizes = [*(len(side) for side in sides), x.shape[1]]
+    estimate = float(x.mean() - y.mean())
     drawn = np.empty(repetitions)
-    for k in range(repetitions):
-        weights = np.bincount(generator.integers(episodes, size=episodes), minlength=episodes)
-        first = x[generator.integers(len(x), size=len(x))].mean(axis=0)
-        second = y[generator.integers(len(y), size=len(y))].mean(axis=0)
-        drawn[k] = (first - second) @ weights / episodes
-    return _percentiles(float(x.mean() - y.mean()), drawn, confidence)
+    alone = np.empty((len(sizes), repetitions))  # what varies if one level alone is resampled
+    for part in _parts(repetitions, sum(sizes)):
+        count = part.stop - part.start
+        *runs, episodes = (_weights(generator, size, count) for size in sizes)
+        score = sum(weights @ side for weights, side in zip(runs, sides, strict=True))
+        drawn[part] = np.einsum("re,re->r", score, episodes)
+        for level, (weights, side) in enumerate(zip(runs, sides, strict=True)):
+            alone[level, part] = weights @ side.mean(axis=1)
+        alone[-1, part] = episodes @ sum(side.mean(axis=0) for side in sides)
+    return _widened(estimate, drawn, alone, sizes, confidence)
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -194,26 +286,95 @@ def holm(p_values: ArrayLike) -> Floats:
     return adjusted
 
 
-def verdict(interval: Interval, runs: int) -> str:
-    """What an interval of a difference allows to say in words."""
+def verdict(interval: Interval, runs: int, p: float) -> str:
+    """What a difference allows to say in words; both the interval and the test must agree.
+
+    Args:
+        interval: of the difference.
+        runs: of the side with fewer.
+        p: of the test over runs, adjusted for several comparisons.
+    """
     if runs < MIN_RUNS:
-        return f"{runs} runs: too few to call (at least {MIN_RUNS})"
-    if interval.low > 0:
-        return "significantly better (95 % interval above 0)"
-    if interval.high < 0:
-        return "significantly worse (95 % interval below 0)"
-    return "no difference shown (95 % interval holds 0)"
+        return f"{runs} run{'s' if runs > 1 else ''}: too few to call (at least {MIN_RUNS})"
+    if p < 0.05 and interval.low > 0:
+        return f"significantly better (p = {p:.2g})"
+    if p < 0.05 and interval.high < 0:
+        return f"significantly worse (p = {p:.2g})"
+    return f"no difference shown (p = {p:.2g})"
 
 
-def _percentiles(estimate: float, drawn: Floats, confidence: float) -> Interval:
-    tail = (1.0 - confidence) / 2.0
-    finite = drawn[np.isfinite(drawn)]
-    if not len(finite):
+def clipped(interval: Interval, least: float, most: float) -> Interval:
+    """The interval within the values that its quantity can take; an infinite one stays."""
+    if not interval.known:
+        return interval
+    return Interval(interval.estimate, max(interval.low, least), min(interval.high, most))
+
+
+def _bootstrap(
+    samples: Sequence[Floats],
+    generator: np.random.Generator,
+    function: Callable[..., Floats],
+    confidence: float,
+    repetitions: int,
+) -> Interval:
+    if not samples:
+        raise ValueError("no groups of runs: give at least one")
+    estimate = float(function(*samples))
+    if any(len(sample) == 1 for sample in samples) or not math.isfinite(estimate):
         return Interval(estimate, -math.inf, math.inf)
-    low, high = np.quantile(finite, [tail, 1.0 - tail])
-    return Interval(estimate, float(low), float(high))
+    drawn = [
+        sample[generator.integers(len(sample), size=(repetitions, len(sample)))]
+        for sample in samples
+    ]
+    fixed = [np.broadcast_to(sample, (repetitions, len(sample))) for sample in samples]
+    with np.errstate(divide="ignore", invalid="ignore"):  # a resampled share of a gap of 0
+        alone = np.stack(
+            [
+                function(*(drawn[j] if j == i else fixed[j] for j in range(len(samples))))
+                for i in range(len(samples))
+            ]
+        )
+        every = alone[0] if len(samples) == 1 else function(*drawn)
+    sizes = [len(sample) for sample in samples]
+    return _widened(estimate, every, alone, sizes, confidence)
 
 
-def _check(samples: Sequence[Floats]) -> None:
-    if not samples or any(sample.ndim != 1 or len(sample) == 0 for sample in samples):
-        raise ValueError("give each stratum the means of its runs: one-dimensional, not empty")
+def _widened(
+    estimate: float, drawn: Floats, alone: Floats, sizes: Sequence[int], confidence: float
+) -> Interval:
+    """A percentile interval stretched about the estimate for the runs being few.
+
+    Resampling n runs gives (n - 1) / n of the variance, and the normal quantile in place of
+    Student's: the plain percentile interval of 5 runs covers 83 %, not 95 % (Hesterberg 2015).
+    Degrees of freedom are Welch and Satterthwaite's from what each group alone contributes.
+    """
+    if not (np.isfinite(drawn).all() and np.isfinite(alone).all()):
+        return Interval(estimate, -math.inf, math.inf)
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    free = np.array([size - 1.0 for size in sizes])
+    part = np.array([float(np.var(values)) for values in alone])
+    part, free = part[free > 0], free[free > 0]
+    total = part.sum()
+    if not total > 0:
+        return Interval(estimate, float(low), float(high))
+    unbiased = part * (free + 1) / free
+    degrees = unbiased.sum() ** 2 / (unbiased**2 / free).sum()
+    student = stats.t.ppf(1.0 - tail, degrees) / stats.norm.ppf(1.0 - tail)
+    factor = float(student * math.sqrt(unbiased.sum() / total))
+    return Interval(
+        estimate, estimate - factor * (estimate - float(low)),
+        estimate + factor * (float(high) - estimate),
+    )  # fmt: skip
+
+
+def _weights(generator: np.random.Generator, size: int, count: int) -> Floats:
+    """Resampling `size` things with replacement, as weights (count, size) that add up to 1."""
+    drawn = generator.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
+    return np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size) / size
+
+
+def _parts(repetitions: int, width: int) -> list[slice]:
+    """Repetitions in parts of at most `_CELLS` numbers."""
+    step = max(1, _CELLS // width)
+    return [slice(at, min(at + step, repetitions)) for at in range(0, repetitions, step)]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from drivemem_agents.gru_kernel import gru_block
-from drivemem_agents.memory.base import State
-from drivemem_agents.resets import last_pieces, run_segments
+from drivemem_agents.recurrent_kernels import gru_rows, lstm_rows
+from drivemem_agents.resets import last_pieces, run_packed
+
+if TYPE_CHECKING:  # the package's other half imports this module
+    from drivemem_agents.memory.base import State
 
 RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 
@@ -52,28 +56,21 @@ def run_layer(
     """
     if x.shape[0] == 0 or x.shape[1] == 0:
         return x.new_zeros(x.shape[0], x.shape[1], layer.hidden_size)
-    if not bool(starts[1:].any()):
-        kept = {name: torch.where(starts[0, :, None], 0.0, state[name]) for name in names}
-        return _run_dense(layer, x, kept, names)
     # One more row, of zeros: what pieces that begin an episode start from.
-    padded = {name: nn.functional.pad(state[name], (0, 0, 0, 1)) for name in names}
+    padded = [nn.functional.pad(state[name], (0, 0, 0, 1)) for name in names]
 
-    def run(piece: Tensor, origin: Tensor) -> Tensor:
-        kept = {name: tensor.index_select(0, origin) for name, tensor in padded.items()}
-        return _run_dense(layer, piece, kept, names)
+    def run(rows: Tensor, counts: list[int], origin: Tensor) -> Tensor:
+        first = [tensor.index_select(0, origin) for tensor in padded]
+        if not x.is_cuda and isinstance(layer, nn.LSTM):
+            return lstm_rows(layer, rows, counts, *first)
+        if not x.is_cuda and isinstance(layer, nn.GRU):
+            return gru_rows(layer, rows, counts, *first)
+        packed = PackedSequence(rows, torch.tensor(counts))
+        carried = tuple(tensor.unsqueeze(0) for tensor in first)
+        y: Tensor = layer(packed, carried if len(carried) > 1 else carried[0])[0].data
+        return y
 
-    weights = sum(weight.numel() for weight in layer.parameters())
-    return run_segments(x, starts, weights, run)
-
-
-def _run_dense(
-    layer: nn.LSTM | nn.GRU | nn.RNN, x: Tensor, state: State, names: tuple[str, ...]
-) -> Tensor:
-    """Outputs of the layer over a block in which no episode begins."""
-    if isinstance(layer, nn.GRU) and not x.is_cuda and x.dtype == state["h"].dtype:
-        return gru_block(layer, x, state["h"])
-    y: Tensor = layer(x, _layer_state(state, names))[0]
-    return y
+    return run_packed(x, starts, run)
 
 
 def last_state(

@@ -1,15 +1,13 @@
-"""Running a recurrent layer over sequences in which episodes begin: split, bucket, run, join.
+"""Blocks in which episodes begin, packed so that a recurrent layer needs no resets inside.
 
-A loop over time steps costs a Python call per step; cutting the (T, B) block at episode starts
-gives sequences that need no resets inside, which a fused layer runs at once. Sorted by length
-and run in a few buckets, they need little padding.
+A (T, B) block is cut at its episode starts; the pieces, sorted by length, are laid out time
+first. Every step then is one contiguous run of rows and there is no padding at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,166 +16,101 @@ from torch import Tensor
 
 Ints = NDArray[np.int64]
 
-# What a bucket costs besides its rows, on one core: about 300 us once and 20 us each step, where
-# a row of a step costs about 1.2e-4 us for each weight (LSTM, forward and backward, H 64 to 256).
-_BUCKET_ROWS_TIMES_WEIGHTS = 2.5e6
-_STEP_ROWS_TIMES_WEIGHTS = 1.7e5
-_GPU_SHARE = 50.0  # a GPU runs rows side by side: its cost is nearly all per step
-_CANDIDATES = 32  # distinct lengths that are tried as a bucket's longest
-
 
 @dataclass(frozen=True)
-class Segments:
-    """The pieces of a (T, B) block between episode starts, in the order of their columns."""
+class Packing:
+    """Where each (step, world) of a block lies in its packed form, R = T B rows."""
 
-    column: Ints
-    """Which world each piece belongs to (S,)."""
-    begin: Ints
-    """First step of each piece (S,)."""
-    length: Ints
-    """Steps of each piece (S,)."""
-    fresh: NDArray[np.bool_]
-    """Whether the piece begins an episode (S,); the others continue from the given state."""
+    counts: list[int]
+    """Pieces still going on at each packed step, never rising; their sum is R."""
+    packed_row: Tensor | None
+    """(R,) the block's row that each packed row holds; None: the block is packed as it is."""
+    block_row: Tensor | None
+    """(R,) the inverse."""
+    origin: Tensor
+    """(S,) the world whose given state each piece continues; B for pieces that begin an episode."""
 
 
-def split_at_starts(starts: Tensor) -> Segments:
+def pack(starts: Tensor) -> Packing:
     """Cut a block at its episode starts.
 
     Args:
-        starts: (T, B) bool.
+        starts: (T, B) bool, T and B at least 1.
     """
     begins = starts.detach().cpu().numpy().T.copy()  # (B, T)
+    worlds, steps = begins.shape
     fresh = begins.copy()
     begins[:, 0] = True
     column, begin = np.nonzero(begins)
-    steps = begins.shape[1]
     following = np.append(begin[1:], 0)
-    last = np.append(column[1:] != column[:-1], True)
-    length = np.where(last, steps, following) - begin
-    return Segments(column, begin, length, fresh[column, begin])
-
-
-def buckets(length: Ints, bucket_rows: float, step_rows: float) -> list[Ints]:
-    """Group pieces of similar length at the least cost of padding and of running groups.
-
-    Args:
-        length: (S,) steps of each piece.
-        bucket_rows: what running one more group costs, in rows of one step.
-        step_rows: what each step of a group costs, in rows of one step.
-
-    Returns:
-        Indices of the pieces of each group, the longest first.
-    """
+    is_last = np.append(column[1:] != column[:-1], True)
+    length = np.where(is_last, steps, following) - begin
     order = np.argsort(-length, kind="stable")
-    ordered = length[order]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    if len(first) > _CANDIDATES:  # any subset of cuts is allowed, only less close to the optimum
-        first = first[np.linspace(0, len(first) - 1, _CANDIDATES).astype(int)]
-    cuts = np.append(first, len(ordered))
-    # cost[j] of the pieces before cut j; the last group begins at cut i and is as long as there.
-    cost, came = np.zeros(len(cuts)), np.zeros(len(cuts), dtype=int)
-    longest = ordered[first]
-    for j in range(1, len(cuts)):
-        rows = cuts[j] - cuts[:j] + step_rows
-        options = cost[:j] + bucket_rows + longest[:j] * rows
-        came[j] = int(np.argmin(options))
-        cost[j] = options[came[j]]
-    groups: list[Ints] = []
-    j = len(cuts) - 1
-    while j > 0:
-        groups.append(order[cuts[came[j]] : cuts[j]])
-        j = int(came[j])
-    return groups[::-1]
+    column, begin, length = column[order], begin[order], length[order]
+    origin = torch.from_numpy(np.where(fresh[column, begin], worlds, column)).to(starts.device)
+    if len(order) == worlds:  # stable order: worlds as they are
+        return Packing([worlds] * steps, None, None, origin)
+    # Pieces are sorted, so those longer than t come first: their number is a search.
+    counts = np.searchsorted(-length, -np.arange(int(length[0])), side="left")
+    piece = np.arange(len(counts) * len(order)).reshape(len(counts), -1) % len(order)
+    inside = piece < counts[:, None]
+    rows = ((np.arange(len(counts))[:, None] + begin) * worlds + column)[inside]
+    inverse = np.empty_like(rows)
+    inverse[rows] = np.arange(len(rows))
+    return Packing(
+        counts.tolist(),
+        torch.from_numpy(rows).to(starts.device),
+        torch.from_numpy(inverse).to(starts.device),
+        origin,
+    )
 
 
-class _Spread(torch.autograd.Function):
-    """Rows to slots and back, both ways by gathering, which is faster than adding up."""
+class _Permute(torch.autograd.Function):
+    """Rows in another order; the gradient is gathered by the inverse, which beats adding up."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, slot_row: Tensor, row_slot: Tensor) -> Tensor:
-        """Slots (P, D) of rows (R, D); slots of padding repeat a row and must not be read."""
-        ctx.save_for_backward(row_slot)
-        return rows.index_select(0, slot_row)
+    def forward(ctx: torch.autograd.function.FunctionCtx, rows: Tensor, order: Tensor,
+                inverse: Tensor) -> Tensor:  # fmt: skip
+        """rows[order]."""
+        ctx.save_for_backward(inverse)
+        return rows.index_select(0, order)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        """Each row's gradient is that of the one slot that was read."""
-        (row_slot,) = ctx.saved_tensors
-        return gradient.index_select(0, row_slot), None, None
+    def backward(  # type: ignore[override]
+        ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
+    ) -> tuple[Tensor, None, None]:
+        """gradient[inverse]."""
+        (inverse,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        return gradient.index_select(0, inverse), None, None
 
 
-class _Join(torch.autograd.Function):
-    """Slots to rows: the inverse of `_Spread`, without the padding."""
-
-    @staticmethod
-    def forward(ctx: Any, slots: Tensor, row_slot: Tensor) -> Tensor:
-        """Rows (R, H) of slots (P, H)."""
-        ctx.save_for_backward(row_slot)
-        ctx.slots = slots.shape[0]
-        return slots.index_select(0, row_slot)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        """Padding gets no gradient."""
-        (row_slot,) = ctx.saved_tensors
-        spread = gradient.new_zeros(ctx.slots, gradient.shape[1])
-        return spread.index_copy_(0, row_slot, gradient), None
+def permute(rows: Tensor, order: Tensor | None, inverse: Tensor | None) -> Tensor:
+    """Rows (R, D) in the given order; `inverse` undoes it. None: as they are."""
+    if order is None:
+        return rows
+    permuted: Tensor = _Permute.apply(rows, order, inverse)  # type: ignore[no-untyped-call]
+    return permuted
 
 
-def run_segments(
-    x: Tensor,
-    starts: Tensor,
-    weights: int,
-    run: Callable[[Tensor, Tensor], Tensor],
+def run_packed(
+    x: Tensor, starts: Tensor, run: Callable[[Tensor, list[int], Tensor], Tensor]
 ) -> Tensor:
     """Run a recurrent layer over every episode piece of a block.
 
     Args:
         x: (T, B, D) inputs.
         starts: (T, B) bool.
-        weights: how many weights the layer has, which says what a step costs.
-        run: maps a padded group (L, n, D) and the worlds whose given state each piece continues
-            (n,), B for pieces that begin an episode, to outputs (L, n, H); what it returns
-            behind a piece's end is not read.
+        run: maps packed rows (R, D), the counts of the packed steps and the origins (S,) of the
+            pieces to packed outputs (R, H); see `Packing`.
 
     Returns:
         (T, B, H) outputs.
     """
     steps, worlds = starts.shape
-    pieces = split_at_starts(starts)
-    share = _GPU_SHARE if x.is_cuda else 1.0
-    groups = buckets(
-        pieces.length,
-        share * _BUCKET_ROWS_TIMES_WEIGHTS / weights,
-        share * _STEP_ROWS_TIMES_WEIGHTS / weights,
-    )
-    sizes = [(int(pieces.length[group[0]]), len(group)) for group in groups]
-    read = []  # for each slot of each group, time first, which row of x it reads
-    row_slot = np.empty(steps * worlds, dtype=np.int64)
-    offset = 0
-    for group, (longest, count) in zip(groups, sizes, strict=True):
-        clock, length = np.arange(longest)[:, None], pieces.length[group]
-        at = (pieces.begin[group] + np.minimum(clock, length - 1)) * worlds + pieces.column[group]
-        inside = np.flatnonzero(clock < length)
-        at = at.ravel()
-        row_slot[at[inside]] = inside + offset
-        read.append(at)
-        offset += longest * count
-    back = torch.from_numpy(row_slot).to(x.device)
-    slot_row = torch.from_numpy(np.concatenate(read)).to(x.device)
-    slots = _Spread.apply(x.reshape(steps * worlds, -1), slot_row, back)
-    order = np.concatenate(groups)
-    origin = np.where(pieces.fresh[order], worlds, pieces.column[order])
-    origins = torch.from_numpy(origin).to(x.device)
-    outputs = []
-    parts = slots.split([longest * count for longest, count in sizes])
-    for part, whose, (longest, count) in zip(
-        parts, origins.split([count for _, count in sizes]), sizes, strict=True
-    ):
-        y = run(part.reshape(longest, count, -1), whose)
-        outputs.append(y.reshape(longest * count, -1))
-    joined: Tensor = _Join.apply(outputs[0] if len(outputs) == 1 else torch.cat(outputs), back)
-    return joined.reshape(steps, worlds, -1)
+    packing = pack(starts)
+    rows = permute(x.reshape(steps * worlds, -1), packing.packed_row, packing.block_row)
+    y = run(rows, packing.counts, packing.origin)
+    return permute(y, packing.block_row, packing.packed_row).reshape(steps, worlds, -1)
 
 
 def last_pieces(x: Tensor, starts: Tensor) -> tuple[Tensor, Ints, NDArray[np.bool_]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ from drivemem.episodes import EPISODE_COLUMNS, read_table
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, find_runs, read_json
 
+_SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
+_WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
+"""Settings of a run that say how it was computed, not what."""
+
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -23,9 +29,11 @@ class Evaluated:
     folder: Path
     suite: dict[str, Any]
     episodes: list[dict[str, Any]]
+    settings: dict[str, Any]
+    """What was trained: the run's configuration less what has no effect on the result."""
 
     def column(self, name: str) -> NDArray[np.float64]:
-        """A column as numbers (E,), in the suite's order."""
+        """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
         return np.array(
             [np.nan if row[name] is None else float(row[name]) for row in self.episodes]
         )
@@ -48,29 +56,35 @@ class Evaluated:
         """How tables name it: what was trained, and what was cut."""
         row = self.first
         parts = [row["driver"]]
-        settings = self.run.settings()
-        if settings.get("aux_coef"):
+        if self.settings.get("aux_coef"):
             parts.append("+ auxiliary loss")
-        gate = [word for word in settings.get("memory_kwargs", ()) if word.startswith("gate_bias=")]
+        words = self.settings.get("memory_kwargs", ())
+        gate = [word for word in words if word.startswith("gate_bias=")]
         if gate:
             parts.append(f"+ {gate[0].replace('_', ' ').replace('=', ' ')}")
         if row["tracker"] != "none" and not self.is_driver:
             parts.append(f"behind {row['tracker']}")
         if row["full_sensors"]:
             parts.append("(full sensors)")
+        trained = self.trained_on
+        if trained is not None and trained != bare(self.suite["scenario"]):
+            parts.append(f"(trained on {trained})")
         if row["lesion"] != "intact":
             parts.append(f"/ {row['lesion']}")
         if not row["deterministic"]:
             parts.append("(sampled)")
         return " ".join(parts)
 
-    def key(self) -> tuple[str, str, str]:
-        """What must be equal to compare: scenario, its dials, and the episode seeds."""
-        return (
-            str(self.suite["scenario"]),
-            json.dumps(self.suite["config"], sort_keys=True),
-            str(hash(tuple(self.suite["seeds"]))),
-        )
+    @property
+    def trained_on(self) -> str | None:
+        """Bare name of the scenario that it was trained on; None for a reference driver."""
+        scenario = self.settings.get("scenario")
+        return None if self.is_driver or scenario is None else bare(str(scenario))
+
+    def episodes_key(self) -> str:
+        """What episodes these are, whatever the sensors: scenario, its dials, and seeds."""
+        suite = self.suite
+        return json.dumps([suite["scenario"], suite["config"], suite["seeds"]], sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,13 @@ class Collection:
 
     groups: list[list[Evaluated]]
     excluded: list[tuple[str, str]]
+
+
+def bare(scenario: str) -> str:
+    """A scenario's name without namespace and version."""
+    name = scenario.removeprefix("drivemem/")
+    stem, _, version = name.rpartition("-v")
+    return stem if stem and version.isdigit() else name
 
 
 def collect(paths: list[str | Path]) -> Collection:
@@ -90,52 +111,97 @@ def collect(paths: list[str | Path]) -> Collection:
     Raises:
         DrivememError: nothing found.
     """
-    folders: list[Path] = []
-    for path in paths:
-        text = str(path)
-        found = sorted(Path().glob(text)) if any(c in text for c in "*?[") else [Path(path)]
-        if not found or not all(folder.exists() for folder in found):
-            raise DrivememError(f"{path} does not exist: give run folders, or a folder of runs")
-        folders += found
-    groups: dict[tuple[str, str, str], list[Evaluated]] = {}
     excluded: list[tuple[str, str]] = []
-    runs = list(find_runs(folders))
+    found: list[Evaluated] = []
+    runs = _runs(paths)
     for run in runs:
         evaluations = sorted((run.folder / "evaluations").glob("*/episodes.parquet"))
         if not evaluations:
             excluded.append((run.folder.as_posix(), "not evaluated: `drivemem evaluate` it"))
         for file in evaluations:
             try:
-                suite = read_json(file.parent / "suite.json")
-                rows = read_table(file, EPISODE_COLUMNS)
+                found.append(_read(run, file))
             except DrivememError as error:
                 excluded.append((file.parent.as_posix(), str(error)))
-                continue
-            one = Evaluated(run, file.parent, suite, rows)
-            if len(rows) != len(suite["seeds"]):
-                excluded.append((file.parent.as_posix(), "incomplete: evaluate it again"))
-                continue
-            groups.setdefault(one.key(), []).append(one)
-    if not groups:
+    if not found:
         where = ", ".join(str(path) for path in paths)
         raise DrivememError(
             f"no evaluations below {where}"
             + (f" ({len(runs)} runs are there: `drivemem evaluate` them first)" if runs else "")
         )
-    return Collection([_without_strays(group, excluded) for group in groups.values()], excluded)
+    groups: list[list[Evaluated]] = []
+    for same_episodes in _by(found, Evaluated.episodes_key):
+        groups += _by_sensors(same_episodes, excluded)
+    return Collection([_without_copies(group, excluded) for group in groups], excluded)
 
 
-def _without_strays(group: list[Evaluated], excluded: list[tuple[str, str]]) -> list[Evaluated]:
-    """Leave out evaluations under other sensors than most (full-sensor agents belong)."""
-    limited = [one for one in group if not one.first["full_sensors"]]
-    hashes = [one.suite["hash"] for one in limited]
-    if not hashes:
-        return group
-    usual = max(set(hashes), key=hashes.count)
-    kept = []
+def _runs(paths: list[str | Path]) -> list[Run]:
+    """The runs at or below the paths, each once, however it is named."""
+    folders: list[Path] = []
+    for path in paths:
+        exists = Path(path).exists()
+        found = [Path(path)] if exists else sorted(map(Path, glob.glob(str(path), recursive=True)))
+        if not found:
+            raise DrivememError(f"{path} does not exist: give run folders, or a folder of runs")
+        folders += found
+    runs: dict[Path, Run] = {}
+    for run in find_runs(folders):
+        runs.setdefault(run.folder.resolve(), run)
+    return list(runs.values())
+
+
+def _read(run: Run, file: Path) -> Evaluated:
+    """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
+    stored = run.settings()
+    suite = read_json(file.parent / "suite.json")
+    missing = [key for key in _SUITE_KEYS if key not in suite]
+    if missing:
+        raise DrivememError(f"suite.json is no suite: it lacks {', '.join(missing)}")
+    rows = sorted(read_table(file, EPISODE_COLUMNS), key=lambda row: int(row["episode"]))
+    if not rows or [row["seed"] for row in rows] != suite["seeds"]:
+        raise DrivememError("incomplete: evaluate it again")
+    settings = {key: value for key, value in stored.items() if key not in _WITHOUT_EFFECT}
+    return Evaluated(run, file.parent, suite, rows, settings)
+
+
+def _by(found: list[Evaluated], key: Callable[[Evaluated], str]) -> list[list[Evaluated]]:
+    groups: dict[str, list[Evaluated]] = {}
+    for one in found:
+        groups.setdefault(key(one), []).append(one)
+    return list(groups.values())
+
+
+def _by_sensors(
+    same_episodes: list[Evaluated], excluded: list[tuple[str, str]]
+) -> list[list[Evaluated]]:
+    """A group for each kind of sensors; full-sensor agents, the upper bound, join every one."""
+    limited = [one for one in same_episodes if not one.first["full_sensors"]]
+    full = [one for one in same_episodes if one.first["full_sensors"]]
+    full = _of_one_version(full, excluded)
+    groups = _by(limited, lambda one: json.dumps(one.suite["sensors"], sort_keys=True))
+    return [[*_of_one_version(group, excluded), *full] for group in groups] or [full]
+
+
+def _of_one_version(
+    group: list[Evaluated], excluded: list[tuple[str, str]]
+) -> list[Evaluated]:
+    """Leave out evaluations with another version of the scenario than most (a tie: the first)."""
+    hashes = [one.suite["hash"] for one in group]
+    usual = max(hashes, key=hashes.count, default=None)
     for one in group:
-        if one.first["full_sensors"] or one.suite["hash"] == usual:
-            kept.append(one)
-        else:
-            excluded.append((one.folder.as_posix(), "met other sensors or another version"))
-    return kept
+        if one.suite["hash"] != usual:
+            why = "met another version of the scenario or of highway-env: evaluate it again"
+            excluded.append((one.folder.as_posix(), why))
+    return [one for one in group if one.suite["hash"] == usual]
+
+
+def _without_copies(group: list[Evaluated], excluded: list[tuple[str, str]]) -> list[Evaluated]:
+    """Leave out copies of a run: the same settings and seed are no second training run."""
+    kept: dict[str, Evaluated] = {}
+    for one in group:
+        same = kept.setdefault(json.dumps([one.label(), one.settings], sort_keys=True), one)
+        if same is not one:
+            why = f"the same settings and seed as {same.run.folder.as_posix()}: no second run"
+            if (one.folder.as_posix(), why) not in excluded:
+                excluded.append((one.folder.as_posix(), why))
+    return list(kept.values())

@@ -100,7 +100,7 @@ def profiles(table: SuiteTable) -> str | None:
     figure, axes = _figure(2.6)
     levels = np.linspace(0, 1, 101)
     for number, row in enumerate(agents):
-        shares = performance_profile([one.share("success") for one in row.members], levels)
+        shares = performance_profile([one.column("success") for one in row.members], levels)
         axes.step(levels, shares, color=PALETTE[number % len(PALETTE)], label=row.label)
     axes.set_xlabel("success above")
     axes.set_ylabel("share of runs")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drivemem.compare.collect import Evaluated
 from drivemem.errors import DrivememError
@@ -15,9 +16,11 @@ from drivemem.statistics import (
     Interval,
     bootstrap,
     bootstrap_function,
+    clipped,
     mcnemar,
     paired_difference,
     verdict,
+    welch,
     wilson,
 )
 
@@ -62,9 +65,12 @@ class SuiteTable:
         """The comparison in one sentence."""
         agents = [row for row in self.rows if row.kind == "agent"]
         base = _named(self.rows, "agent", self.baseline)
-        if base is None or len(agents) < 2:
+        if base is None:
             return f"{self.scenario}: no memoryless agent to compare with."
-        best = max((row for row in agents if row is not base), key=lambda row: row.success.estimate)
+        remembering = [row for row in agents if not _memoryless(row, self.baseline)]
+        if not remembering:
+            return f"{self.scenario}: no agent with memory to compare with the memoryless one."
+        best = max(remembering, key=lambda row: row.success.estimate)
         sentence = (
             f"{self.scenario}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
             f"succeed, without {base.success.estimate:.0%}"
@@ -106,12 +112,20 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
         for row in rows:
             if row is not base:
                 row.versus = _versus(row, base, generator)
-    few = [row.label for row in rows if row.kind == "agent" and row.runs < MIN_RUNS]
+    trained = [row for row in rows if row.kind in ("agent", "upper bound")]
+    few = [row.label for row in trained if row.runs < MIN_RUNS]
     if few:
         notes.append(
             f"Fewer than {MIN_RUNS} training runs for {', '.join(few)}: read the intervals, claim "
             "nothing. A single run's interval is over its episodes and says nothing of other runs."
         )
+    for row in trained:
+        differing = _differing_settings(row)
+        if differing:
+            notes.append(
+                f"Runs of {row.label} differ in {', '.join(differing)}, yet share a row: to tell "
+                "them apart, compare them in turn."
+            )
     order = {"upper bound": 0, "agent": 1, "lesion": 2, "reference": 3}
     rows.sort(key=lambda row: (order[row.kind], -row.success.estimate))
     first = next((one for one in group if not one.first["full_sensors"]), group[0])
@@ -136,14 +150,27 @@ def _named(rows: list[Row], kind: str, name: str) -> Row | None:
     return min(found, key=lambda row: len(row.label), default=None)
 
 
+def _memoryless(row: Row, baseline: str) -> bool:
+    """Whether it is a variant of the memoryless agent; a tracker in front is a memory."""
+    first = row.members[0].first
+    return bool(first["driver"] == baseline and first["tracker"] == "none")
+
+
+def _differing_settings(row: Row) -> list[str]:
+    """Settings, besides the seed, in which the runs of a row are not alike."""
+    settings = [one.settings() for one in row.members]
+    keys = sorted(set().union(*settings) - {"seed"})
+    return [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
+
+
 def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -> Row:
     first = members[0]
-    successes = [one.share("success") for one in members]
+    successes = [one.column("success") for one in members]
     episodes = len(first.episodes)
     if len(members) > 1:
-        success = bootstrap([successes], generator)
+        success = clipped(bootstrap([successes], generator), 0.0, 1.0)
     else:
-        success = wilson(round(successes[0] * episodes), episodes)
+        success = wilson(int(successes[0].sum()), episodes)
     names = ("success", "collision", *OTHER)
     outcomes = {name: float(np.mean([one.share(name) for one in members])) for name in names}
     if first.is_driver:
@@ -183,15 +210,17 @@ def _gaps(
         )
         return gap
     for row in rows:
-        if row.kind in ("agent", "lesion"):
+        if row is base:
+            row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
+        elif row.kind in ("agent", "lesion"):
             row.gap_closed = bootstrap_function(
                 [_successes(row), top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
             )
     return gap
 
 
-def _successes(row: Row) -> list[float]:
-    return [one.share("success") for one in row.members]
+def _successes(row: Row) -> list[NDArray[np.float64]]:
+    return [one.column("success") for one in row.members]
 
 
 def _versus(row: Row, base: Row, generator: np.random.Generator) -> str:
@@ -205,7 +234,7 @@ def _versus(row: Row, base: Row, generator: np.random.Generator) -> str:
         return f"{a.mean() - b.mean():+.3f} on the same episodes (McNemar p = {p:.2g}; single runs)"
     difference = paired_difference(a, b, generator)
     runs = min(len(a), len(b)) if row.kind != "reference" else len(b)
-    words = verdict(difference, runs)
+    words = verdict(difference, runs, welch(a, b))
     return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]: {words}"
 
 

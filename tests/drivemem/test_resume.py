@@ -21,7 +21,7 @@ from drivemem.training import train
 from .conftest import small
 
 COMMAND = [
-    sys.executable, "-m", "drivemem", "train", "exit-recall", "--memory", "gru", "--steps", "1536",
+    sys.executable, "-m", "drivemem", "train", "exit-recall", "--memory", "gru", "--steps", "1024",
     "--num-envs", "4", "--n-steps", "32", "--batch-size", "64", "--num-workers", "1",
     "--checkpoint-every", "2", "--aux-coef", "1", "--normalize-observations",
 ]  # fmt: skip

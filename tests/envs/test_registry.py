@@ -87,7 +87,7 @@ def test_an_entry_point_is_imported_only_when_the_scenario_is_asked_for(forget):
 
 def test_an_entry_point_must_give_a_scenario(forget):
     drivemem_envs.register_scenario("wrong-v0", "math:pi")
-    with pytest.raises(ValueError, match="is no Scenario but 3.14"):
+    with pytest.raises(ValueError, match=r"is no Scenario but 3\.14"):
         drivemem_envs.scenario("wrong-v0")
 
 

@@ -118,6 +118,17 @@ def test_what_was_last_seen_stays_where_it_was(env: Any) -> None:
     assert any(different)
 
 
+def test_a_reset_forgets_the_last_episode(env: Any) -> None:
+    fresh, used = SensorViewer(env), SensorViewer(env)
+    for _ in range(30):
+        used.display()
+        env.step(0)
+    env.reset(seed=5)
+    fresh.display()
+    used.display()
+    assert (fresh.get_image() == used.get_image()).all()
+
+
 def test_viewers_share_nothing(env: Any) -> None:
     before = dict(vars(EnvViewer))
     first, second = (

@@ -21,6 +21,10 @@ FIRST_OBJECT_ID = 1_000_000
 """Ids of obstacles and landmarks; vehicles count from 1, the ego is 0."""
 
 
+_MARK = "drivemem_mark"
+"""Attribute of vehicles and objects: number of the episode, id in it."""
+
+
 class Perception:
     """The sensors of one environment: identities, percepts and truth at each decision.
 
@@ -50,8 +54,8 @@ class Perception:
         self.seed = int(state["state"]) & (2**64 - 1) if isinstance(state, dict) else 0
         self._state.reset(self.seed)
         self.occluders = occluders
-        self._ids: dict[int, int] = {}
-        self._known: dict[int, Any] = {}  # keeps objects alive, so that id() stays theirs
+        self._episode = getattr(self, "_episode", 0) + 1
+        self._known: dict[int, Any] = {}
         self._vehicles = self._objects = 0
         self.percepts: Percepts | None = None
 
@@ -64,15 +68,18 @@ class Perception:
         """A stable id of a vehicle or object: the ego is 0, others count in order of appearance."""
         if thing is ego:
             return 0
-        if id(thing) not in self._ids:
+        # The mark is on the thing itself, so that it stays with it in a deep copy of the world.
+        episode, actor = getattr(thing, _MARK, (0, 0))
+        if episode != self._episode:
             if is_object:
-                self._ids[id(thing)] = FIRST_OBJECT_ID + self._objects
+                actor = FIRST_OBJECT_ID + self._objects
                 self._objects += 1
             else:
                 self._vehicles += 1
-                self._ids[id(thing)] = self._vehicles
-            self._known[self._ids[id(thing)]] = thing
-        return self._ids[id(thing)]
+                actor = self._vehicles
+            setattr(thing, _MARK, (self._episode, actor))
+            self._known[actor] = thing
+        return int(actor)
 
     def thing(self, actor: int) -> Any:
         """The vehicle or object that has an id; it may have left the road."""

@@ -113,8 +113,11 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
     def _notice(self) -> None:
         """Take in percepts that are new since the last picture."""
         env = self.env
+        is_new = env.perception.percepts is not self._percepts
+        if is_new and env.decisions == 0:  # the environment was reset
+            self.begin()
         self._trail.append(np.array(env.vehicle.position))
-        if env.perception.percepts is self._percepts:
+        if not is_new:
             return
         self._percepts = env.perception.percepts
         self._time_s = env.decisions * env.decision_s

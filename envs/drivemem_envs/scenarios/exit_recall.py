@@ -10,7 +10,7 @@ What must be remembered
 Observation
     `vehicles` (5, 7) and `cue` (K,) one-hot. No time, no step count.
 Actions
-    LANE_LEFT, IDLE, LANE_RIGHT at a constant 20 m/s. The first action at the fork commits.
+    LANE_LEFT, IDLE, LANE_RIGHT at a constant 20 m/s. The first K // 2 actions at the fork commit.
 Reward
     +1 right exit, -1 collision, 0 wrong exit.
 Outcome
@@ -21,7 +21,7 @@ Ceiling
     and so every observation, is the same whatever the sign said, and with it the distribution of
     the committed exit.
 Dials
-    Memory horizon: `narrow_length`. Difficulty: `exits_count`, `trucks_count`.
+    Memory horizon: `narrow_length`. Difficulty: `exits_count` (2 to 5), `trucks_count`.
 Source
     The T-maze (Bakker 2002) on the road; leaks closed as in this project's scenario studies.
 """
@@ -77,9 +77,14 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         return config
 
     def _reset(self) -> None:
-        self.exit = int(self.np_random.integers(self.config["exits_count"]))
+        exits = self.config["exits_count"]
+        if not 2 <= exits <= 5:
+            raise ValueError(
+                f"exits_count is {exits}; choose 2 to 5 (farther lanes are not reached)"
+            )
+        self.exit = int(self.np_random.integers(exits))
         self.passed_gate = False
-        self.committed = False
+        self.choices_left = exits // 2
         self._make_road()
         self._make_vehicles()
 
@@ -136,10 +141,10 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     def _simulate(self, action: Any = None) -> None:
         """Simulate, with the gate before the fork and the commitment at it."""
-        if self.committed:
-            action = _IDLE
         if self.passed_gate:
-            self.committed = True
+            if not self.choices_left:
+                action = _IDLE
+            self.choices_left = max(self.choices_left - 1, 0)
         super()._simulate(action)
         if not self.passed_gate and not self.vehicle.crashed:
             self._gate()
@@ -160,7 +165,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     def taken_exit(self) -> int | None:
         """Number of the exit taken; None before."""
-        if not self.committed or self.vehicle.position[0] < self.fork_x + _COMMIT:
+        if self.choices_left or self.vehicle.position[0] < self.fork_x + _COMMIT:
             return None
         return int(self.vehicle.target_lane_index[2])
 

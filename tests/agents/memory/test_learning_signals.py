@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from drivemem_agents.memory import Memory, make_memory, memory_names
 
 D = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from drivemem_agents.memory import make_memory
 
 D = 4
@@ -127,9 +128,7 @@ def test_tcn_is_a_convolution():
         apart = 2**level
         kernel = layer.weight.unflatten(1, (3, 3)).permute(0, 2, 1).flip(-1)  # oldest tap first
         padded = torch.nn.functional.pad(u, (2 * apart, 0))
-        u = u + torch.relu(
-            torch.nn.functional.conv1d(padded, kernel, layer.bias, dilation=apart)
-        )
+        u = u + torch.relu(torch.nn.functional.conv1d(padded, kernel, layer.bias, dilation=apart))
     torch.testing.assert_close(run(memory, x)[0], u.permute(2, 0, 1).detach())
 
 

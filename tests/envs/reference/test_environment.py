@@ -33,7 +33,18 @@ LIMITS = {
 }
 ALL = {key: value for limit in LIMITS.values() for key, value in limit.items()}
 
-SMALLER = {"highway-v0": {"vehicles_count": 8}}
+# Parking's collision reward is left out: SB3 asks that the reward be that of `compute_reward`.
+CHANGES = {
+    "highway-v0": {"vehicles_count": 8},
+    "parking-v0": {"collision_reward": 0},
+    "parking-ActionRepeat-v0": {"collision_reward": 0},
+    "parking-parked-v0": {"collision_reward": 0},
+}
+QUICK = (
+    "exit-recall-v0", "blackout-highway-v0", "hidden-velocity-highway-v0", "highway-fast-v0",
+    "lane-keeping-v0", "merge-v1", "parking-v0", "racetrack-v1", "roundabout-v1", "two-way-v0",
+    "u-turn-v1",
+)  # fmt: skip
 
 
 def drive(env: Any, seed: int, decisions: int) -> list[dict[str, Any]]:
@@ -60,6 +71,10 @@ def assert_equal(a: Any, b: Any) -> None:
         assert a.keys() == b.keys()
         for key in a:
             assert_equal(a[key], b[key])
+    elif isinstance(a, list):
+        assert len(a) == len(b)
+        for one, other in zip(a, b, strict=True):
+            assert_equal(one, other)
     else:
         np.testing.assert_array_equal(a, b)
 
@@ -74,14 +89,14 @@ class NanAsNone(gymnasium.Wrapper):
 
 
 def check(name: str, limit: str) -> None:
-    env = drivemem_envs.make(name, config=SMALLER.get(name), sensors=Sensors(**LIMITS[limit]))
+    env = drivemem_envs.make(name, config=CHANGES.get(name), sensors=Sensors(**LIMITS[limit]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_env(NanAsNone(env), skip_render_check=True)
         sb3_check_env(env, skip_render_check=True)
 
 
-@pytest.mark.parametrize("name", scenario_names())
+@pytest.mark.parametrize("name", QUICK)
 def test_checkers_pass(name):
     check(name, "full")
 
@@ -92,7 +107,7 @@ def test_checkers_pass_with_each_limit(limit):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("limit", [limit for limit in LIMITS if limit != "full"])
+@pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("name", scenario_names())
 def test_checkers_pass_with_each_limit_everywhere(name, limit):
     check(name, limit)
@@ -114,7 +129,7 @@ def test_a_seed_determines_scene_traffic_and_sensors(slots):
 def test_the_twin_has_the_same_dynamics(name):
     limited = drivemem_envs.scenario(name).with_(sensors=ALL)
     keys = ("id", "kind", "x", "y", "heading", "speed", "crashed")
-    logs = [drive(drivemem_envs.make(s), 2, 8) for s in (limited, limited.twin())]
+    logs = [drive(drivemem_envs.make(s), 2, 5) for s in (limited, limited.twin())]
     assert len(logs[0]) == len(logs[1])
     for mine, twins in zip(*logs, strict=True):
         assert mine["reward"] == twins["reward"]
@@ -123,19 +138,13 @@ def test_the_twin_has_the_same_dynamics(name):
         )
 
 
-def move_hidden(env: Any) -> int:
-    """Change all that is true of actors that the sensors missed; returns how many there are."""
-    perceived = env.perception.percepts.perceived
-    hidden = [
-        thing
-        for thing, seen in zip(env.perception.things, perceived, strict=True)
-        if not seen and thing is not env.vehicle
-    ]
-    for thing in hidden:
-        thing.position = thing.position + np.array([0.7, -0.4])
-        thing.heading += 0.3
-        thing.speed *= 0.5
-    return len(hidden)
+def move_hidden(env: Any, hidden: set[int]) -> None:
+    """Change all that is true of some actors."""
+    for thing, actor in zip(env.perception.things, env.perception.ids, strict=True):
+        if int(actor) in hidden:
+            thing.position = thing.position + np.array([0.7, -0.4])
+            thing.heading += 0.3
+            thing.speed *= 0.5
 
 
 @pytest.mark.parametrize("slots", ["sorted", "fixed"])
@@ -144,36 +153,33 @@ def test_nothing_of_a_hidden_actor_reaches_the_observation(name, slots):
     """What the sensors miss may be anywhere: rows, grids and other actors' noise stay the same."""
     sensors = Sensors(range_m=60.0, dropout_per_s=1.0, noise_position_m=0.5, noise_speed_mps=0.5)
     env = drivemem_envs.make(name, sensors=sensors, slots=slots)
-    hidden = 0
-    for seed in range(4):
+    moved = 0
+    for seed in range(3):
         env.reset(seed=seed)
-        for _ in range(6):
-            here, there = copy.deepcopy(env), copy.deepcopy(env)
-            # Which actors the next look misses is known from a look of a copy.
-            here_seen = here.observation_type.observe()
-            there.observation_type.observe()
-            changed = copy.deepcopy(env)
-            changed.perception.percepts = there.perception.percepts
-            changed.perception.things = _same(env, changed, there)
-            hidden += move_hidden(changed)
-            changed_seen = changed.observation_type.observe()
-            if (changed.perception.percepts.perceived == here.perception.percepts.perceived).all():
-                assert_equal(here_seen, changed_seen)
+        for _ in range(3):
             if any(env.step(env.action_space.sample())[2:4]):
                 break
-    assert hidden > 20
+            # What the next look would miss is known from the look of a copy.
+            looked, changed = copy.deepcopy(env), copy.deepcopy(env)
+            expected = looked.observation_type.observe()
+            truth = looked.truth()
+            hidden = set(truth["id"][~truth["perceived"]].tolist())
+            move_hidden(changed, hidden)
+            observed = changed.observation_type.observe()
+            if set(changed.truth()["id"][~changed.truth()["perceived"]].tolist()) == hidden:
+                assert_equal(observed, expected)
+                moved += len(hidden)
+    assert moved >= 3
 
 
-def _same(env: Any, changed: Any, looked: Any) -> list[Any]:
-    """The actors of `changed`, in the order in which `looked` lists its own."""
-    order = [looked.road.vehicles, looked.road.objects]
-    own = [changed.road.vehicles, changed.road.objects]
-    match = {
-        id(a): b
-        for theirs, mine in zip(order, own, strict=True)
-        for a, b in zip(theirs, mine, strict=True)
-    }
-    return [match[id(thing)] for thing in looked.perception.things]
+def test_a_deep_copy_goes_on_as_the_original_does():
+    """For questions such as: what if this car were not there?"""
+    env = drivemem_envs.make("blackout-highway-v0", sensors=Sensors(**ALL), slots="fixed")
+    drive(env, 0, 5)
+    twin = copy.deepcopy(env)
+    for _ in range(4):
+        assert_equal(list(env.step(1)), list(twin.step(1)))
+        assert_equal(env.truth(), twin.truth())
 
 
 def test_a_blackout_shows_the_ego_alone():
@@ -197,10 +203,11 @@ def test_native_observations_are_late_too():
         ego, *others = late.road.vehicles
         shown = np.array([other.position for other in others])
     assert ego is late.vehicle
-    np.testing.assert_array_equal(shown, np.stack([before["x"], before["y"]], axis=1)[1:3])
+    then = np.stack([before["x"], before["y"]], axis=1)[1:]
+    np.testing.assert_array_equal(shown, then)
     now = np.array([other.position for other in late.road.vehicles[1:]])
-    assert len(now) == 2
-    assert not np.array_equal(shown, now)
+    assert now.shape == shown.shape
+    assert (now != shown).any(axis=1).all()
 
 
 def test_fixed_rows_stay_with_their_actors():

@@ -74,7 +74,7 @@ def test_hash_follows_what_episodes_depend_on(highway):
 def test_a_world_that_is_none_is_refused():
     with pytest.raises(ValueError, match="cannot be imported"):
         drivemem_envs.make(Scenario(name="a-v0", world="drivemem_envs:Nothing"))
-    with pytest.raises(ValueError, match="default_config|AbstractEnv"):
+    with pytest.raises(ValueError, match=r"default_config|AbstractEnv"):
         drivemem_envs.make(Scenario(name="a-v0", world="collections:OrderedDict"))
 
 

@@ -1,0 +1,195 @@
+"""LSTM and GRU over packed rows on CPU: a few operations per step, gradients by hand.
+
+Autograd through a loop records some thirty small operations per step. Here only what depends on
+the step before is done step by step; projections, local derivatives and weight gradients are
+single operations over all steps. Rows are packed (see `resets`): time first, counts not rising.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+
+def lstm_rows(layer: nn.LSTM, rows: Tensor, counts: list[int], h: Tensor, c: Tensor) -> Tensor:
+    """Outputs (R, H) of a one-layer LSTM.
+
+    Args:
+        layer: with biases.
+        rows: (R, D) packed inputs.
+        counts: rows of each step.
+        h: (S, H) state of each piece before its first step.
+        c: (S, H) cells of each piece before its first step.
+    """
+    bias = layer.bias_ih_l0 + layer.bias_hh_l0
+    inputs = nn.functional.linear(rows, layer.weight_ih_l0, bias)
+    y: Tensor = _LSTM.apply(inputs, counts, h, c, layer.weight_hh_l0)  # type: ignore[no-untyped-call]
+    return y
+
+
+def gru_rows(layer: nn.GRU, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
+    """Outputs (R, H) of a one-layer GRU; arguments as in `lstm_rows`."""
+    inputs = nn.functional.linear(rows, layer.weight_ih_l0, layer.bias_ih_l0)
+    y: Tensor = _GRU.apply(inputs, counts, h, layer.weight_hh_l0, layer.bias_hh_l0)  # type: ignore[no-untyped-call]
+    return y
+
+
+def _with_first(first: Tensor, rows: int) -> Tensor:
+    """Storage of a state for every row, the states before the first step in front (S + R, H)."""
+    states = first.new_empty(first.shape[0] + rows, first.shape[1])
+    states[: first.shape[0]] = first
+    return states
+
+
+def _before(states: Tensor, counts: list[int]) -> tuple[Tensor, ...]:
+    """For each step, the rows of `states` before it."""
+    begin, views = 0, []
+    for previous, count in zip([counts[0], *counts], counts, strict=False):
+        views.append(states[begin : begin + count])
+        begin += previous
+    return tuple(views)
+
+
+def _all_before(states: Tensor, counts: list[int]) -> Tensor:
+    """The same for all steps at once (R, H)."""
+    if counts[0] == counts[-1]:
+        return states[: -counts[0]]
+    begins = np.cumsum([0, counts[0], *counts[:-2]])
+    shift = np.repeat(begins - np.cumsum([0, *counts[:-1]]), counts)
+    rows = torch.from_numpy(np.arange(len(shift)) + shift)
+    return states.index_select(0, rows)
+
+
+class _LSTM(torch.autograd.Function):
+    """i, f, o = sigmoid(.), g = tanh(.) of x + U h; c' = f c + i g; h' = o tanh(c')."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, counts: list[int], h: Tensor, c: Tensor, weight: Tensor
+    ) -> Tensor:
+        """Outputs (R, H) from the inputs' part of the gates (R, 4H), in the order i, f, g, o."""
+        size, rows = h.shape[1], inputs.shape[0]
+        gates = torch.empty_like(inputs)
+        h_all, c_all = _with_first(h, rows), _with_first(c, rows)
+        bounded = inputs.new_empty(rows, size)  # tanh(c')
+        transposed = weight.t()
+        i_f, g, o = gates.split((2 * size, size, size), dim=1)
+        i, f = i_f.split(size, dim=1)
+        per_step = zip(
+            inputs.split(counts), gates.split(counts), i_f.split(counts), i.split(counts),
+            f.split(counts), g.split(counts), o.split(counts), bounded.split(counts),
+            _before(h_all, counts), _before(c_all, counts),
+            h_all[h.shape[0] :].split(counts), c_all[h.shape[0] :].split(counts), strict=True,
+        )  # fmt: skip
+        for given, gate, i_f_t, i_t, f_t, g_t, o_t, bounded_t, h_old, c_old, h_new, c_new in (
+            per_step
+        ):
+            torch.addmm(given, h_old, transposed, out=gate)
+            i_f_t.sigmoid_()
+            g_t.tanh_()
+            o_t.sigmoid_()
+            torch.mul(f_t, c_old, out=c_new)
+            c_new.addcmul_(i_t, g_t)
+            torch.tanh(c_new, out=bounded_t)
+            torch.mul(o_t, bounded_t, out=h_new)
+        ctx.save_for_backward(gates, h_all, c_all, bounded, weight)
+        ctx.counts = counts
+        return h_all[h.shape[0] :].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Only the carried gradients go step by step."""
+        gates, h_all, c_all, bounded, weight = ctx.saved_tensors
+        counts, size = ctx.counts, bounded.shape[1]
+        i, f, g, o = gates.split(size, dim=1)
+        pulled = gates.new_empty(gates.shape[0], 4, size)  # d gates / d c' or d h', then d gates
+        torch.mul(g * i, 1.0 - i, out=pulled[:, 0])
+        torch.mul(_all_before(c_all, counts) * f, 1.0 - f, out=pulled[:, 1])
+        torch.mul(i, torch.addcmul(torch.ones_like(g), g, g, value=-1.0), out=pulled[:, 2])
+        torch.mul(bounded * o, 1.0 - o, out=pulled[:, 3])
+        into_c = torch.addcmul(o, o * bounded, bounded, value=-1.0)  # d h' / d c'
+        total = gradient.contiguous().clone()
+        flat = pulled.view(-1, 4 * size)
+        per_step = zip(
+            total.split(counts), into_c.split(counts), pulled[:, :3].split(counts),
+            pulled[:, 3].split(counts), flat.split(counts), f.split(counts), strict=True,
+        )  # fmt: skip
+        d_h: Tensor | None = None
+        d_c: Tensor | None = None
+        for dh, dc, of_c, of_h, all_gates, kept in reversed(list(per_step)):
+            if d_h is not None and d_c is not None:
+                going_on = d_h.shape[0]
+                dh[:going_on].add_(d_h)
+                dc.mul_(dh)
+                dc[:going_on].add_(d_c)
+            else:
+                dc.mul_(dh)
+            of_c.mul_(dc.unsqueeze(1))
+            of_h.mul_(dh)
+            d_h = torch.mm(all_gates, weight)
+            d_c = dc.mul_(kept)
+        to_weight = flat.t() @ _all_before(h_all, counts)
+        return flat, None, d_h, d_c, to_weight
+
+
+class _GRU(torch.autograd.Function):
+    """r, z = sigmoid(x + U h + b); n = tanh(x_n + r (U_n h + b_n)); h' = n + z (h - n)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, inputs: Tensor, counts: list[int], h: Tensor, weight: Tensor, bias: Tensor
+    ) -> Tensor:
+        """Outputs (R, H) from the inputs' part of the gates (R, 3H), in the order r, z, n."""
+        size, rows = h.shape[1], inputs.shape[0]
+        gates, recurrent = torch.empty_like(inputs), torch.empty_like(inputs)
+        h_all = _with_first(h, rows)
+        transposed = weight.t()
+        both = (2 * size, size)
+        (in_rz, in_n), (rec_rz, rec_n) = inputs.split(both, dim=1), recurrent.split(both, dim=1)
+        rz, n = gates.split(both, dim=1)
+        r, z = rz.split(size, dim=1)
+        parts = (recurrent, in_rz, in_n, rec_rz, rec_n, rz, r, z, n, h_all[h.shape[0] :])
+        per_step = zip(*(part.split(counts) for part in parts), _before(h_all, counts), strict=True)
+        for rec, in_rz_t, in_n_t, rec_rz_t, rec_n_t, rz_t, r_t, z_t, n_t, h_new, h_old in per_step:
+            torch.addmm(bias, h_old, transposed, out=rec)
+            torch.add(in_rz_t, rec_rz_t, out=rz_t)
+            rz_t.sigmoid_()
+            torch.addcmul(in_n_t, r_t, rec_n_t, out=n_t)
+            n_t.tanh_()
+            torch.lerp(n_t, h_old, z_t, out=h_new)
+        ctx.save_for_backward(gates, recurrent, h_all, weight)
+        ctx.counts = counts
+        return h_all[h.shape[0] :].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Only the carried gradient goes step by step."""
+        gates, recurrent, h_all, weight = ctx.saved_tensors
+        counts, size = ctx.counts, gradient.shape[1]
+        r, z, n = gates.split(size, dim=1)
+        before = _all_before(h_all, counts)
+        into_n = (1.0 - z) * (1.0 - n * n)
+        pulled = gates.new_empty(gates.shape[0], 3, size)  # d (U h + b) / d h', then d (U h + b)
+        torch.mul(into_n * recurrent[:, 2 * size :], r * (1.0 - r), out=pulled[:, 0])
+        torch.mul(before - n, z * (1.0 - z), out=pulled[:, 1])
+        torch.mul(into_n, r, out=pulled[:, 2])
+        total = gradient.contiguous().clone()
+        flat = pulled.view(-1, 3 * size)
+        parts = (total, pulled, flat, z)
+        d_h: Tensor | None = None
+        for dh, pull, pull_flat, kept in reversed(
+            list(zip(*(part.split(counts) for part in parts), strict=True))
+        ):
+            if d_h is not None:
+                dh[: d_h.shape[0]].add_(d_h)
+            pull.mul_(dh.unsqueeze(1))
+            d_h = torch.addmm(dh * kept, pull_flat, weight)
+        to_inputs = flat.clone()
+        torch.mul(total, into_n, out=to_inputs[:, 2 * size :])
+        return to_inputs, None, d_h, flat.t() @ before, flat.sum(0)

@@ -1,0 +1,237 @@
+"""Measures of memory over compared suites: curves of lesions, delays and size, and transfer.
+
+Each is computed from the rows of `drivemem.compare`, so it has the same intervals over runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from drivemem.compare.tables import Row, SuiteTable
+from drivemem.errors import DrivememError
+from drivemem.runs import read_json
+from drivemem.statistics import Interval
+
+SWEPT = {
+    "span": "decisions remembered",
+    "reset_every": "decisions between resets",
+    "freeze": "decision after which memory stands still",
+    "noise": "noise on the memory state, standard deviation",
+    "prune": "share of weights set to zero",
+    "weight_noise": "noise on the weights, standard deviations",
+    "quantize": "bits per weight",
+}
+"""Lesions that have a dose, and what the dose is."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Success at one value of what is varied."""
+
+    x: float
+    success: Interval
+    runs: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Success of one agent against what is varied, in rising order."""
+
+    label: str
+    points: tuple[Point, ...]
+    intact: Interval | None = None
+    """Success without the lesion; None where nothing is cut."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an agent's memory costs, and what it achieves."""
+
+    label: str
+    state_bytes: int
+    parameters: int
+    success: Interval
+    runs: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Success of agents by the scenario that they were trained on and the one they met."""
+
+    trained: tuple[str, ...]
+    met: tuple[str, ...]
+    success: dict[tuple[str, str], tuple[Interval, int]]
+    """(trained, met) to success and the number of runs; pairs that were not driven are absent."""
+
+    def loss(self, trained: str, met: str) -> float | None:
+        """How much worse than agents trained on `met` itself those trained on `trained` do."""
+        pair, home = self.success.get((trained, met)), self.success.get((met, met))
+        return None if pair is None or home is None else home[0].estimate - pair[0].estimate
+
+
+def lesion_of(row: Row) -> tuple[str, float] | None:
+    """Name and dose of a row's lesion; None if it is intact or its lesion has no dose."""
+    name, _, argument = str(row.members[0].first["lesion"]).partition(":")
+    if name not in SWEPT:
+        return None
+    try:
+        return name, float(argument)
+    except ValueError:
+        return None
+
+
+def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
+    """Dose-response of a lesion: span curve, curves of pruning, of noise and so on.
+
+    Args:
+        table: of one suite.
+        lesion: one of `SWEPT`.
+
+    Returns:
+        A curve for each agent that met at least two doses.
+
+    Raises:
+        DrivememError: a lesion without a dose.
+    """
+    if lesion not in SWEPT:
+        raise DrivememError(f"lesion '{lesion}' has no dose (one of: {', '.join(SWEPT)})")
+    intact = {row.label: row.success for row in table.rows}
+    points: dict[str, list[Point]] = {}
+    for row in table.rows:
+        found = lesion_of(row)
+        if found is not None and found[0] == lesion:
+            label = row.label.replace(f" / {row.members[0].first['lesion']}", "")
+            points.setdefault(label, []).append(Point(found[1], row.success, row.runs))
+    return [
+        Curve(label, _rising(of_label), intact.get(label))
+        for label, of_label in points.items()
+        if len(of_label) > 1
+    ]
+
+
+def swept_lesions(table: SuiteTable) -> dict[str, list[Curve]]:
+    """All lesions of a table that were given in at least two doses, with their curves."""
+    curves = {name: lesion_curves(table, name) for name in SWEPT}
+    return {name: found for name, found in curves.items() if found}
+
+
+def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
+    """Success against how long something must be remembered, or how much is hidden.
+
+    Suites of one scenario that differ in a single number (a dial such as the delay of a cue, or
+    a limit of the sensors such as the mean length of a blackout) are points of one curve.
+
+    Args:
+        tables: one for each suite.
+
+    Returns:
+        "scenario: what is varied" to a curve for each agent that met at least two values.
+    """
+    by_scenario: dict[str, list[SuiteTable]] = {}
+    for table in tables:
+        by_scenario.setdefault(table.scenario, []).append(table)
+    found: dict[str, list[Curve]] = {}
+    for scenario, suites in by_scenario.items():
+        varied = _varied([_conditions(table) for table in suites])
+        if varied is None:
+            continue
+        key, values = varied
+        points: dict[str, list[Point]] = {}
+        for table, value in zip(suites, values, strict=True):
+            for row in table.rows:
+                if row.kind != "lesion":
+                    point = Point(value, row.success, row.runs)
+                    points.setdefault(row.label, []).append(point)
+        curves = [Curve(label, _rising(p)) for label, p in points.items() if len(p) > 1]
+        if curves:
+            found[f"{scenario}: {key}"] = curves
+    return found
+
+
+def memory_sizes(table: SuiteTable) -> list[Size]:
+    """The capacity curve: bytes of memory state carried against success, a point per agent.
+
+    Agents whose runs have no manifest, or differ in size among themselves, are left out.
+    """
+    sizes = []
+    for row in table.rows:
+        if row.kind != "agent":
+            continue
+        facts = {_facts(one.run.folder / "manifest.json") for one in row.members}
+        if len(facts) == 1 and (found := facts.pop()) is not None:
+            sizes.append(Size(row.label, *found, row.success, row.runs))
+    return sorted(sizes, key=lambda size: size.state_bytes)
+
+
+def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | None:
+    """Zero-shot transfer: agents of one memory trained on A, evaluated on A and on B.
+
+    Args:
+        tables: one for each suite.
+        memory: name of the memory, such as `gru`.
+
+    Returns:
+        The matrix; None unless some agent met a scenario that it was not trained on. Where
+        several agents of the memory share a cell, it holds the best, so that no cell flatters.
+    """
+    cells: dict[tuple[str, str], tuple[Interval, int]] = {}
+    for table in tables:
+        for row in table.rows:
+            if row.kind != "agent" or row.members[0].first["driver"] != memory:
+                continue
+            trained = {_bare(one.run.settings()["scenario"]) for one in row.members}
+            if len(trained) != 1:
+                continue
+            pair = (trained.pop(), _bare(table.scenario))
+            if pair not in cells or row.success.estimate > cells[pair][0].estimate:
+                cells[pair] = (row.success, row.runs)
+    if all(trained == met for trained, met in cells):
+        return None
+    return Transfer(
+        tuple(sorted({pair[0] for pair in cells})),
+        tuple(sorted({pair[1] for pair in cells})),
+        cells,
+    )
+
+
+def _rising(points: list[Point]) -> tuple[Point, ...]:
+    return tuple(sorted(points, key=lambda point: point.x))
+
+
+def _conditions(table: SuiteTable) -> dict[str, Any]:
+    """Dials and sensors of a suite, flat."""
+    limited = [row for row in table.rows if row.kind != "upper bound"] or table.rows
+    suite = limited[0].members[0].suite
+    return {**suite["config"], **suite.get("sensors", {})}
+
+
+def _varied(conditions: list[dict[str, Any]]) -> tuple[str, list[float]] | None:
+    """The only key whose values differ, if they are numbers."""
+    keys = sorted(set().union(*conditions))
+    texts = {key: [json.dumps(one.get(key)) for one in conditions] for key in keys}
+    differing = [key for key, values in texts.items() if len(set(values)) > 1]
+    if len(differing) != 1:
+        return None
+    values = [one.get(differing[0]) for one in conditions]
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        return None
+    return differing[0], [float(value) for value in values if value is not None]
+
+
+def _facts(manifest: Any) -> tuple[int, int] | None:
+    try:
+        facts = read_json(manifest)
+        return int(facts["memory_state_bytes"]), int(facts["parameters"])
+    except (DrivememError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _bare(scenario: str) -> str:
+    """A scenario's name without namespace and version."""
+    name = scenario.removeprefix("drivemem/")
+    stem, _, version = name.rpartition("-v")
+    return stem if stem and version.isdigit() else name

@@ -1,0 +1,292 @@
+"""Lesions do what they say: the empty ones nothing at all, the full ones everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from drivemem.driving import AgentDriver, Decision
+from drivemem.errors import DrivememError
+from drivemem.lesions import folder_name, lesion_names, make_lesion, parse_lesions, register_lesion
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import load_agent, save_agent
+from drivemem_agents.toys import TMazes
+
+torch.set_num_threads(1)
+
+STEPS, WORLDS = 14, 5
+MEMORIES = {
+    "gru": {"hidden_size": 8},
+    "lstm": {"hidden_size": 8},
+    "frame_stack": {"frames": 3},
+    "attention": {},
+    "linear_attention": {},
+    "none": {},
+}
+REMEMBERING = [name for name in MEMORIES if name != "none"]
+WORKING = {"reset_every": "2", "freeze": "2", "noise": "0.5", "span": "2"}
+LONG_TERM = {"prune": "0.5", "weight_noise": "0.5", "reinit": "memory", "quantize": "3"}
+
+Folder = Callable[[str], Path]
+Play = list[Decision]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Where an agent with a memory is, trained for a few hundred decisions."""
+    known: dict[str, Path] = {}
+
+    def of(memory: str) -> Path:
+        if memory not in known:
+            model = MemoryPPO(
+                "MemoryPolicy", TMazes(8, corridor=3), memory=memory,
+                memory_kwargs=MEMORIES[memory], n_steps=32, batch_size=64, n_epochs=2, seed=0,
+                learning_rate=3e-3, device="cpu",
+            )  # fmt: skip
+            model.learn(512)
+            known[memory] = tmp_path_factory.mktemp(memory) / "model"
+            save_agent(model, known[memory])
+        return known[memory]
+
+    return of
+
+
+def frames(seed: int = 0) -> NDArray[np.float32]:
+    """What is seen, (T, N, 3)."""
+    return np.random.default_rng(seed).uniform(size=(STEPS, WORLDS, 3)).astype(np.float32)
+
+
+def starts() -> NDArray[np.bool_]:
+    """Where episodes begin, (T, N): in world 0 once, in the others also later."""
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    begins[3, 1] = begins[4, 2] = begins[9, 2] = begins[12, 3] = begins[7, 4] = True
+    return begins
+
+
+def drive(
+    model: Path, lesion: str = "intact", deterministic: bool = True,
+    seen: NDArray[np.float32] | None = None, begins: NDArray[np.bool_] | None = None,
+) -> Play:  # fmt: skip
+    driver = AgentDriver(model, lesion, deterministic)
+    driver.begin(WORLDS)
+    seen, begins = frames() if seen is None else seen, starts() if begins is None else begins
+    return [driver.decide(frame, start, None) for frame, start in zip(seen, begins, strict=True)]
+
+
+def equal(first: Play, second: Play) -> bool:
+    """Whether two plays are the same bit for bit, in everything but how memory moved."""
+    return all(
+        np.array_equal(getattr(a, name), getattr(b, name))
+        for a, b in zip(first, second, strict=True)
+        for name in ("actions", "value", "entropy", "log_prob", "probs")
+    )
+
+
+def probs(play: Play) -> NDArray[np.float64]:
+    """(T, N, 2)."""
+    return np.stack([np.asarray(decision.probs) for decision in play])
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("lesion", ["reset_every:inf", "noise:0", "prune:0", f"span:{STEPS}",
+                                    f"freeze:{STEPS}", "weight_noise:0"])  # fmt: skip
+@pytest.mark.parametrize("memory", REMEMBERING)
+def test_empty_lesions_change_no_bit(
+    folder: Folder, memory: str, lesion: str, deterministic: bool
+) -> None:
+    intact = drive(folder(memory), deterministic=deterministic)
+    assert equal(drive(folder(memory), lesion, deterministic), intact)
+
+
+@pytest.mark.parametrize("lesion", [f"{k}:{v}" for k, v in {**WORKING, **LONG_TERM}.items()])
+def test_other_lesions_change_something_and_repeat(folder: Folder, lesion: str) -> None:
+    cut = drive(folder("gru"), lesion)
+    assert not equal(cut, drive(folder("gru")))
+    assert equal(cut, drive(folder("gru"), lesion))
+
+
+@pytest.mark.parametrize("lesion", ["reset_every:1", "span:1"])
+@pytest.mark.parametrize("memory", REMEMBERING)
+def test_a_driver_reset_at_every_decision_is_memoryless(
+    folder: Folder, memory: str, lesion: str
+) -> None:
+    past, other = frames(0), frames(1)
+    other[-1] = past[-1]
+    first, second = (drive(folder(memory), lesion, seen=seen)[-1:] for seen in (past, other))
+    assert equal(first, second)
+    intact = [drive(folder(memory), seen=seen)[-1:] for seen in (past, other)]
+    assert not equal(*intact)
+    always = np.ones((STEPS, WORLDS), dtype=bool)
+    assert equal(drive(folder(memory), lesion), drive(folder(memory), begins=always))
+
+
+@pytest.mark.parametrize("memory", REMEMBERING)
+def test_reset_every_k_begins_anew_k_decisions_into_each_episode(
+    folder: Folder, memory: str
+) -> None:
+    begins, age = starts(), np.zeros(WORLDS, dtype=int)
+    anew = begins.copy()
+    for step in range(STEPS):
+        age = np.where(begins[step], 0, age + 1)
+        anew[step] |= age % 3 == 0
+    assert equal(drive(folder(memory), "reset_every:3"), drive(folder(memory), begins=anew))
+
+
+@pytest.mark.parametrize("memory", REMEMBERING)
+@pytest.mark.parametrize("span", [2, 4])
+def test_span_k_remembers_the_last_k_frames_and_no_more(
+    folder: Folder, memory: str, span: int
+) -> None:
+    cut, seen, begins = probs(drive(folder(memory), f"span:{span}")), frames(), starts()
+    for step in range(STEPS):
+        first = max(0, step - span + 1)
+        window = begins[first : step + 1].copy()
+        window[0] = True
+        alone = probs(drive(folder(memory), seen=seen[first : step + 1], begins=window))
+        np.testing.assert_allclose(cut[step], alone[-1], atol=1e-6)
+
+
+def test_freeze_acts_from_the_state_reached_then(folder: Folder) -> None:
+    policy = load_agent(folder("gru"), device="cpu").policy
+    seen, begins, at = frames(), np.zeros((STEPS, WORLDS), dtype=bool), 2
+    begins[0] = True
+    cut = drive(folder("gru"), f"freeze:{at}", begins=begins)
+    with torch.inference_mode():
+        state = policy.initial_state(WORLDS)
+        for step in range(STEPS):
+            act = policy.act(
+                policy.to_tensors(seen[step]), state, torch.from_numpy(begins[step]), True
+            )
+            state = act.state if step < at else state
+            assert act.probs is not None
+            assert np.array_equal(act.probs.double().numpy(), cut[step].probs)
+
+
+def test_a_driver_can_begin_again(folder: Folder) -> None:
+    for argument in ("freeze:2", "span:3", "noise:1", "reset_every:2"):
+        driver = AgentDriver(folder("gru"), argument, True)
+        plays = []
+        for _ in range(2):
+            driver.begin(WORLDS)
+            steps = zip(frames(), starts(), strict=True)
+            plays.append([driver.decide(frame, start, None) for frame, start in steps])
+        assert equal(*plays), argument
+
+
+def weights(folder: Path, lesion: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Weights before and after a lesion of long-term memory."""
+    policy = load_agent(folder, device="cpu").policy
+    before = {name: value.clone() for name, value in policy.named_parameters()}
+    drawn = torch.get_rng_state()
+    changed = make_lesion(lesion, policy).prepare(policy)
+    assert torch.equal(torch.get_rng_state(), drawn), "lesions draw from generators of their own"
+    for name, value in policy.named_parameters():
+        assert torch.equal(value, before[name]), "the agent itself must stay as it is"
+    return before, dict(changed.named_parameters())
+
+
+def test_prune_sets_the_smallest_weights_to_zero_and_no_bias(folder: Folder) -> None:
+    before, after = weights(folder("gru"), "prune:0.3")
+    old = torch.cat([value.flatten() for value in before.values() if value.dim() > 1])
+    new = torch.cat([value.flatten() for value in after.values() if value.dim() > 1])
+    cut = new == 0
+    assert cut.double().mean().item() == pytest.approx(0.3, abs=1 / len(old))
+    assert old[cut].abs().max() <= old[~cut].abs().min()
+    assert torch.equal(old[~cut], new[~cut])
+    assert all(torch.equal(before[n], after[n]) for n in before if before[n].dim() < 2)
+    assert not any(value.any() for value in weights(folder("gru"), "prune:1")[1].values()
+                   if value.dim() > 1)  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_quantize_leaves_few_levels_near_the_weights(folder: Folder, bits: int) -> None:
+    before, after = weights(folder("gru"), f"quantize:{bits}")
+    levels = 2 ** (bits - 1) - 1
+    for name, value in after.items():
+        if value.dim() > 1:
+            assert len(value.unique()) <= 2 * levels + 1
+            half = before[name].abs().max() / levels / 2
+            assert (value - before[name]).abs().max() <= half * 1.0001
+
+
+def test_weight_noise_scales_with_each_matrix(folder: Folder) -> None:
+    before, after = weights(folder("gru"), "weight_noise:0.5")
+    matrices = [name for name in before if before[name].numel() > 100 and before[name].dim() > 1]
+    assert matrices
+    for name in matrices:
+        relative = (after[name] - before[name]).std() / before[name].std()
+        assert relative.item() == pytest.approx(0.5, rel=0.3)
+
+
+@pytest.mark.parametrize("part", ["encoder", "memory", "heads"])
+def test_reinit_changes_one_part_alone(folder: Folder, part: str) -> None:
+    before, after = weights(folder("gru"), f"reinit:{part}")
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed <= ({"action_layers", "action_head"} if part == "heads" else {part})
+    assert changed
+
+
+@pytest.mark.parametrize(("name", "argument"), list(WORKING.items()))
+def test_working_memory_lesions_of_no_memory_name_the_alternatives(
+    folder: Folder, name: str, argument: str
+) -> None:
+    with pytest.raises(DrivememError, match="memory 'none' carries no state") as raised:
+        AgentDriver(folder("none"), f"{name}:{argument}", True)
+    alternatives = str(raised.value).rpartition(": ")[2].split(", ")
+    assert sorted(alternatives) == sorted(LONG_TERM)
+
+
+@pytest.mark.parametrize(("name", "argument"), list(LONG_TERM.items()))
+def test_long_term_lesions_cut_agents_without_working_memory(
+    folder: Folder, name: str, argument: str
+) -> None:
+    if name == "reinit":
+        argument = "encoder"  # `none` has no weights of its own
+    cut = drive(folder("none"), f"{name}:{argument}")
+    assert not equal(cut, drive(folder("none")))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "nearest"),
+    [("reset_evry:1", "reset_every"), ("spam:3", "span"), ("wieght_noise:1", "weight_noise")],
+)
+def test_unknown_lesions_get_the_nearest(folder: Folder, wrong: str, nearest: str) -> None:
+    with pytest.raises(DrivememError, match=f"did you mean '{nearest}'") as raised:
+        AgentDriver(folder("gru"), wrong, True)
+    assert all(name in str(raised.value) for name in lesion_names())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["reset_every:0", "reset_every", "reset_every:often", "reset_every:1.5", "span:0", "span:inf",
+     "span:2.5", "span:nan", "freeze:-1", "noise:-1", "noise:nan", "noise:inf", "prune:1.1",
+     "prune:", "weight_noise:x", "weight_noise:inf", "reinit", "reinit:wheels", "quantize:1",
+     "quantize:inf", "quantize:3.5"],
+)  # fmt: skip
+def test_bad_arguments_are_refused_by_name(folder: Folder, bad: str) -> None:
+    with pytest.raises(DrivememError, match=f"lesion '{bad.partition(':')[0]}'"):
+        AgentDriver(folder("gru"), bad, True)
+
+
+def test_every_lesion_has_a_summary_and_is_tested_here() -> None:
+    names = lesion_names()
+    assert set(names) == {*WORKING, *LONG_TERM}
+    assert all(len(summary) > 15 and "\n" not in summary for summary in names.values())
+
+
+def test_a_name_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="'span' is already registered"):
+        register_lesion("span", "again")(object)  # type: ignore[arg-type]
+
+
+def test_several_arguments_are_several_lesions() -> None:
+    assert parse_lesions("span:1,2,4") == ["span:1", "span:2", "span:4"]
+    assert parse_lesions("intact") == ["intact"]
+    assert folder_name("reset_every:1") == "reset_every-1"
