@@ -168,3 +168,24 @@ class Scratch(NamedTuple):
 
 PREDICTIONS = 11
 """Times at which the right of way is looked at: every 0.25 s below 3 s."""
+
+
+class OneWorld(NamedTuple):
+    """Slices of `Worlds` and `Scratch` for one world: what the kernels below `simulate` take."""
+
+    world: Records  # (1,) WORLD
+    actors: Records  # (V + O,) ACTOR
+    routes: NDArray[np.int16]  # (V, R, 2)
+    drivers: Records  # (D,) DRIVER
+    speeds: NDArray[np.float64]  # (S,)
+    lanes: Records  # (L,) LANE
+    roads: Records  # (E,) ROAD
+    links: Records  # (K,) LINK
+    points: NDArray[np.float64]  # (P, POINT_COLUMNS)
+    coordinates: NDArray[np.float64]  # (V + O, L, 2)
+    known: NDArray[np.uint8]  # (V + O, L)
+    on_lane: NDArray[np.uint8]  # (V + O, L)
+    members: NDArray[np.int16]  # (L, V + O)
+    member_counts: NDArray[np.int32]  # (L,)
+    bounds: NDArray[np.float64]  # (V + O, 3)
+    predicted: NDArray[np.float64]  # (V, PREDICTIONS, 4)
