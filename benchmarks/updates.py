@@ -64,9 +64,7 @@ def run(
     return rows
 
 
-def _compare(
-    name: str, models: dict[str, Any], repeats: int, threads: int
-) -> list[dict[str, Any]]:
+def _compare(name: str, models: dict[str, Any], repeats: int, threads: int) -> list[dict[str, Any]]:
     works = {key: (prepare(model), model.train) for key, model in models.items()}
     for model in models.values():
         model.set_logger(_quiet())

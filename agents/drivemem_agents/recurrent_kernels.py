@@ -25,17 +25,24 @@ def lstm_rows(layer: nn.LSTM, rows: Tensor, counts: list[int], h: Tensor, c: Ten
         h: (S, H) state of each piece before its first step.
         c: (S, H) cells of each piece before its first step.
     """
-    bias = layer.bias_ih_l0 + layer.bias_hh_l0
-    inputs = nn.functional.linear(rows, layer.weight_ih_l0, bias)
-    y: Tensor = _LSTM.apply(inputs, counts, h, c, layer.weight_hh_l0)  # type: ignore[no-untyped-call]
+    weight_ih, weight_hh, bias_ih, bias_hh = _parameters(layer)
+    inputs = nn.functional.linear(rows, weight_ih, bias_ih + bias_hh)
+    y: Tensor = _LSTM.apply(inputs, counts, h, c, weight_hh)  # type: ignore[no-untyped-call]
     return y
 
 
 def gru_rows(layer: nn.GRU, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
     """Outputs (R, H) of a one-layer GRU; arguments as in `lstm_rows`."""
-    inputs = nn.functional.linear(rows, layer.weight_ih_l0, layer.bias_ih_l0)
-    y: Tensor = _GRU.apply(inputs, counts, h, layer.weight_hh_l0, layer.bias_hh_l0)  # type: ignore[no-untyped-call]
+    weight_ih, weight_hh, bias_ih, bias_hh = _parameters(layer)
+    inputs = nn.functional.linear(rows, weight_ih, bias_ih)
+    y: Tensor = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
     return y
+
+
+def _parameters(layer: nn.LSTM | nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """weight_ih, weight_hh, bias_ih and bias_hh of the only layer."""
+    weight_ih, weight_hh, bias_ih, bias_hh = layer.parameters()
+    return weight_ih, weight_hh, bias_ih, bias_hh
 
 
 def _with_first(first: Tensor, rows: int) -> Tensor:
@@ -85,9 +92,20 @@ class _LSTM(torch.autograd.Function):
             _before(h_all, counts), _before(c_all, counts),
             h_all[h.shape[0] :].split(counts), c_all[h.shape[0] :].split(counts), strict=True,
         )  # fmt: skip
-        for given, gate, i_f_t, i_t, f_t, g_t, o_t, bounded_t, h_old, c_old, h_new, c_new in (
-            per_step
-        ):
+        for (
+            given,
+            gate,
+            i_f_t,
+            i_t,
+            f_t,
+            g_t,
+            o_t,
+            bounded_t,
+            h_old,
+            c_old,
+            h_new,
+            c_new,
+        ) in per_step:
             torch.addmm(given, h_old, transposed, out=gate)
             i_f_t.sigmoid_()
             g_t.tanh_()

@@ -76,7 +76,7 @@ class _Permute(torch.autograd.Function):
         return rows.index_select(0, order)
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor, None, None]:
         """gradient[inverse]."""

@@ -182,9 +182,7 @@ def _by_sensors(
     return [[*_of_one_version(group, excluded), *full] for group in groups] or [full]
 
 
-def _of_one_version(
-    group: list[Evaluated], excluded: list[tuple[str, str]]
-) -> list[Evaluated]:
+def _of_one_version(group: list[Evaluated], excluded: list[tuple[str, str]]) -> list[Evaluated]:
     """Leave out evaluations with another version of the scenario than most (a tie: the first)."""
     hashes = [one.suite["hash"] for one in group]
     usual = max(hashes, key=hashes.count, default=None)

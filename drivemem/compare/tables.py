@@ -158,7 +158,7 @@ def _memoryless(row: Row, baseline: str) -> bool:
 
 def _differing_settings(row: Row) -> list[str]:
     """Settings, besides the seed, in which the runs of a row are not alike."""
-    settings = [one.settings() for one in row.members]
+    settings = [one.settings for one in row.members]
     keys = sorted(set().union(*settings) - {"seed"})
     return [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
 
