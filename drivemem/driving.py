@@ -14,8 +14,8 @@ from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, make_lesion
 from drivemem.runs import Run
 from drivemem_agents.checkpoint import CheckpointError, load_agent
-from drivemem_envs import Scenario
-from drivemem_envs.drivers import make_driver
+from drivemem_agents.policy import MemoryPolicy
+from drivemem_envs.drivers import Driver
 from drivemem_envs.sensing.spec import Slots, Tracker
 
 
@@ -58,28 +58,29 @@ class Identity:
     deterministic: bool
 
 
-class AgentDriver:
-    """A trained agent, intact or with a lesion."""
+class PolicyDriver:
+    """A policy that drives, intact or with a lesion.
 
-    def __init__(self, model_folder: Path, lesion: str, deterministic: bool) -> None:
-        try:
-            self._model = load_agent(model_folder, device="cpu")
-        except CheckpointError as error:
-            raise DrivememError(str(error)) from error
+    Args:
+        policy: left as it is; lesions of weights change a copy.
+        lesion: `name:argument` or `intact`.
+        deterministic: take the most likely action.
+    """
+
+    def __init__(self, policy: MemoryPolicy, lesion: str, deterministic: bool) -> None:
         self._deterministic = deterministic
-        self._lesion = make_lesion(lesion, self._model.policy)
-        self._policy = self._lesion.prepare(self._model.policy)
-        self._policy.set_training_mode(False)
+        self._lesion = make_lesion(lesion, policy)
+        self._policy = self._lesion.prepare(policy)
 
     @property
-    def policy(self) -> Any:
+    def policy(self) -> MemoryPolicy:
         """The policy that acts."""
         return self._policy
 
     def begin(self, worlds: int) -> None:
         """Initial memory state; sampling is seeded, so evaluations repeat."""
-        self._generator_state = torch.get_rng_state()
         torch.manual_seed(0)
+        self._policy.set_training_mode(False)
         self._state = self._policy.initial_state(worlds)
         self._step = np.zeros(worlds, dtype=np.int64)
         self._lesion.begin(self._policy, worlds)
@@ -89,57 +90,83 @@ class AgentDriver:
     ) -> Decision:
         """Act, and say what led to it."""
         self._step = np.where(starts, 0, self._step + 1)
+        device = self._policy.device
         with torch.inference_mode():
             tensors = self._policy.to_tensors(observation)
-            begins = torch.from_numpy(starts)
+            begins = torch.as_tensor(starts, device=device)
             state = self._policy.reset_state(self._state, begins)
             if state:
                 state = self._lesion.before(state, tensors, self._step)
             none = torch.zeros_like(begins)
-            mask = None if masks is None else torch.from_numpy(masks)
+            mask = None if masks is None else torch.as_tensor(masks, device=device)
             act = self._policy.act(tensors, state, none, self._deterministic, mask)
             self._state = act.state
             actions = self._policy.to_environment(act.actions)
         norm, change = _memory_numbers(state, act.state)
-        probs = None if act.probs is None else act.probs.double().numpy()
         return Decision(
-            actions, act.values.double().numpy(), act.entropy.double().numpy(),
-            act.log_prob.double().numpy(), probs, norm, change,
+            actions, _column(act.values), _column(act.entropy), _column(act.log_prob),
+            None if act.probs is None else _column(act.probs), norm, change,
         )  # fmt: skip
 
 
-class ReferenceDriver:
-    """A reference driver behind the same interface."""
+class AgentDriver(PolicyDriver):
+    """A trained agent, read from its folder.
 
-    def __init__(self, name: str, scenario: Scenario, action_space: Any) -> None:
+    Raises:
+        DrivememError: broken files, or a lesion that does not fit.
+    """
+
+    def __init__(self, model_folder: Path, lesion: str, deterministic: bool) -> None:
         try:
-            self._driver = make_driver(name, scenario, action_space)
-        except ValueError as error:
+            policy = load_agent(model_folder, device="cpu").policy
+        except CheckpointError as error:
             raise DrivememError(str(error)) from error
-        self.tracker = self._driver.tracker
+        super().__init__(policy, lesion, deterministic)
+
+
+class ReferenceDriver:
+    """Anything with SB3's `predict` behind the same interface.
+
+    Args:
+        driver: of `drivemem.foreign.build_driver`.
+        deterministic: passed on.
+    """
+
+    def __init__(self, driver: Driver, deterministic: bool = True) -> None:
+        self._driver, self._deterministic = driver, deterministic
 
     def begin(self, worlds: int) -> None:
-        """No state yet."""
+        """No state yet; drivers that draw from PyTorch repeat."""
+        torch.manual_seed(0)
         self._state: Any = None
 
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None
     ) -> Decision:
         """Act."""
-        actions, self._state = self._driver.predict(observation, self._state, starts, True, masks)
-        return Decision(actions)
+        actions, self._state = self._driver.predict(
+            observation, self._state, starts, self._deterministic, masks
+        )
+        return Decision(np.asarray(actions))
 
 
 def _memory_numbers(
     before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]
 ) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
     """Euclidean norm of the memory state and of its change, (N,)."""
-    if not after:
-        return None, None
     own = [key for key in after if not key.startswith("critic.") and after[key].is_floating_point()]
-    norm = sum(after[key].flatten(1).double().square().sum(1) for key in own)
-    change = sum((after[key] - before[key]).flatten(1).double().square().sum(1) for key in own)
-    return np.sqrt(np.asarray(norm)), np.sqrt(np.asarray(change))
+    if not own:
+        return None, None
+    norm = torch.stack([after[key].flatten(1).double().square().sum(1) for key in own])
+    change = torch.stack(
+        [(after[key] - before[key]).flatten(1).double().square().sum(1) for key in own]
+    )
+    return _column(norm.sum(0).sqrt()), _column(change.sum(0).sqrt())
+
+
+def _column(values: torch.Tensor) -> NDArray[np.float64]:
+    numbers: NDArray[np.float64] = values.double().cpu().numpy()
+    return numbers
 
 
 def agent_identity(run: Run, lesion: str, deterministic: bool) -> Identity:
@@ -151,6 +178,8 @@ def agent_identity(run: Run, lesion: str, deterministic: bool) -> Identity:
     )  # fmt: skip
 
 
-def driver_identity(name: str, run: str, tracker: Tracker) -> Identity:
-    """Identity of a reference driver."""
-    return Identity(name, run, None, False, tracker, None, INTACT, True)
+def driver_identity(
+    name: str, run: str, tracker: Tracker, full_sensors: bool, deterministic: bool
+) -> Identity:
+    """Identity of a driver that was not trained here."""
+    return Identity(name, run, None, full_sensors, tracker, None, INTACT, deterministic)

@@ -5,20 +5,18 @@ Episodes are divided over worlds in advance, or short ones (crashes) would be ov
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivemem.backends import choose_backend
 from drivemem.driving import (
     AgentDriver,
-    Decision,
     Evaluated,
     Identity,
     ReferenceDriver,
@@ -29,20 +27,19 @@ from drivemem.episodes import (
     ACTOR_COLUMNS,
     EPISODE_COLUMNS,
     RECORDED_COLUMNS,
-    SCHEMA_VERSION,
     STEP_COLUMNS,
-    Digest,
-    actor_rows,
-    as_json,
-    plain,
     write_table,
 )
 from drivemem.errors import DrivememError
+from drivemem.foreign import build_driver
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.progress import Progress
+from drivemem.recording import EpisodeLog, record_limit
 from drivemem.runs import RUNS, Run, manifest, open_run, write_json_file
-from drivemem.suites import Suite, SuiteSeeds, load_suite, make_suite
+from drivemem.settings import parse_pairs
+from drivemem.suites import Suite, SuiteSeeds, load_suite, make_suite, training_suite
 from drivemem.threads import limit_threads
+from drivemem_envs import Scenario
 
 Backend = Literal["auto", "compiled", "reference"]
 WORLDS = 16
@@ -74,6 +71,41 @@ class Evaluation:
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
+@dataclass(frozen=True)
+class Changes:
+    """How the evaluated scenario differs from the driver's own."""
+
+    full_sensors: bool = False
+    sensors: dict[str, Any] | None = None
+    dials: tuple[str, ...] = ()
+
+    def apply(self, scenario: Scenario) -> Scenario:
+        """The changed scenario.
+
+        Raises:
+            DrivememError: unknown keys or values out of range.
+        """
+        try:
+            changed = scenario.twin() if self.full_sensors else scenario
+            return changed.with_(
+                sensors=self.sensors or None, config=parse_pairs(self.dials, "--dials") or None
+            )
+        except ValueError as error:
+            raise DrivememError(str(error).splitlines()[0]) from error
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One driver about to meet one suite."""
+
+    home: Run
+    driver: Evaluated
+    identity: Identity
+    own: Scenario
+    """What the driver was made for; evaluations elsewhere get a name that says so."""
+    suite: Suite
+
+
 def evaluate(
     run: str | Path | None = None,
     *,
@@ -87,86 +119,117 @@ def evaluate(
     backend: Backend = "auto",
     num_envs: int = WORLDS,
     num_workers: int | None = None,
+    full_sensors: bool = False,
     sensors: dict[str, Any] | None = None,
+    dials: Iterable[str] = (),
     out: str | Path | None = None,
+    trust: bool = False,
     quiet: bool = False,
 ) -> list[Evaluation]:
-    """Evaluate a trained run, or a reference driver on a scenario.
+    """Evaluate a trained run, or a driver on a scenario.
+
+    An agent meets the scenario, sensors and dials that it was trained with, unless told otherwise
+    (so one trained with full sensors is the upper bound of the same episodes).
 
     Args:
-        run: folder of a trained run.
-        driver: name of a reference driver (with `scenario`), in place of a run.
+        run: folder of a trained run, or of a driver evaluated before.
+        driver: in place of a run, with `scenario`: a reference driver, `module:factory`, or
+            `sb3:ALGORITHM:FILE`; see `drivemem.foreign`.
         scenario: for a run: evaluate on another scenario than it was trained on.
         episodes: how many (of the suite's stream).
-        suite: `test`, `eval`, or the path of a published suite.json.
+        suite: `test`, `eval`, `train` (the first episodes that the run was trained on, to measure
+            overfitting), or the path of a published suite.json.
         lesion: `name:argument`; several with commas, as in `span:1,2,4`.
         sampled: draw actions from the policy in place of the most likely.
         record: how many episodes to record for replay (the first ones), `all`, or `failures`.
         backend: auto, compiled or reference.
         num_envs: worlds driven at once.
         num_workers: threads or processes.
-        sensors: changes to the scenario's sensors; default: the scenario's own, so that an agent
-            trained on the twin still meets the limits only if trained with them: see below.
-        out: where a reference driver's results go; default `runs/<scenario>-<driver>`.
+        full_sensors: evaluate on the twin.
+        sensors: changes to the sensors.
+        dials: changes of the scenario's dials as key=value words.
+        out: where a driver's results go; default `runs/<scenario>-<driver>`.
+        trust: load files that run code when they are loaded (SB3's).
         quiet: no progress.
-
-    An agent trained with full sensors is evaluated with full sensors: it is the upper bound of
-    the same episodes. Its rows say so in the column `full_sensors`.
 
     Returns:
         One evaluation for each lesion.
 
     Raises:
         DrivememError: no such run, driver, scenario or lesion; files that cannot be written.
+        KeyboardInterrupt: after Ctrl-C; evaluations that were done by then are written.
     """
     limit_threads()
+    record_limit(record, episodes)  # complain before anything is driven
+    changes = Changes(full_sensors, sensors, tuple(dials))
+    home = None if run is None else open_run(run)
+    if home is not None and home.is_driver():
+        stored = home.settings()
+        driver, scenario = stored["driver"], scenario or stored["scenario"]
+        out = out or home.folder
+        home = None
+    lesions = parse_lesions(lesion)
+    if home is None and driver is not None and lesions != [INTACT]:
+        raise DrivememError(f"lesion '{lesion}' cuts trained agents; {driver} is none")
     done = []
-    for one in parse_lesions(lesion):
-        if run is not None:
-            home = open_run(run)
-            if not (home.model / "agent.json").is_file():
-                raise DrivememError(
-                    f"{home.folder} has no trained agent yet: go on with the same "
-                    "`drivemem train` command and --resume"
-                )
-            identity = agent_identity(home, one, not sampled)
-            agent = AgentDriver(home.model, one, not sampled)
-            chosen = _scenario_of_run(home, scenario, sensors)
-            evaluated: Evaluated = agent
+    for one in lesions:
+        if home is not None:
+            entry = _agent_entry(home, scenario, changes, one, sampled, suite, episodes)
+        elif driver is None or scenario is None:
+            raise DrivememError("give a run, or --driver NAME and --scenario NAME")
         else:
-            if driver is None or scenario is None:
-                raise DrivememError("give a run, or --driver NAME and --scenario NAME")
-            chosen = _scenario(scenario, sensors)
-            reference = ReferenceDriver(driver, chosen, _action_space(chosen))
-            chosen = chosen.with_(tracker=reference.tracker)
-            home = Run(Path(out) if out else RUNS / f"{_bare(chosen.name)}-{folder_name(driver)}")
-            _write_driver_folder(home, driver, chosen)
-            identity = driver_identity(driver, home.name, reference.tracker)
-            evaluated = reference
-        met = _suite(suite, chosen, episodes)
-        done.append(
-            _drive(home, evaluated, identity, met, record, backend, num_envs, num_workers, quiet)
-        )
+            entry = _driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
+        done.append(_drive(entry, record, backend, num_envs, num_workers, quiet))
     return done
 
 
-def _scenario(name: str, sensors: dict[str, Any] | None) -> Any:
+def _agent_entry(
+    home: Run, elsewhere: str | None, changes: Changes, lesion: str, sampled: bool,
+    suite: str | Path, episodes: int,
+) -> _Entry:  # fmt: skip
+    if not (home.model / "agent.json").is_file():
+        raise DrivememError(
+            f"{home.folder} has no trained agent yet: go on with the same "
+            "`drivemem train` command and --resume"
+        )
+    config = home.config()
+    own = _changed(config.scenario, config.scenario_changes())
+    met = own
+    if elsewhere is not None:  # the run's dials are those of its own scenario
+        met = _changed(elsewhere, {**config.scenario_changes(), "config": None})
+    met = changes.apply(met)
+    chosen = (
+        training_suite(met, episodes, config.seed, config.num_envs)
+        if suite == "train"
+        else _suite(suite, met, episodes)
+    )
+    agent = AgentDriver(home.model, lesion, not sampled)
+    return _Entry(home, agent, agent_identity(home, lesion, not sampled), own, chosen)
+
+
+def _driver_entry(
+    driver: str, scenario: str, changes: Changes, sampled: bool, suite: str | Path,
+    episodes: int, out: str | Path | None, trust: bool,
+) -> _Entry:  # fmt: skip
+    own = _changed(scenario, {})
+    if suite == "train":
+        raise DrivememError("suite 'train' is a run's own training episodes; a driver has none")
+    met = _suite(suite, changes.apply(own), episodes)
+    built = build_driver(driver, met.scenario, trust)
+    met = Suite(met.name, built.scenario, met.seeds)
+    home = Run(Path(out) if out else RUNS / f"{_bare(own.name)}-{folder_name(built.name)}")
+    _write_driver_folder(home, driver, own.name, built.tracker)
+    identity = driver_identity(
+        built.name, home.name, built.tracker, changes.full_sensors, not sampled
+    )
+    return _Entry(home, ReferenceDriver(built.driver, not sampled), identity, own, met)
+
+
+def _changed(name: str, changes: dict[str, Any]) -> Scenario:
     import drivemem_envs
 
     try:
-        return drivemem_envs.scenario(name).with_(sensors=sensors)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-
-
-def _scenario_of_run(run: Run, other: str | None, sensors: dict[str, Any] | None) -> Any:
-    config = run.config()
-    changes = config.scenario_changes()
-    if other is not None:
-        changes = {**changes, "config": None}
-    try:
-        found = _scenario(other or config.scenario, None).with_(**changes)
-        return found.with_(sensors=sensors) if sensors else found
+        return drivemem_envs.scenario(name).with_(**changes)
     except ValueError as error:
         raise DrivememError(str(error).splitlines()[0]) from error
 
@@ -175,48 +238,34 @@ def _bare(name: str) -> str:
     return name.removeprefix("drivemem/")
 
 
-def _action_space(scenario: Any) -> Any:
-    import drivemem_envs
-
-    env = drivemem_envs.make(scenario)
-    space = env.action_space
-    env.close()
-    return space
-
-
-def _suite(suite: str | Path, scenario: Any, episodes: int) -> Suite:
+def _suite(suite: str | Path, scenario: Scenario, episodes: int) -> Suite:
+    """A suite by name, or a published one met with the driver's own observation."""
     if suite in ("test", "eval"):
         return make_suite(scenario, episodes, suite)  # type: ignore[arg-type]
+    if Path(suite).suffix != ".json":
+        raise DrivememError(
+            f"unknown suite '{suite}' (one of: test, eval, train, or the path of a suite.json)"
+        )
     published = load_suite(Path(suite))
     driver = scenario.observation
     met = published.scenario.with_(slots=driver.slots, tracker=driver.tracker, flat=driver.flat)
     return Suite(published.name, met, published.seeds)
 
 
-def _write_driver_folder(home: Run, driver: str, scenario: Any) -> None:
-    settings = {
-        "driver": driver,
-        "scenario": scenario.name,
-        "tracker": scenario.observation.tracker,
-    }
+def _write_driver_folder(home: Run, driver: str, scenario: str, tracker: str) -> None:
+    settings = {"driver": driver, "scenario": scenario, "tracker": tracker}
     if home.config_file.exists() and home.settings() != settings:
         raise DrivememError(f"{home.folder} holds another run: choose another --out")
     write_json_file(home.config_file, settings)
 
 
 def _drive(
-    home: Run,
-    driver: Evaluated,
-    identity: Identity,
-    suite: Suite,
-    record: str | int,
-    backend: Backend,
-    num_envs: int,
-    num_workers: int | None,
-    quiet: bool,
-) -> Evaluation:
+    entry: _Entry, record: str | int, backend: Backend, num_envs: int,
+    num_workers: int | None, quiet: bool,
+) -> Evaluation:  # fmt: skip
     import drivemem_envs
 
+    home, identity, suite = entry.home, entry.identity, entry.suite
     worlds = min(num_envs, len(suite.seeds))
     seeds = SuiteSeeds(suite, worlds)
     chosen = choose_backend(backend, suite.scenario)
@@ -230,14 +279,10 @@ def _drive(
             f"{home.name} {label} ({chosen})", len(suite.seeds), "episodes", 0, quiet
         ) as bar:
             log = EpisodeLog(env, suite, seeds, identity, chosen, record)
-            _run_suite(env, driver, log, bar)
+            run_suite(env, entry.driver, log, bar)
     finally:
         env.close()
-    name = (
-        f"{suite.name}-{folder_name(identity.lesion)}{'' if identity.deterministic else '-sampled'}"
-    )
-    if not np.array_equal(suite.episodes_hash(), _trained_hash(home)):
-        name = f"{_bare(suite.scenario.name)}-{name}" if not home.is_driver() else name
+    name = _evaluation_name(entry)
     folder = home.folder / "evaluations" / name
     write_table(folder / "episodes.parquet", EPISODE_COLUMNS, log.episodes)
     suite.save(folder / "suite.json")
@@ -252,15 +297,25 @@ def _drive(
     return Evaluation(folder, identity, suite, chosen, log.episodes, recording)
 
 
-def _trained_hash(home: Run) -> str:
-    """Hash of the episodes' scenario that a run was trained on; "" for reference drivers."""
-    if home.is_driver():
-        return ""
-    scenario = _scenario_of_run(home, None, None)
-    return Suite("", scenario, ()).episodes_hash()
+def _evaluation_name(entry: _Entry) -> str:
+    """`<suite>-<lesion>`; elsewhere than at home behind the scenario's name and a hash."""
+    identity, suite = entry.identity, entry.suite
+    name = f"{suite.name}-{folder_name(identity.lesion)}"
+    name += "" if identity.deterministic else "-sampled"
+    if suite.episodes_hash() == Suite("", entry.own, ()).episodes_hash():
+        return name
+    return f"{_bare(suite.scenario.name)}-{suite.episodes_hash()[:6]}-{name}"
 
 
-def _run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> None:
+def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> None:
+    """Drive all episodes of a suite.
+
+    Args:
+        env: worlds whose episode seeds are the suite's.
+        driver: who drives.
+        log: what is kept.
+        bar: where progress is shown.
+    """
     worlds = env.num_envs
     observation, _ = env.reset()
     driver.begin(worlds)
@@ -275,212 +330,3 @@ def _run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> N
         log.add(decision, rewards, starts, infos, observation)
         bar.update(len(log.episodes))
     log.sort()
-
-
-@dataclass
-class _Recorded:
-    """What is kept of one episode for replay."""
-
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    actors: list[tuple[Any, ...]] = field(default_factory=list)
-    digest: Digest = field(default_factory=Digest)
-    occluders: str = "[]"
-
-
-class EpisodeLog:
-    """Collects episodes of a vector environment, and the recordings asked for."""
-
-    def __init__(
-        self,
-        env: Any,
-        suite: Suite,
-        seeds: SuiteSeeds,
-        identity: Identity,
-        backend: str,
-        record: str | int,
-    ) -> None:
-        self._env, self._suite, self._seeds = env, suite, seeds
-        self._identity, self._backend = identity, backend
-        self._failures = record == "failures"
-        self._limit = _record_limit(record, len(suite.seeds))
-        self._dt = suite.scenario.decision_s
-        self.episodes: list[dict[str, Any]] = []
-        self.recorded: dict[int, _Recorded] = {}
-        worlds = env.num_envs
-        self._number = np.arange(worlds)  # number in the suite of each world's episode
-        self._count = np.zeros(worlds, dtype=np.int64)
-        self._returns = np.zeros(worlds)
-        self._lengths = np.zeros(worlds, dtype=np.int64)
-        self._partial: list[_Recorded] = [_Recorded() for _ in range(worlds)]
-
-    @property
-    def open(self) -> bool:
-        """Whether episodes of the suite are still being driven."""
-        return len(self.episodes) < len(self._suite.seeds)
-
-    def begin(self, observation: Any) -> None:
-        """After the first reset."""
-        if self._limit:
-            self._env.keep_final_truth(True)
-            self._look(observation)
-
-    def add(
-        self,
-        decision: Decision,
-        rewards: NDArray[np.float64],
-        ended: NDArray[np.bool_],
-        infos: dict[str, Any],
-        observation: Any,
-    ) -> None:
-        """After every step; `observation` is what the next decision will see."""
-        self._returns += rewards
-        self._lengths += 1
-        if self._limit:
-            self._record_step(decision, rewards, ended, infos)
-        for world in np.flatnonzero(ended):
-            if self._number[world] < len(self._suite.seeds):
-                self._close(int(world), infos["final_info"])
-            self._count[world] += 1
-            self._number[world] = self._seeds.index(int(world), int(self._count[world]))
-            self._returns[world], self._lengths[world] = 0.0, 0
-            self._partial[world] = _Recorded()
-        if self._limit:
-            self._look(observation, ended)
-
-    def sort(self) -> None:
-        """Episodes in the suite's order."""
-        self.episodes.sort(key=lambda row: row["episode"])
-
-    def recorded_episodes(self) -> list[dict[str, Any]]:
-        """Rows of recorded episodes."""
-        config = json.dumps(self._suite.scenario.config, sort_keys=True)
-        return [
-            {**row, "occluders": self.recorded[row["episode"]].occluders, "config": config}
-            for row in self.episodes
-            if row["episode"] in self.recorded
-        ]
-
-    def recorded_steps(self) -> list[dict[str, Any]]:
-        """Rows of the steps table."""
-        return [row for number in sorted(self.recorded) for row in self.recorded[number].steps]
-
-    def recorded_actors(self) -> list[tuple[Any, ...]]:
-        """Rows of the actors table."""
-        return [row for number in sorted(self.recorded) for row in self.recorded[number].actors]
-
-    def _close(self, world: int, info: dict[str, Any]) -> None:
-        number = int(self._number[world])
-        told = {key: plain(info[key][world]) for key in EPISODE_COLUMNS if key in info}
-        outcome = str(told["outcome"])
-        scenario, who = self._suite.scenario, self._identity
-        keep = self._wanted(number) and not (self._failures and outcome == "success")
-        self.episodes.append(
-            {
-                **told,
-                "episode": number,
-                "seed": self._suite.seeds[number],
-                "scenario": scenario.name,
-                "sensors": as_json(scenario.sensors.model_dump(mode="json")),
-                "slots": scenario.observation.slots,
-                "tracker": who.tracker,
-                "backend": self._backend,
-                "driver": who.driver,
-                "run": who.run,
-                "train_seed": who.train_seed,
-                "full_sensors": who.full_sensors,
-                "lesion": who.lesion,
-                "deterministic": who.deterministic,
-                "suite": self._suite.name,
-                "success": outcome == "success",
-                "collision": outcome == "collision",
-                "return": float(self._returns[world]),
-                "length": int(self._lengths[world]),
-                "duration_s": float(self._lengths[world] * self._dt),
-                "digest": self._partial[world].digest.hexdigest() if keep else "",
-                "schema_version": SCHEMA_VERSION,
-            }
-        )
-        if keep:
-            self.recorded[number] = self._partial[world]
-
-    def _wanted(self, number: int) -> bool:
-        return number < self._limit
-
-    def _look(self, observation: Any, fresh: NDArray[np.bool_] | None = None) -> None:
-        """Record the truth that the next decision meets, and the cue that it is shown."""
-        cues = observation.get("cue") if isinstance(observation, dict) else None
-        truth = self._env.truth()
-        occluders = self._env.occluders() if fresh is None or fresh.any() else None
-        for world in range(self._env.num_envs):
-            if not self._wanted(int(self._number[world])):
-                continue
-            partial = self._partial[world]
-            if occluders is not None and not partial.actors:
-                partial.occluders = json.dumps(np.asarray(occluders[world]).tolist())
-            present = truth["present"][world]
-            mine = {key: value[world][present] for key, value in truth.items() if key != "present"}
-            self._enter(partial, int(self._number[world]), int(self._lengths[world]), mine)
-            partial.steps[-1]["cue"] = None if cues is None else as_json(cues[world])
-
-    @staticmethod
-    def _enter(partial: _Recorded, number: int, step: int, truth: dict[str, NDArray[Any]]) -> None:
-        partial.digest.add(truth)
-        partial.actors += actor_rows(number, step, truth)
-        partial.steps.append(
-            {
-                "episode": number,
-                "step": step,
-                "ego_x": float(truth["x"][0]),
-                "ego_y": float(truth["y"][0]),
-                "ego_heading": float(truth["heading"][0]),
-                "ego_speed": float(truth["speed"][0]),
-            }
-        )
-
-    def _record_step(
-        self,
-        decision: Decision,
-        rewards: NDArray[np.float64],
-        ended: NDArray[np.bool_],
-        infos: dict[str, Any],
-    ) -> None:
-        finals = self._env.final_truths() if ended.any() else None
-        for world in range(self._env.num_envs):
-            number = int(self._number[world])
-            if not self._wanted(number):
-                continue
-            partial = self._partial[world]
-            partial.steps[-1] |= {
-                "t_s": float((self._lengths[world] - 1) * self._dt),
-                "action": as_json(decision.actions[world]),
-                "reward": float(rewards[world]),
-                "rewards": as_json(_terms(infos, world, bool(ended[world]))),
-                **{
-                    name: None if column is None else plain(column[world])
-                    for name, column in decision._asdict().items()
-                    if name not in ("actions", "probs")
-                },
-                "probs": None if decision.probs is None else decision.probs[world].tolist(),
-            }
-            if ended[world] and finals is not None and finals[world] is not None:
-                step = int(self._lengths[world])
-                self._enter(partial, number, step, finals[world])
-                partial.steps[-1]["t_s"] = step * self._dt
-
-
-def _terms(infos: dict[str, Any], world: int, ended: bool) -> dict[str, float]:
-    source = infos.get("final_info", {}) if ended else infos
-    terms = source.get("rewards", {})
-    return {key: float(value[world]) for key, value in terms.items() if not key.startswith("_")}
-
-
-def _record_limit(record: str | int, episodes: int) -> int:
-    if record in ("all", "failures"):
-        return episodes
-    try:
-        limit = int(record)
-    except ValueError as error:
-        raise DrivememError(
-            f"record is '{record}': give a number of episodes, 'all' or 'failures'"
-        ) from error
-    return min(max(limit, 0), episodes)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drivemem.compare.tables import Row, SuiteTable
+from drivemem.compare.collect import bare
+from drivemem.compare.tables import Row, SuiteTable, conditions
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json
 from drivemem.statistics import Interval
@@ -75,13 +76,18 @@ class Transfer:
 
 def lesion_of(row: Row) -> tuple[str, float] | None:
     """Name and dose of a row's lesion; None if it is intact or its lesion has no dose."""
-    name, _, argument = str(row.members[0].first["lesion"]).partition(":")
+    name, _, argument = row.lesion.partition(":")
     if name not in SWEPT:
         return None
     try:
         return name, float(argument)
     except ValueError:
         return None
+
+
+def uncut(row: Row) -> str:
+    """Label of the agent that a lesion's row belongs to."""
+    return row.label.replace(f" / {row.lesion}", "", 1)
 
 
 def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
@@ -104,8 +110,7 @@ def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     for row in table.rows:
         found = lesion_of(row)
         if found is not None and found[0] == lesion:
-            label = row.label.replace(f" / {row.members[0].first['lesion']}", "")
-            points.setdefault(label, []).append(Point(found[1], row.success, row.runs))
+            points.setdefault(uncut(row), []).append(Point(found[1], row.success, row.runs))
     return [
         Curve(label, _rising(of_label), intact.get(label))
         for label, of_label in points.items()
@@ -136,7 +141,7 @@ def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
         by_scenario.setdefault(table.scenario, []).append(table)
     found: dict[str, list[Curve]] = {}
     for scenario, suites in by_scenario.items():
-        varied = _varied([_conditions(table) for table in suites])
+        varied = _varied([conditions(table) for table in suites])
         if varied is None:
             continue
         key, values = varied
@@ -183,10 +188,11 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
         for row in table.rows:
             if row.kind != "agent" or row.members[0].first["driver"] != memory:
                 continue
-            trained = {_bare(one.run.settings()["scenario"]) for one in row.members}
-            if len(trained) != 1:
+            trained = {one.trained_on for one in row.members}
+            home = trained.pop()
+            if trained or home is None:
                 continue
-            pair = (trained.pop(), _bare(table.scenario))
+            pair = (home, bare(table.scenario))
             if pair not in cells or row.success.estimate > cells[pair][0].estimate:
                 cells[pair] = (row.success, row.runs)
     if all(trained == met for trained, met in cells):
@@ -200,13 +206,6 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
 
 def _rising(points: list[Point]) -> tuple[Point, ...]:
     return tuple(sorted(points, key=lambda point: point.x))
-
-
-def _conditions(table: SuiteTable) -> dict[str, Any]:
-    """Dials and sensors of a suite, flat."""
-    limited = [row for row in table.rows if row.kind != "upper bound"] or table.rows
-    suite = limited[0].members[0].suite
-    return {**suite["config"], **suite.get("sensors", {})}
 
 
 def _varied(conditions: list[dict[str, Any]]) -> tuple[str, list[float]] | None:
@@ -228,10 +227,3 @@ def _facts(manifest: Any) -> tuple[int, int] | None:
         return int(facts["memory_state_bytes"]), int(facts["parameters"])
     except (DrivememError, KeyError, TypeError, ValueError):
         return None
-
-
-def _bare(scenario: str) -> str:
-    """A scenario's name without namespace and version."""
-    name = scenario.removeprefix("drivemem/")
-    stem, _, version = name.rpartition("-v")
-    return stem if stem and version.isdigit() else name

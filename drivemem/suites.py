@@ -69,6 +69,24 @@ def make_suite(scenario: Scenario, episodes: int, name: Stream = "test") -> Suit
     return Suite(name, scenario, seeds)
 
 
+def training_suite(scenario: Scenario, episodes: int, run_seed: int, worlds: int) -> Suite:
+    """The first episodes that a run was trained on, to set beside unseen ones.
+
+    Args:
+        scenario: with the sensors to evaluate under.
+        episodes: how many.
+        run_seed: the run's seed.
+        worlds: its num_envs.
+    """
+    if episodes < 1:
+        raise DrivememError(f"episodes is {episodes}; evaluate at least 1")
+    seeds = tuple(
+        episode_seed(run_seed, "train", number % worlds, number // worlds)
+        for number in range(episodes)
+    )
+    return Suite("train", scenario, seeds)
+
+
 def load_suite(path: Path) -> Suite:
     """Read a published suite.
 

@@ -24,9 +24,11 @@ class WorldsVecEnv(VecEnv):
 
     Args:
         worlds: what `drivemem_envs.make_vec` returns.
+        final_privileged: put the privileged vector at an episode's end into its info, which a
+            privileged critic needs to bootstrap truncated episodes.
     """
 
-    def __init__(self, worlds: Any) -> None:
+    def __init__(self, worlds: Any, final_privileged: bool = False) -> None:
         self.worlds = worlds
         self.render_mode = None
         super().__init__(
@@ -35,10 +37,15 @@ class WorldsVecEnv(VecEnv):
         self._returns = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
         self._began = time.time()
-        self._taken: list[list[Any]] = [[] for _ in range(self.num_envs)]
         self._actions: Any = None
-        latent = worlds.latent()
-        self.privileged_dim = latent.shape[1] + NEAREST * _ACTOR_FEATURES
+        space = self.action_space
+        self._taken = np.zeros((self.num_envs, 64, *(space.shape or ())), dtype=space.dtype)
+        self._rows = np.arange(self.num_envs)
+        self._latent = worlds.latent()
+        self._final_privileged = final_privileged
+        if final_privileged:
+            worlds.keep_final_truth(True)
+        self.privileged_dim = self._latent.shape[1] + NEAREST * _ACTOR_FEATURES
 
     # ---- SB3's interface ------------------------------------------------------------------
 
@@ -56,15 +63,21 @@ class WorldsVecEnv(VecEnv):
         """Step all worlds."""
         observation, rewards, terminated, truncated, infos = self.worlds.step(self._actions)
         dones = terminated | truncated
+        self._remember_actions()
         self._returns += rewards
         self._lengths += 1
-        for taken, action in zip(self._taken, self._actions, strict=True):
-            taken.append(action)
         told = [_NOTHING] * self.num_envs
-        for world in map(int, np.flatnonzero(dones)):
-            told[world] = self._ended(
-                world, infos, bool(truncated[world] and not terminated[world])
-            )
+        ended = np.flatnonzero(dones)
+        if len(ended):
+            finals = self.worlds.final_truths() if self._final_privileged else None
+            for world in map(int, ended):
+                told[world] = self._ended(
+                    world, infos, bool(truncated[world] and not terminated[world])
+                )
+                if finals is not None:
+                    told[world]["final_privileged"] = self._privileged_at_end(world, finals[world])
+            self._returns[ended] = 0.0
+            self._lengths[ended] = 0
         return observation, rewards.astype(np.float32), dones, told
 
     def close(self) -> None:
@@ -106,13 +119,14 @@ class WorldsVecEnv(VecEnv):
 
         Each actor: present, x, y (over 100 m) and vx, vy (over 20 m/s) relative to the ego.
         """
-        return privileged_vector(self.worlds.truth(), self.worlds.latent())
+        self._latent = self.worlds.latent()
+        return privileged_vector(self.worlds.truth(), self._latent)
 
     # ---- exact resume ---------------------------------------------------------------------
 
     def position(self) -> tuple[NDArray[np.int64], list[NDArray[Any]], NDArray[np.float64]]:
         """Where the worlds are: episode numbers, actions taken in them, returns so far."""
-        taken = [np.array(actions) for actions in self._taken]
+        taken = [self._taken[world, :length].copy() for world, length in enumerate(self._lengths)]
         return self.worlds.episodes.copy(), taken, self._returns.copy()
 
     def restore(
@@ -121,8 +135,11 @@ class WorldsVecEnv(VecEnv):
         """Go back to a `position`; returns the observation there."""
         self._clear()
         observation, _ = self.worlds.restore(episodes, taken)
-        self._taken = [list(actions) for actions in taken]
         self._lengths = np.array([len(actions) for actions in taken], dtype=np.int64)
+        while self._taken.shape[1] < self._lengths.max():
+            self._grow()
+        for world, actions in enumerate(taken):
+            self._taken[world, : len(actions)] = actions
         self._returns = np.asarray(returns, dtype=np.float64).copy()
         return observation
 
@@ -131,7 +148,22 @@ class WorldsVecEnv(VecEnv):
     def _clear(self) -> None:
         self._returns[:] = 0.0
         self._lengths[:] = 0
-        self._taken = [[] for _ in range(self.num_envs)]
+
+    def _remember_actions(self) -> None:
+        """Keep the actions of the running episodes, of all worlds at once."""
+        if self._lengths.max() == self._taken.shape[1]:
+            self._grow()
+        self._taken[self._rows, self._lengths] = self._actions
+
+    def _grow(self) -> None:
+        self._taken = np.concatenate([self._taken, np.zeros_like(self._taken)], axis=1)
+
+    def _privileged_at_end(self, world: int, truth: dict[str, Any]) -> NDArray[np.float32]:
+        """The privileged vector at an episode's end; the latent is that of its last decision."""
+        batched = {key: value[None] for key, value in truth.items()}
+        batched["present"] = np.ones_like(batched["id"], dtype=bool)
+        vector: NDArray[np.float32] = privileged_vector(batched, self._latent[world : world + 1])[0]
+        return vector
 
     def _seeds_given(self) -> int | None:
         seeds: Iterable[int | None] = self._seeds
@@ -158,9 +190,6 @@ class WorldsVecEnv(VecEnv):
             "l": int(self._lengths[world]),
             "t": round(time.time() - self._began, 6),
         }
-        self._returns[world] = 0.0
-        self._lengths[world] = 0
-        self._taken[world] = []
         return told
 
 

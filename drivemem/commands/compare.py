@@ -36,12 +36,15 @@ def run(words: list[str]) -> int:
     out = console()
     for suite, table in zip(result.tables, result.to_rich(), strict=True):
         out.print(table)
-        out.print(suite.headline())
+        lines = [suite.headline()]
         for row in suite.rows:
             if row.versus:
-                out.print(f"  {row.label} against the memoryless agent: {row.versus}")
+                lines.append(f"  {row.label} against the memoryless agent: {row.versus}")
+            if row.versus_intact:
+                lines.append(f"  {row.label} against the same agent uncut: {row.versus_intact}")
+        out.print("\n".join(lines), markup=False, highlight=False)
     for what, why in result.collection.excluded:
-        out.print(f"left out: {what}: {why}")
+        out.print(f"left out: {what}: {why}", markup=False)
     for path in result.written:
-        out.print(f"written: {path}")
+        out.print(f"written: {path}", markup=False)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -20,13 +20,14 @@ class Options:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Folders of trained runs."""
     driver: str | None = None
-    """A reference driver in place of runs; `drivemem list drivers` shows them."""
+    """In place of runs: a reference driver (`drivemem list drivers`), a module:factory of your
+    own, or sb3:ALGORITHM:FILE."""
     scenario: str | None = None
     """The scenario: needed with --driver; for runs, another than they were trained on."""
     episodes: int = 500
     """How many episodes."""
     suite: str = "test"
-    """test, eval, or the path of a published suite.json."""
+    """test, eval, train (episodes that the run was trained on), or the path of a suite.json."""
     lesion: str = "intact"
     """Cut memory: name:argument, several with commas (span:1,2,4); `drivemem list lesions`."""
     sampled: bool = False
@@ -39,6 +40,12 @@ class Options:
     """Worlds driven at once."""
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
+    full_sensors: bool = False
+    """Evaluate on the twin: the same episodes with full sensors."""
+    dials: tuple[str, ...] = ()
+    """Changes of the scenario's dials as key=value words, such as exits_count=5."""
+    trust: bool = False
+    """Load sb3: files, which run code that is stored in them."""
     sensors: SensorChanges = field(default_factory=SensorChanges)
     """Changes to the scenario's sensors."""
     out: str | None = None
@@ -52,15 +59,26 @@ def run(words: list[str]) -> int:
     if bool(options.runs) == bool(options.driver):
         print("drivemem evaluate: give runs, or --driver NAME --scenario NAME", file=sys.stderr)
         return 2
-    from rich.table import Table
+    done: list[Any] = []
+    try:
+        for path in options.runs or (None,):
+            done += _evaluate(path, options)
+    except KeyboardInterrupt:
+        kept = f"{len(done)} finished evaluations are kept" if done else "nothing was written"
+        print(f"\ninterrupted; {kept}; repeat the command for the rest", file=sys.stderr)
+        return 1
+    finally:
+        if done:
+            _show(done)
+    return 0
 
+
+def _evaluate(path: str | None, options: Options) -> list[Any]:
     from drivemem.evaluation import evaluate
-    from drivemem.progress import console
 
     sensors = {k: v for k, v in options.sensors.model_dump().items() if v is not None}
-    done = []
-    for path in options.runs or (None,):
-        done += evaluate(
+    return list(
+        evaluate(
             path,
             driver=options.driver,
             scenario=options.scenario,
@@ -72,23 +90,40 @@ def run(words: list[str]) -> int:
             backend=options.backend,
             num_envs=options.num_envs,
             num_workers=options.num_workers,
+            full_sensors=options.full_sensors,
             sensors=sensors or None,
+            dials=options.dials,
+            trust=options.trust,
             out=options.out,
         )
-    first = done[0]
-    title = f"{first.suite.scenario.name}, suite {first.suite.name} ({len(first.rows)} episodes)"
+    )
+
+
+def _show(done: list[Any]) -> None:
+    from rich.table import Table
+
+    from drivemem.progress import console
+
+    groups: dict[str, list[Any]] = {}
+    for one in done:
+        suite = one.suite
+        title = f"{suite.scenario.name}, suite {suite.name} ({len(one.rows)} episodes)"
+        groups.setdefault(title, []).append(one)
     columns = ["run", "lesion", "backend", "success", "collision", "other", "return", "speed m/s"]
-    table = Table(*columns, title=title)
+    for title, group in groups.items():
+        table = Table(*columns, title=title)
+        for one in group:
+            other = 1.0 - one.rate("success") - one.rate("collision")
+            table.add_row(
+                one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):.3f}",
+                f"{one.rate('collision'):.3f}", f"{other:.3f}", f"{one.mean('return'):.3f}",
+                f"{one.mean('mean_speed'):.1f}",
+            )  # fmt: skip
+        console().print(table)
     for one in done:
-        other = 1.0 - one.rate("success") - one.rate("collision")
-        table.add_row(
-            one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):.3f}",
-            f"{one.rate('collision'):.3f}", f"{other:.3f}", f"{one.mean('return'):.3f}",
-            f"{one.mean('mean_speed'):.1f}",
-        )  # fmt: skip
-    console().print(table)
-    for one in done:
-        console().print(f"episodes: {one.folder / 'episodes.parquet'}")
+        console().print(f"episodes: {one.folder / 'episodes.parquet'}", soft_wrap=True)
         if one.recording:
-            console().print(f"recording: {one.recording}\nnext: drivemem replay {one.recording}")
-    return 0
+            console().print(
+                f"recording: {one.recording}\nnext: drivemem replay {one.recording}",
+                soft_wrap=True,
+            )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from drivemem.compare.collect import Collection, collect
-from drivemem.compare.tables import HEADER, SuiteTable, cells, suite_table, to_records
+from drivemem.compare.formats import HEADER, cells, to_records
+from drivemem.compare.tables import SuiteTable, name_suites, suite_table
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -30,22 +31,23 @@ class Comparison:
 
     def to_rich(self) -> list[Any]:
         """Terminal tables, one for each suite."""
+        from rich.markup import escape
         from rich.table import Table
 
         shown = []
         for suite in self.tables:
-            title = (
-                f"{suite.scenario}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
-            )
-            table = Table(
-                *HEADER, title=title, caption="\n".join(suite.notes), caption_justify="left"
-            )
+            title = f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
+            notes = escape("\n".join(suite.notes))
+            table = Table(title=escape(title), caption=notes, caption_justify="left")
+            for name in HEADER:
+                justify: Literal["left", "right"] = "left" if name == HEADER[0] else "right"
+                table.add_column(escape(name), justify=justify, overflow="fold")
             kind = ""
             for row in suite.rows:
                 if kind and row.kind != kind:
                     table.add_section()
                 kind = row.kind
-                table.add_row(*cells(row), style=_STYLES[row.kind])
+                table.add_row(*map(escape, cells(row)), style=_STYLES[row.kind])
             shown.append(table)
         return shown
 
@@ -68,6 +70,7 @@ def compare_runs(
     """
     collection = collect(list(paths))
     tables = [suite_table(group, baseline) for group in collection.groups]
+    name_suites(tables)
     written: list[Path] = []
     if report is not None:
         from drivemem.compare.report import write_report

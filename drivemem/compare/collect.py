@@ -52,8 +52,12 @@ class Evaluated:
         """Whether this is a reference driver, which is not trained."""
         return self.first["train_seed"] is None
 
-    def label(self) -> str:
-        """How tables name it: what was trained, and what was cut."""
+    def label(self, variant: str = "") -> str:
+        """How tables name it: what was trained, and what was cut.
+
+        Args:
+            variant: settings that tell it from other agents of this name.
+        """
         row = self.first
         parts = [row["driver"]]
         if self.settings.get("aux_coef"):
@@ -69,6 +73,8 @@ class Evaluated:
         trained = self.trained_on
         if trained is not None and trained != bare(self.suite["scenario"]):
             parts.append(f"(trained on {trained})")
+        if variant:
+            parts.append(f"({variant})")
         if row["lesion"] != "intact":
             parts.append(f"/ {row['lesion']}")
         if not row["deterministic"]:

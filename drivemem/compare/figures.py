@@ -1,184 +1,200 @@
-"""Figures of a report as inline SVG: they follow the page's text colour, light or dark."""
+"""Figures of one suite: how episodes ended, success, learning, profiles, improvement.
+
+Every one can be computed again from the run folders by a query of docs/queries.md.
+"""
 
 from __future__ import annotations
 
-import io
 import json
-import re
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-import matplotlib
 import numpy as np
 
+from drivemem.compare.drawing import (
+    INK,
+    Figure,
+    canvas,
+    legend,
+    name_rows,
+    row_height,
+    styles,
+    to_svg,
+)
 from drivemem.compare.tables import OTHER, Row, SuiteTable
-from drivemem.statistics import performance_profile
+from drivemem.measures import lesion_of, swept_lesions, uncut
+from drivemem.statistics import performance_profile, student_band
 
-matplotlib.use("svg")
-from matplotlib import pyplot as plt
-
-# Okabe and Ito's palette: told apart by colour-blind readers.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 OUTCOME_COLOURS = {
     "success": "#009E73", "collision": "#D55E00", "off_road": "#CC79A7", "wrong_route": "#E69F00",
     "stuck": "#56B4E9", "timeout": "#999999",
 }  # fmt: skip
-_INK = "#123456"
-"""Stands for the page's text colour until the SVG is written."""
+_HATCHES = {"collision": "xxx", "off_road": "...", "wrong_route": "///", "stuck": "\\\\\\"}
+"""Outcomes are told apart without colour too, as in a black-and-white print."""
 
 
-def outcome_bars(table: SuiteTable) -> str:
+def suite_figures(table: SuiteTable) -> list[Figure]:
+    """All figures that a suite has data for."""
+    from drivemem.compare.curves import lesion_figures, size_figure
+
+    found = [
+        success_intervals(table), outcome_bars(table), learning_curves(table), profiles(table),
+        improvements(table), *lesion_figures(table), size_figure(table),
+    ]  # fmt: skip
+    return [figure for figure in found if figure is not None]
+
+
+def _shown(table: SuiteTable) -> list[Row]:
+    """Rows less the lesions that have a curve of their own."""
+    curves = {(curve.label, name) for name, of in swept_lesions(table).items() for curve in of}
+    return [
+        row
+        for row in table.rows
+        if (found := lesion_of(row)) is None or (uncut(row), found[0]) not in curves
+    ]
+
+
+def outcome_bars(table: SuiteTable) -> Figure:
     """How episodes ended, a stacked bar for each row."""
-    rows = list(reversed(table.rows))
-    figure, axes = _figure(0.32 * len(rows) + 1.2)
+    rows = _shown(table)
+    figure, axes = canvas(row_height(rows) + 0.7)
     left = np.zeros(len(rows))
     for outcome in ("success", "collision", *OTHER):
         share = np.array([row.outcomes[outcome] for row in rows])
         if share.any():
-            colour = OUTCOME_COLOURS[outcome]
             axes.barh(
-                range(len(rows)), share, left=left, color=colour, label=outcome.replace("_", " ")
-            )
+                range(len(share)), share, left=left, color=OUTCOME_COLOURS[outcome], height=0.7,
+                label=outcome.replace("_", " "), hatch=_HATCHES.get(outcome), edgecolor="white",
+                linewidth=0.5,
+            )  # fmt: skip
         left += share
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
+    name_rows(axes, rows)
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of episodes")
-    figure.legend(ncols=4, loc="outside upper right", frameon=False, labelcolor=_INK)
-    return _svg(figure, f"How episodes of {table.scenario} ended, by agent")
+    legend(figure, columns=3)
+    return Figure(
+        "How episodes ended",
+        "Every episode has exactly one outcome. Mean of the runs' shares.",
+        to_svg(figure, f"How episodes of {table.title} ended, by agent"),
+    )
 
 
-def success_intervals(table: SuiteTable) -> str:
-    """Success with intervals, a point for each row."""
-    rows = list(reversed(table.rows))
-    figure, axes = _figure(0.32 * len(rows) + 0.7)
+def success_intervals(table: SuiteTable) -> Figure:
+    """Success with intervals, a point for each row, and the runs."""
+    rows = _shown(table)
+    figure, axes = canvas(row_height(rows) + 0.7)
+    of_label = styles(table)
     for y, row in enumerate(rows):
         value, low, high = row.success
-        colour = PALETTE[0] if row.kind in ("agent", "upper bound") else "#888888"
-        if np.isfinite(low):
-            axes.plot([low, high], [y, y], color=colour, linewidth=2)
-        axes.plot(value, y, "o", color=colour)
-    axes.set_yticks(range(len(rows)), [row.label for row in rows])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
+        trained = row.kind in ("agent", "upper bound")
+        colour = of_label[row.label].color if trained else "#888888"
+        if row.success.known:
+            axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
+        axes.plot(value, y, of_label[row.label].marker if trained else "o", color=colour)
+        if row.runs > 1:
+            means = [run.mean() for run in row.successes]
+            axes.plot(means, [y + 0.28] * row.runs, "|", color=INK, markersize=4)
+    name_rows(axes, rows)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("success, 95 % interval")
-    return _svg(figure, f"Success on {table.scenario} with intervals, by agent")
+    return Figure(
+        "Success",
+        "Point: mean over runs. Bar: 95 % interval. Ticks below: the runs.",
+        to_svg(figure, f"Success on {table.title} with intervals, by agent"),
+    )
 
 
-def learning_curves(table: SuiteTable) -> str | None:
-    """Success while training against decisions; mean and range over runs. None without data."""
-    agents = [row for row in table.rows if row.kind in ("agent", "upper bound")]
-    figure, axes = _figure(3.0)
-    drawn = False
-    for number, row in enumerate(agents):
-        curves = [curve for one in row.members if len(curve := read_curve(one.run.metrics_file)[0])]
-        values = [read_curve(one.run.metrics_file) for one in row.members]
-        values = [value for value in values if len(value[0]) > 1]
-        if not curves or not values:
+def learning_curves(table: SuiteTable) -> Figure | None:
+    """Success while training against decisions; mean and interval over runs. None without data."""
+    figure, axes = canvas(2.6)
+    of_label = styles(table)
+    for row in table.rows:
+        curves = [read_curve(one.run.metrics_file) for one in row.members]
+        curves = [curve for curve in curves if len(curve[0]) > 1]
+        if row.kind not in ("agent", "upper bound") or not curves:
             continue
-        steps = np.linspace(0, min(value[0][-1] for value in values), 200)
-        stacked = np.stack([np.interp(steps, *value) for value in values])
-        colour = PALETTE[number % len(PALETTE)]
-        axes.plot(steps, stacked.mean(axis=0), color=colour, label=row.label)
-        if len(values) > 1:
-            axes.fill_between(steps, stacked.min(0), stacked.max(0), color=colour, alpha=0.2)
-        drawn = True
-    if not drawn:
-        plt.close(figure)
+        first, last = max(c[0][0] for c in curves), min(c[0][-1] for c in curves)
+        steps = np.linspace(min(first, last), last, 200)
+        stacked = np.stack([np.interp(steps, *curve) for curve in curves])
+        color, dash, _ = of_label[row.label]
+        axes.plot(steps, stacked.mean(axis=0), color=color, linestyle=dash, label=row.label)
+        if len(curves) > 1:
+            low, high = np.clip(student_band(stacked), 0, 1)
+            axes.fill_between(steps, low, high, color=color, alpha=0.15, linewidth=0)
+    if not axes.lines:
         return None
-    axes.set_xlabel("decisions")
-    axes.set_ylabel("success (last 100 episodes)")
+    axes.set_xlabel("decisions trained")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_ylabel("success, last 100 episodes")
     axes.set_ylim(-0.02, 1.02)
-    axes.legend(frameon=False, labelcolor=_INK)
-    return _svg(figure, f"Success during training on {table.scenario}")
+    legend(figure, columns=1)
+    return Figure(
+        "Learning",
+        "Success on training episodes, actions sampled. Band: 95 % interval of the mean over "
+        "runs at each point (none for a single run).",
+        to_svg(figure, f"Success during training on {table.title}"),
+    )
 
 
-def profiles(table: SuiteTable) -> str | None:
-    """Performance profiles over runs; None where an agent has fewer than three runs."""
+def profiles(table: SuiteTable) -> Figure | None:
+    """Performance profiles over runs; None where every agent has fewer than three runs."""
     agents = [row for row in table.rows if row.kind == "agent" and row.runs >= 3]
     if not agents:
         return None
-    figure, axes = _figure(2.6)
-    levels = np.linspace(0, 1, 101)
-    for number, row in enumerate(agents):
-        shares = performance_profile([one.column("success") for one in row.members], levels)
-        axes.step(levels, shares, color=PALETTE[number % len(PALETTE)], label=row.label)
+    figure, axes = canvas(2.4)
+    of_label = styles(table)
+    levels = np.linspace(0, 1, 201)
+    for row in agents:
+        color, dash, _ = of_label[row.label]
+        shares = performance_profile(row.successes, levels)
+        axes.step(levels, shares, where="post", color=color, linestyle=dash, label=row.label)
     axes.set_xlabel("success above")
     axes.set_ylabel("share of runs")
-    axes.legend(frameon=False, labelcolor=_INK)
-    return _svg(figure, f"Performance profiles on {table.scenario}")
+    legend(figure, columns=1)
+    return Figure(
+        "Performance profiles",
+        "The share of training runs that succeed in more than so many episodes: a curve further "
+        "to the right is better, a steep one means that runs are alike.",
+        to_svg(figure, f"Performance profiles on {table.title}"),
+    )
 
 
-def span_curve(table: SuiteTable) -> str | None:
-    """Success against how many decisions are remembered; None without `span` lesions."""
-    points: dict[str, list[tuple[float, Row]]] = {}
-    for row in table.rows:
-        match = re.fullmatch(r"(.*) / span:(\d+)", row.label)
-        if match:
-            points.setdefault(match[1], []).append((float(match[2]), row))
-    if not any(len(found) > 1 for found in points.values()):
+def improvements(table: SuiteTable) -> Figure | None:
+    """Probability of improvement over the memoryless agent; None with single runs only."""
+    rows = [r for r in table.rows if r.improvement is not None and r.improvement.known]
+    if not rows:
         return None
-    figure, axes = _figure(2.6)
-    for number, (label, found) in enumerate(points.items()):
-        found.sort(key=lambda point: point[0])
-        spans = [span for span, _ in found]
-        axes.plot(
-            spans, [row.success.estimate for _, row in found], "o-",
-            color=PALETTE[number % len(PALETTE)], label=label,
-        )  # fmt: skip
-    axes.set_xscale("log", base=2)
-    axes.set_xlabel("decisions remembered")
-    axes.set_ylabel("success")
-    axes.set_ylim(-0.02, 1.02)
-    axes.legend(frameon=False, labelcolor=_INK)
-    return _svg(figure, f"Success on {table.scenario} against the span of memory")
+    figure, axes = canvas(row_height(rows) + 0.7)
+    of_label = styles(table)
+    axes.axvline(0.5, color=INK, linewidth=0.8, linestyle="--")
+    for y, row in enumerate(rows):
+        if row.improvement is not None:
+            value, low, high = row.improvement
+            color, _, marker = of_label[row.label]
+            axes.plot([low, high], [y, y], color=color, linewidth=2.5, solid_capstyle="butt")
+            axes.plot(value, y, marker, color=color)
+    name_rows(axes, rows)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel("probability of improvement")
+    return Figure(
+        "Probability of improvement",
+        "How likely a training run succeeds more often than a run of the memoryless agent; "
+        "0.5: no difference. 95 % interval over runs.",
+        to_svg(figure, f"Probability of improvement on {table.title}"),
+    )
 
 
-def read_curve(path: Any) -> tuple[list[float], list[float]]:
-    """Decisions and success of a run's `metrics.jsonl`."""
+def read_curve(path: Path) -> tuple[list[float], list[float]]:
+    """Decisions and success of a run's `metrics.jsonl`; a torn last line is left out."""
     steps: list[float] = []
     values: list[float] = []
     if path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
             if entry.get("rollout/success_rate") is not None:
                 steps.append(entry["step"])
                 values.append(entry["rollout/success_rate"])
     return steps, values
-
-
-def _figure(height: float) -> tuple[Any, Any]:
-    figure, axes = plt.subplots(figsize=(7.2, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    axes.patch.set_alpha(0)
-    for spine in axes.spines.values():
-        spine.set_color(_INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    return figure, axes
-
-
-def _svg(figure: Any, title: str) -> str:
-    """The figure as an SVG element with an accessible name, its ink the page's."""
-    buffer = io.StringIO()
-    with plt.rc_context({"svg.fonttype": "none", "font.size": 10}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    text = re.sub(r'\s(width|height)="[\d.]+pt"', "", text, count=2)
-    # Identifiers of several inline figures must not meet.
-    prefix = re.sub(r"\W+", "-", title.lower())
-    text = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', text)
-    text = re.sub(r'(href="#|url\(#)([^")]+)', rf"\1{prefix}-\2", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{_plain(title)}"', 1)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[<>&\"']", "", text)
-
-
-def kinds(rows: Sequence[Row]) -> list[str]:
-    """The kinds of row that occur, in the table's order."""
-    return list(dict.fromkeys(row.kind for row in rows))

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from drivemem.compare import figures
-from drivemem.compare.collect import Collection
-from drivemem.compare.tables import HEADER, SuiteTable, cells, to_records
-from drivemem.episodes import write_table
+import numpy as np
+
+from drivemem.compare.collect import Collection, Evaluated
+from drivemem.compare.curves import retention_figures
+from drivemem.compare.figures import suite_figures
+from drivemem.compare.formats import (
+    HEADER,
+    TEXT_COLUMNS,
+    cells,
+    comma_separated,
+    interval_text,
+    latex,
+    markdown,
+    to_records,
+)
+from drivemem.compare.overall import overall
+from drivemem.compare.tables import METRICS, SuiteTable
+from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
+from drivemem.measures import Transfer, transfer_matrix
 from drivemem.runs import manifest, read_json
+
+DIFFERING = 8
+"""Episodes shown in which two drivers differ most."""
 
 
 def write_report(folder: Path, tables: list[SuiteTable], collection: Collection) -> list[Path]:
@@ -26,14 +44,13 @@ def write_report(folder: Path, tables: list[SuiteTable], collection: Collection)
         folder.mkdir(parents=True, exist_ok=True)
         written = [
             _write(folder / "report.html", _html(folder, tables, collection)),
-            _write(folder / "table.md", _markdown(tables)),
-            _write(folder / "table.tex", _latex(tables)),
-            _csv(folder / "table.csv", records),
+            _write(folder / "table.md", markdown(tables)),
+            _write(folder / "table.tex", latex(tables)),
+            _write(folder / "table.csv", comma_separated(records)),
         ]
     except OSError as error:
         raise DrivememError(f"cannot write the report to {folder}: {error}") from error
-    text = ("scenario", "suite_hash", "agent", "kind", "versus_baseline")
-    columns = {name: "VARCHAR" if name in text else "DOUBLE" for name in records[0]}
+    columns = {name: "VARCHAR" if name in TEXT_COLUMNS else "DOUBLE" for name in records[0]}
     write_table(folder / "table.parquet", columns, records)
     return [*written, folder / "table.parquet"]
 
@@ -46,84 +63,135 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
         loader=jinja2.PackageLoader("drivemem.compare"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    suites = [
-        {
-            "table": table,
-            "headline": table.headline(),
-            "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
-            "figures": [
-                (title, Markup(svg))
-                for title, svg in (
-                    ("Success", figures.success_intervals(table)),
-                    ("How episodes ended", figures.outcome_bars(table)),
-                    ("Learning", figures.learning_curves(table)),
-                    ("How much memory is needed", figures.span_curve(table)),
-                    ("Performance profiles", figures.profiles(table)),
-                )
-                if svg is not None
-            ],
-            "runs": [_run_facts(folder, one) for row in table.rows for one in row.members],
-        }
-        for table in tables
-    ]
+    environment.filters["interval"] = interval_text
+    environment.globals["svg"] = Markup  # figures are made here, their labels escaped
     return environment.get_template("report.html").render(
-        suites=suites, header=HEADER, excluded=collection.excluded, facts=manifest("done")
+        suites=[_suite(folder, table) for table in tables],
+        header=HEADER,
+        metrics=METRICS,
+        overall=overall(tables),
+        retention=retention_figures(tables),
+        transfers=_transfers(tables),
+        excluded=collection.excluded,
+        facts=manifest("done"),
+        trained_with=_versions(collection),
     )
 
 
-def _run_facts(folder: Path, one: Any) -> dict[str, Any]:
+def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
+    members = [one for row in table.rows for one in row.members]
+    runs: dict[Path, dict[str, Any]] = {}
+    for one in members:
+        if one.first["lesion"] == "intact":
+            runs.setdefault(one.run.folder, _run_facts(one))
+    return {
+        "table": table,
+        "headline": table.headline(),
+        "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
+        "metrics": [
+            name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
+        ],
+        "figures": suite_figures(table),
+        "runs": list(runs.values()),
+        "pages": _pages(folder, members),
+        "differing": _differing(table),
+    }
+
+
+def _run_facts(one: Evaluated) -> dict[str, Any]:
     path = one.run.folder / "manifest.json"
     facts = read_json(path) if path.exists() else {}
-    pages = sorted(one.run.folder.parent.glob("*.html"))
     return {
         "label": one.label(),
         "folder": one.run.folder.as_posix(),
         "backend": one.first["backend"],
-        "parameters": facts.get("parameters"),
-        "steps": facts.get("steps"),
         "seed": one.first["train_seed"],
-        "pages": [(page.name, os.path.relpath(page, folder)) for page in pages],
+        "parameters": facts.get("parameters"),
+        "state": facts.get("memory_state_bytes"),
+        "steps": facts.get("steps"),
+        "speed": facts.get("steps_per_s"),
     }
 
 
-def _markdown(tables: list[SuiteTable]) -> str:
-    lines = []
-    for table in tables:
-        lines += [
-            f"## {table.scenario} ({table.episodes} episodes, suite {table.suite_hash[:8]})",
-            "",
-        ]
-        lines += ["| " + " | ".join(HEADER) + " |", "|" + " --- |" * len(HEADER)]
-        lines += ["| " + " | ".join(cells(row)) + " |" for row in table.rows]
-        lines += ["", table.headline(), *[f"\n{note}" for note in table.notes], ""]
-    return "\n".join(lines)
+def _pages(folder: Path, members: list[Evaluated]) -> list[tuple[str, str]]:
+    """Replay pages beside the runs and their recordings, as (name, link from the report)."""
+    found: dict[Path, None] = {}
+    for one in members:
+        for page in [
+            *sorted(one.run.folder.glob("recordings/*/*.html")),
+            *sorted(one.run.folder.parent.glob("*.html")),
+        ]:
+            if page.resolve() != (folder / "report.html").resolve():
+                found.setdefault(page)
+    return [(page.name, quote(Path(os.path.relpath(page, folder)).as_posix())) for page in found]
 
 
-def _latex(tables: list[SuiteTable]) -> str:
-    def safe(text: str) -> str:
-        for character in "&%#_":
-            text = text.replace(character, "\\" + character)
-        return text
+def _differing(table: SuiteTable) -> dict[str, Any] | None:
+    """The episodes in which the best memory and the memoryless agent differ most."""
+    best, base = table.best(), table.named("agent")
+    if best is None or base is None:
+        return None
+    scores = [
+        np.mean([one.column("success") for one in row.members], axis=0) for row in (best, base)
+    ]
+    difference = scores[0] - scores[1]
+    order = np.argsort(-np.abs(difference), kind="stable")[:DIFFERING]
+    mine, theirs = best.members[0], base.members[0]
+    recorded = _recorded(mine) & _recorded(theirs)
+    rows = [
+        {
+            "episode": int(k),
+            "seed": mine.episodes[k]["seed"],
+            "shares": [f"{score[k]:.0%}" for score in scores],
+            "outcomes": [one.episodes[k]["outcome"].replace("_", " ") for one in (mine, theirs)],
+            "recorded": int(k) in recorded,
+        }
+        for k in order
+        if difference[k] != 0
+    ]
+    if not rows:
+        return None
+    folders = [one.run.folder.as_posix() for one in (mine, theirs)]
+    return {"rows": rows, "labels": [best.label, base.label], "folders": folders}
 
-    lines = []
-    for table in tables:
-        lines.append(f"% {table.scenario}, {table.episodes} episodes, suite {table.suite_hash[:8]}")
-        lines.append("\\begin{tabular}{l" + "r" * (len(HEADER) - 1) + "}\n\\hline")
-        lines.append(" & ".join(safe(name) for name in HEADER) + r" \\ \hline")
-        lines += [" & ".join(safe(cell) for cell in cells(row)) + r" \\" for row in table.rows]
-        lines.append("\\hline\n\\end{tabular}\n")
-    return "\n".join(lines)
+
+def _recorded(one: Evaluated) -> set[int]:
+    """Numbers of the episodes that can be replayed."""
+    file = one.run.folder / "recordings" / one.folder.name / "episodes.parquet"
+    if not file.is_file():
+        return set()
+    try:
+        return {int(row["episode"]) for row in read_table(file, EPISODE_COLUMNS)}
+    except DrivememError:
+        return set()
 
 
-def _csv(path: Path, records: list[dict[str, Any]]) -> Path:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(records[0]))
-        writer.writeheader()
-        writer.writerows(records)
-    return path
+def _transfers(tables: list[SuiteTable]) -> list[tuple[str, Transfer]]:
+    memories = {
+        row.members[0].first["driver"]: None
+        for table in tables
+        for row in table.rows
+        if row.kind == "agent"
+    }
+    found = [(memory, transfer_matrix(tables, memory)) for memory in memories]
+    return [(memory, transfer) for memory, transfer in found if transfer is not None]
+
+
+def _versions(collection: Collection) -> list[str]:
+    """The versions that runs were trained with, if they are not all alike."""
+    found: dict[str, set[str]] = {}
+    for one in (one for group in collection.groups for one in group):
+        path = one.run.folder / "manifest.json"
+        facts = read_json(path) if path.exists() else {}
+        for package, number in (facts.get("versions") or {}).items():
+            found.setdefault(str(package), set()).add(str(number))
+    return [f"{name} {', '.join(sorted(v))}" for name, v in sorted(found.items()) if len(v) > 1]
 
 
 def _write(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
     return path

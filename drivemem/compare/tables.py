@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,16 +17,25 @@ from drivemem.statistics import (
     bootstrap,
     bootstrap_function,
     clipped,
-    mcnemar,
-    paired_difference,
-    verdict,
-    welch,
+    interquartile_mean,
+    probability_of_improvement,
     wilson,
 )
 
 SMALL_GAP = 0.05
 """Below this occlusion gap, shares of it say nothing."""
 OTHER = ("timeout", "stuck", "wrong_route", "off_road")
+KINDS = ("upper bound", "agent", "lesion", "reference")
+WORKING = ("reset_every", "span", "freeze", "noise", "swap", "shuffle", "stack")
+"""Lesions of working memory; the others cut weights."""
+METRICS = {
+    "duration_s": "duration, s", "progress_m": "progress, m", "min_ttc": "min TTC, s",
+    "share_ttc_below_1_5": "time with TTC < 1.5 s", "pet": "PET, s", "hard_brakes": "hard brakes",
+    "max_jerk": "max jerk, m/s³", "exposure": "exposure, decisions",
+    "hidden_origin_collision": "hidden-origin collision",
+    "reveal_to_contact_s": "reveal to contact, s", "blind_entry_speed": "blind entry, m/s",
+}  # fmt: skip
+"""Columns of episodes whose means a report shows (docs/metrics.md)."""
 
 
 @dataclass
@@ -35,7 +44,7 @@ class Row:
 
     label: str
     kind: str
-    """agent, lesion, upper bound or reference."""
+    """One of `KINDS`."""
     runs: int
     episodes: int
     success: Interval
@@ -46,7 +55,25 @@ class Row:
     gap_closed: Interval | None = None
     outcomes: dict[str, float] = field(default_factory=dict)
     versus: str = ""
+    """Against the memoryless agent, in words."""
     members: list[Evaluated] = field(default_factory=list)
+    middle: Interval | None = None
+    """Interquartile mean of success over runs; None below four runs, where it is the mean."""
+    improvement: Interval | None = None
+    """Probability that a run succeeds more often than one of the memoryless agent."""
+    versus_intact: str = ""
+    """A lesion against the same runs without it, in words."""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def lesion(self) -> str:
+        """What was cut, such as `span:4`; `intact` if nothing."""
+        return str(self.members[0].first["lesion"])
+
+    @property
+    def successes(self) -> list[NDArray[np.float64]]:
+        """Success of each run's episodes."""
+        return [one.column("success") for one in self.members]
 
 
 @dataclass
@@ -60,29 +87,49 @@ class SuiteTable:
     gap: Interval | None
     notes: list[str]
     baseline: str
+    variant: str = ""
+    """What tells this suite from others of the scenario, such as `cue_window_s=2.0`."""
+
+    @property
+    def title(self) -> str:
+        """The scenario, and what tells this suite from others of it."""
+        return f"{self.scenario}, {self.variant}" if self.variant else self.scenario
+
+    def named(self, kind: str) -> Row | None:
+        """The baseline's row of a kind (agent, upper bound)."""
+        return _named(self.rows, kind, self.baseline)
+
+    def best(self) -> Row | None:
+        """The learned memory that succeeds most often; None if there is none."""
+        found = [row for row in self.rows if row.kind == "agent" and not self._memoryless(row)]
+        return max(found, key=lambda row: row.success.estimate, default=None)
+
+    def _memoryless(self, row: Row) -> bool:
+        """Whether it is the baseline or a variant of it, also behind a tracker."""
+        return bool(row.members[0].first["driver"] == self.baseline)
 
     def headline(self) -> str:
         """The comparison in one sentence."""
-        agents = [row for row in self.rows if row.kind == "agent"]
-        base = _named(self.rows, "agent", self.baseline)
+        base, best = self.named("agent"), self.best()
         if base is None:
-            return f"{self.scenario}: no memoryless agent to compare with."
-        remembering = [row for row in agents if not _memoryless(row, self.baseline)]
-        if not remembering:
-            return f"{self.scenario}: no agent with memory to compare with the memoryless one."
-        best = max(remembering, key=lambda row: row.success.estimate)
+            return f"{self.title}: no memoryless agent to compare with."
+        if best is None:
+            return f"{self.title}: no agent with memory to compare with the memoryless one."
         sentence = (
-            f"{self.scenario}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
+            f"{self.title}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
             f"succeed, without {base.success.estimate:.0%}"
         )
-        cut = [r for r in self.rows if r.kind == "lesion" and r.label.startswith(best.label + " /")]
+        if best.gap_closed is not None:
+            sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
+        cut = [r for r in self.rows if r.label.startswith(f"{best.label} / ")]
+        cut = [r for r in cut if r.lesion.startswith(WORKING)]
         if cut:
             worst = min(cut, key=lambda row: row.success.estimate)
-            sentence += (
-                f"; the same agent with {worst.label.split('/ ')[1]} {worst.success.estimate:.0%}"
-            )
+            sentence += f"; the same agent with {worst.lesion} {worst.success.estimate:.0%}"
         fewest = min(best.runs, base.runs)
-        return sentence + (f" ({fewest} training run{'s' if fewest > 1 else ''} each).")
+        count = sum(row.kind == "agent" and not self._memoryless(row) for row in self.rows)
+        chosen = f"the best of {count} agents with memory; " if count > 1 else ""
+        return sentence + (f" ({chosen}{fewest} training run{'s' if fewest > 1 else ''} each).")
 
 
 def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTable:
@@ -96,42 +143,98 @@ def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTa
     Raises:
         DrivememError: a baseline of another form.
     """
+    from drivemem.compare.differences import compare_rows
+
     name = _baseline_name(baseline)
     generator = np.random.default_rng(seed)
-    by_label: dict[str, list[Evaluated]] = {}
-    for one in group:
-        by_label.setdefault(one.label(), []).append(one)
-    rows = [_row(label, members, generator) for label, members in by_label.items()]
-    base = _named(rows, "agent", name)
-    full = _named(rows, "upper bound", name) or next(
-        (row for row in rows if row.kind == "upper bound"), None
+    rows = [_row(label, members, generator) for label, members in _by_agent(group).items()]
+    first = next((one for one in group if not one.first["full_sensors"]), group[0])
+    table = SuiteTable(
+        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, None, [], name
     )
-    notes: list[str] = []
-    gap = _gaps(rows, base, full, generator, notes)
+    base = table.named("agent")
+    uppers = [row for row in rows if row.kind == "upper bound"]
+    full = table.named("upper bound") or next(iter(uppers), None)
+    table.gap = _gaps(table, base, full, generator)
     if base is not None:
-        for row in rows:
-            if row is not base:
-                row.versus = _versus(row, base, generator)
-    trained = [row for row in rows if row.kind in ("agent", "upper bound")]
-    few = [row.label for row in trained if row.runs < MIN_RUNS]
+        _improvements(rows, base, generator)
+        if sum(row.kind == "agent" and _is(row, name) for row in rows) > 1:
+            table.notes.append(f"Several agents are {name}: others are compared with {base.label}.")
+    table.notes += compare_rows(table, base, generator)
+    few = [r.label for r in rows if r.kind in ("agent", "upper bound") and r.runs < MIN_RUNS]
     if few:
-        notes.append(
+        table.notes.append(
             f"Fewer than {MIN_RUNS} training runs for {', '.join(few)}: read the intervals, claim "
             "nothing. A single run's interval is over its episodes and says nothing of other runs."
         )
-    for row in trained:
-        differing = _differing_settings(row)
-        if differing:
-            notes.append(
-                f"Runs of {row.label} differ in {', '.join(differing)}, yet share a row: to tell "
-                "them apart, compare them in turn."
-            )
-    order = {"upper bound": 0, "agent": 1, "lesion": 2, "reference": 3}
-    rows.sort(key=lambda row: (order[row.kind], -row.success.estimate))
-    first = next((one for one in group if not one.first["full_sensors"]), group[0])
-    return SuiteTable(
-        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, gap, notes, name
-    )
+    _sort(rows)
+    return table
+
+
+def _sort(rows: list[Row]) -> None:
+    """By kind, then by success; lesions by agent, lesion and dose."""
+
+    def dose(row: Row) -> tuple[str, float, str]:
+        name, _, argument = row.lesion.partition(":")
+        try:
+            return name, float(argument), ""
+        except ValueError:
+            return name, 0.0, argument
+
+    def key(row: Row) -> tuple[object, ...]:
+        if row.kind == "lesion":
+            return KINDS.index(row.kind), row.label.split(" / ")[0], dose(row)
+        return KINDS.index(row.kind), -row.success.estimate
+
+    rows.sort(key=key)
+
+
+def name_suites(tables: list[SuiteTable]) -> None:
+    """Say what tells suites of one scenario apart: dials, sensors, stream, number of episodes."""
+    for scenario in {table.scenario for table in tables}:
+        same = [table for table in tables if table.scenario == scenario]
+        facts = [{**conditions(table), "episodes": table.episodes} for table in same]
+        for fact, table in zip(facts, same, strict=True):
+            fact["suite"] = table.rows[0].members[0].suite.get("name")
+        keys = [
+            key for key in sorted(set().union(*facts)) if len({_text(f, key) for f in facts}) > 1
+        ]
+        for fact, table in zip(facts, same, strict=True):
+            table.variant = ", ".join(f"{key}={_text(fact, key)}" for key in keys)
+
+
+def conditions(table: SuiteTable) -> dict[str, Any]:
+    """Dials and sensors of a suite, flat (those of agents under limits, not of the twin)."""
+    limited = [row for row in table.rows if row.kind != "upper bound"] or table.rows
+    suite = limited[0].members[0].suite
+    return {**suite["config"], **suite["sensors"]}
+
+
+def _text(fact: dict[str, Any], key: str) -> str:
+    value = fact.get(key)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _by_agent(group: list[Evaluated]) -> dict[str, list[Evaluated]]:
+    """Runs by what was trained: runs that differ in more than their seed are other agents."""
+    by_label: dict[str, list[Evaluated]] = {}
+    for one in group:
+        by_label.setdefault(one.label(), []).append(one)
+    rows: dict[str, list[Evaluated]] = {}
+    for label, members in by_label.items():
+        keys = sorted(set().union(*(one.settings for one in members)) - {"seed", "driver"})
+        differing = [k for k in keys if len({_setting(one, k) for one in members}) > 1]
+        for one in members:
+            variant = ", ".join(_setting(one, key) for key in differing)
+            rows.setdefault(one.label(variant) if variant else label, []).append(one)
+    return rows
+
+
+def _setting(one: Evaluated, key: str) -> str:
+    value = one.settings.get(key)
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value)) or f"no {key}"
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _baseline_name(baseline: str) -> str:
@@ -143,24 +246,15 @@ def _baseline_name(baseline: str) -> str:
     return name
 
 
+def _is(row: Row, name: str) -> bool:
+    first = row.members[0].first
+    return bool(first["driver"] == name and first["tracker"] == "none")
+
+
 def _named(rows: list[Row], kind: str, name: str) -> Row | None:
     """The row of a memory: the plain one if there is one, else one of its variants."""
-    found = [row for row in rows if row.kind == kind and row.members[0].first["driver"] == name]
-    found = [row for row in found if row.members[0].first["tracker"] == "none"]
+    found = [row for row in rows if row.kind == kind and _is(row, name)]
     return min(found, key=lambda row: len(row.label), default=None)
-
-
-def _memoryless(row: Row, baseline: str) -> bool:
-    """Whether it is a variant of the memoryless agent; a tracker in front is a memory."""
-    first = row.members[0].first
-    return bool(first["driver"] == baseline and first["tracker"] == "none")
-
-
-def _differing_settings(row: Row) -> list[str]:
-    """Settings, besides the seed, in which the runs of a row are not alike."""
-    settings = [one.settings for one in row.members]
-    keys = sorted(set().union(*settings) - {"seed"})
-    return [key for key in keys if any(s.get(key) != settings[0].get(key) for s in settings)]
 
 
 def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -> Row:
@@ -171,6 +265,9 @@ def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -
         success = clipped(bootstrap([successes], generator), 0.0, 1.0)
     else:
         success = wilson(int(successes[0].sum()), episodes)
+    middle = None
+    if len(members) >= 4:
+        middle = clipped(bootstrap([successes], generator, interquartile_mean), 0.0, 1.0)
     names = ("success", "collision", *OTHER)
     outcomes = {name: float(np.mean([one.share(name) for one in members])) for name in names}
     if first.is_driver:
@@ -181,103 +278,56 @@ def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -
         kind = "upper bound" if first.first["full_sensors"] else "agent"
     return Row(
         label, kind, len(members), episodes, success, outcomes["collision"],
-        sum(outcomes[name] for name in OTHER), _mean(members, "return"),
-        _mean(members, "mean_speed"), None, outcomes, "", members,
+        sum(outcomes[name] for name in OTHER), _mean(members, "return") or 0.0,
+        _mean(members, "mean_speed") or 0.0, outcomes=outcomes, members=members, middle=middle,
+        metrics={name: _mean(members, name) for name in METRICS},
     )  # fmt: skip
 
 
-def _mean(members: list[Evaluated], column: str) -> float:
-    return float(np.mean([np.nanmean(one.column(column)) for one in members]))
+def _mean(members: list[Evaluated], column: str) -> float | None:
+    """Mean over runs of each run's mean over the episodes where the column is defined."""
+    columns = [one.column(column) for one in members]
+    means = [float(np.nanmean(one)) for one in columns if np.isfinite(one).any()]
+    return float(np.mean(means)) if means else None
 
 
 def _gaps(
-    rows: list[Row],
-    base: Row | None,
-    full: Row | None,
-    generator: np.random.Generator,
-    notes: list[str],
+    table: SuiteTable, base: Row | None, full: Row | None, generator: np.random.Generator
 ) -> Interval | None:
     """Fill in the share of the occlusion gap that each agent closes; returns the gap."""
     if base is None or full is None:
         missing = "memoryless agent" if base is None else "full-sensor agent (--full-sensors)"
-        notes.append(f"No {missing} among the runs: the share of the gap closed is not defined.")
+        table.notes.append(
+            f"No {missing} among the runs: the share of the gap closed is not defined."
+        )
         return None
-    top, bottom = _successes(full), _successes(base)
+    top, bottom = full.successes, base.successes
     gap = bootstrap_function([top, bottom], generator, lambda a, b: a - b)
     if gap.estimate < SMALL_GAP:
-        notes.append(
+        table.notes.append(
             f"The occlusion gap is {gap.estimate:.3f}, below {SMALL_GAP}: nothing to close here."
         )
         return gap
-    for row in rows:
+    certain = gap.known and gap.low > 0
+    if not certain:
+        extent = f"[{gap.low:.3f}, {gap.high:.3f}]" if gap.known else "unknown with a single run"
+        table.notes.append(
+            f"The occlusion gap is {gap.estimate:.3f}, its interval {extent}: not surely above 0, "
+            "so shares of it have no interval."
+        )
+    for row in table.rows:
         if row is base:
             row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
         elif row.kind in ("agent", "lesion"):
             row.gap_closed = bootstrap_function(
-                [_successes(row), top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
+                [row.successes, top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
             )
+            if not certain:
+                row.gap_closed = Interval(row.gap_closed.estimate, -np.inf, np.inf)
     return gap
 
 
-def _successes(row: Row) -> list[NDArray[np.float64]]:
-    return [one.column("success") for one in row.members]
-
-
-def _versus(row: Row, base: Row, generator: np.random.Generator) -> str:
-    """The paired comparison with the memoryless agent on common episodes, in words."""
-    a = np.array([one.column("success") for one in row.members])
-    b = np.array([one.column("success") for one in base.members])
-    if a.shape[1] != b.shape[1]:
-        return ""
-    if len(a) == 1 and len(b) == 1:
-        p = mcnemar(a[0], b[0])
-        return f"{a.mean() - b.mean():+.3f} on the same episodes (McNemar p = {p:.2g}; single runs)"
-    difference = paired_difference(a, b, generator)
-    runs = min(len(a), len(b)) if row.kind != "reference" else len(b)
-    words = verdict(difference, runs, welch(a, b))
-    return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]: {words}"
-
-
-def interval_text(interval: Interval | None) -> str:
-    """`0.912 [0.881, 0.934]`, without brackets where nothing is known of other runs."""
-    if interval is None:
-        return ""
-    if not math.isfinite(interval.low):
-        return f"{interval.estimate:.3f}"
-    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-HEADER = (
-    "agent", "runs", "success [95 %]", "collision", "timeout, stuck, other", "return",
-    "speed m/s", "gap closed",
-)  # fmt: skip
-
-
-def cells(row: Row) -> tuple[str, ...]:
-    """A row as text, in the order of `HEADER`."""
-    return (
-        row.label, str(row.runs), interval_text(row.success), f"{row.collision:.3f}",
-        f"{row.other:.3f}", f"{row.mean_return:.2f}", f"{row.mean_speed:.1f}",
-        interval_text(row.gap_closed),
-    )  # fmt: skip
-
-
-def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
-    """All rows as flat records, for CSV and Parquet."""
-    records = []
-    for table in tables:
-        for row in table.rows:
-            gap = row.gap_closed
-            records.append(
-                {
-                    "scenario": table.scenario, "suite_hash": table.suite_hash, "agent": row.label,
-                    "kind": row.kind, "runs": row.runs, "episodes": row.episodes,
-                    "success": row.success.estimate, "success_low": row.success.low,
-                    "success_high": row.success.high, "collision": row.collision,
-                    "other": row.other, "return": row.mean_return, "mean_speed": row.mean_speed,
-                    "gap_closed": gap.estimate if gap else None,
-                    "gap_closed_low": gap.low if gap else None,
-                    "gap_closed_high": gap.high if gap else None, "versus_baseline": row.versus,
-                }
-            )  # fmt: skip
-    return records
+def _improvements(rows: list[Row], base: Row, generator: np.random.Generator) -> None:
+    for row in rows:
+        if row is not base and row.kind in ("agent", "upper bound"):
+            row.improvement = probability_of_improvement(row.successes, base.successes, generator)

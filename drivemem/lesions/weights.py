@@ -63,7 +63,7 @@ class Prune(_WeightLesion):
 
 @register_lesion("prune_random", "set the share P of weights to zero, whichever they are")
 class PruneRandom(_WeightLesion):
-    """Random pruning over all weight matrices, seeded: what `prune` is measured against."""
+    """Random pruning over all weight matrices together, seeded: the yardstick of `prune`."""
 
     def __init__(self, argument: str) -> None:
         self.share = _share(argument, "prune_random")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,13 @@ MEMORIES = {
     "none": {},
 }
 REMEMBERING = [name for name in MEMORIES if name != "none"]
-WORKING = {"reset_every": "2", "freeze": "2", "noise": "0.5", "span": "2"}
-LONG_TERM = {"prune": "0.5", "weight_noise": "0.5", "reinit": "memory", "quantize": "3"}
+WORKING = {
+    "reset_every": "2", "freeze": "2", "noise": "0.5", "span": "2", "shuffle": "3", "swap": "2",
+}  # fmt: skip
+LONG_TERM = {
+    "prune": "0.5", "prune_random": "0.5", "weight_noise": "0.5", "reinit": "memory",
+    "quantize": "3",
+}  # fmt: skip
 
 Folder = Callable[[str], Path]
 Play = list[Decision]
@@ -96,7 +102,8 @@ def probs(play: Play) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("deterministic", [True, False])
 @pytest.mark.parametrize("lesion", ["reset_every:inf", "noise:0", "prune:0", f"span:{STEPS}",
-                                    f"freeze:{STEPS}", "weight_noise:0"])  # fmt: skip
+                                    f"freeze:{STEPS}", "weight_noise:0", "prune_random:0",
+                                    "shuffle:1", f"swap:{STEPS}"])  # fmt: skip
 @pytest.mark.parametrize("memory", REMEMBERING)
 def test_empty_lesions_change_no_bit(
     folder: Folder, memory: str, lesion: str, deterministic: bool
@@ -169,8 +176,83 @@ def test_freeze_acts_from_the_state_reached_then(folder: Folder) -> None:
             assert np.array_equal(act.probs.double().numpy(), cut[step].probs)
 
 
+@pytest.mark.parametrize("memory", REMEMBERING)
+def test_shuffle_remembers_the_same_frames_in_another_order(folder: Folder, memory: str) -> None:
+    """A driver that saw the past in some order: one of the orders gives what was decided."""
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    seen = frames()
+    cut = probs(drive(folder(memory), "shuffle:3", begins=begins))
+    at = 5
+    orders = [[0, 1, *order] for order in itertools.permutations([2, 3, 4])]
+    candidates = [
+        probs(drive(folder(memory), seen=seen[[*order, at]], begins=begins[: at + 1]))[-1]
+        for order in orders
+    ]
+    nearest = np.abs(np.stack(candidates) - cut[at]).max(axis=-1).argmin(axis=0)  # (N,)
+    np.testing.assert_allclose(
+        cut[at], [candidates[order][world] for world, order in enumerate(nearest)], atol=1e-5
+    )
+    assert len(set(nearest)) > 1, "each world has an order of its own"
+
+
+def test_shuffle_never_takes_frames_of_earlier_episodes(folder: Folder) -> None:
+    seen, other = frames(0), frames(0)
+    other[:7] = frames(1)[:7]  # world 4 begins anew at 7
+    first, second = (probs(drive(folder("gru"), "shuffle", seen=s)) for s in (seen, other))
+    assert np.array_equal(first[7:, 4], second[7:, 4])
+    assert not np.array_equal(first[7:, 0], second[7:, 0])
+
+
+def test_swap_takes_the_state_of_another_world_once(folder: Folder) -> None:
+    begins = np.zeros((STEPS, 2), dtype=bool)
+    begins[0] = True
+    seen, at = frames()[:, :2], 4
+    driver = AgentDriver(folder("gru"), f"swap:{at}", True)
+    driver.begin(2)
+    cut = probs([driver.decide(*step, None) for step in zip(seen, begins, strict=True)])
+    crossed = seen.copy()
+    crossed[:at] = seen[:at, ::-1]  # as if each had seen the other's past
+    driver = AgentDriver(folder("gru"), "intact", True)
+    driver.begin(2)
+    expected = probs([driver.decide(*step, None) for step in zip(crossed, begins, strict=True)])
+    np.testing.assert_allclose(cut[at:], expected[at:], atol=1e-6)
+
+
+def test_a_bare_swap_comes_at_a_random_moment(folder: Folder) -> None:
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    cut, intact = (probs(drive(folder("gru"), x, begins=begins)) for x in ("swap", "intact"))
+    differs = (cut != intact).any(axis=2)  # (T, N)
+    assert not differs[0].any() and differs.any()
+    assert len({int(column.argmax()) for column in differs.T if column.any()}) > 1
+
+
+def test_swap_needs_another_world(folder: Folder) -> None:
+    driver = AgentDriver(folder("gru"), "swap:1", True)
+    with pytest.raises(DrivememError, match="--num-envs 2"):
+        driver.begin(1)
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_stack_leaves_the_newest_frames(folder: Folder, kept: int) -> None:
+    assert equal(
+        drive(folder("frame_stack"), f"stack:{kept}"), drive(folder("frame_stack"), f"span:{kept}")
+    )
+
+
+@pytest.mark.parametrize("kept", [3, 99])
+def test_a_stack_of_all_frames_is_intact(folder: Folder, kept: int) -> None:
+    assert equal(drive(folder("frame_stack"), f"stack:{kept}"), drive(folder("frame_stack")))
+
+
+def test_stack_of_another_memory_says_what_to_use(folder: Folder) -> None:
+    with pytest.raises(DrivememError, match="which memory 'gru' has not; use span:2"):
+        AgentDriver(folder("gru"), "stack:2", True)
+
+
 def test_a_driver_can_begin_again(folder: Folder) -> None:
-    for argument in ("freeze:2", "span:3", "noise:1", "reset_every:2"):
+    for argument in ("freeze:2", "span:3", "noise:1", "reset_every:2", "shuffle", "swap"):
         driver = AgentDriver(folder("gru"), argument, True)
         plays = []
         for _ in range(2):
@@ -203,6 +285,16 @@ def test_prune_sets_the_smallest_weights_to_zero_and_no_bias(folder: Folder) -> 
     assert all(torch.equal(before[n], after[n]) for n in before if before[n].dim() < 2)
     assert not any(value.any() for value in weights(folder("gru"), "prune:1")[1].values()
                    if value.dim() > 1)  # fmt: skip
+
+
+def test_prune_random_sets_a_share_of_weights_to_zero(folder: Folder) -> None:
+    before, after = weights(folder("gru"), "prune_random:0.3")
+    old = torch.cat([value.flatten() for value in before.values() if value.dim() > 1])
+    new = torch.cat([value.flatten() for value in after.values() if value.dim() > 1])
+    cut = (new == 0) & (old != 0)
+    assert cut.double().mean().item() == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(old[~cut], new[~cut])
+    assert old[cut].abs().max() > old[~cut].abs().median(), "large weights are cut too"
 
 
 @pytest.mark.parametrize("bits", [2, 4])
@@ -268,7 +360,8 @@ def test_unknown_lesions_get_the_nearest(folder: Folder, wrong: str, nearest: st
     ["reset_every:0", "reset_every", "reset_every:often", "reset_every:1.5", "span:0", "span:inf",
      "span:2.5", "span:nan", "freeze:-1", "noise:-1", "noise:nan", "noise:inf", "prune:1.1",
      "prune:", "weight_noise:x", "weight_noise:inf", "reinit", "reinit:wheels", "quantize:1",
-     "quantize:inf", "quantize:3.5"],
+     "quantize:inf", "quantize:3.5", "prune_random:2", "shuffle:0", "shuffle:x", "swap:0",
+     "swap:1.5", "stack", "stack:0"],
 )  # fmt: skip
 def test_bad_arguments_are_refused_by_name(folder: Folder, bad: str) -> None:
     with pytest.raises(DrivememError, match=f"lesion '{bad.partition(':')[0]}'"):
@@ -277,7 +370,7 @@ def test_bad_arguments_are_refused_by_name(folder: Folder, bad: str) -> None:
 
 def test_every_lesion_has_a_summary_and_is_tested_here() -> None:
     names = lesion_names()
-    assert set(names) == {*WORKING, *LONG_TERM}
+    assert set(names) == {*WORKING, *LONG_TERM, "stack"}
     assert all(len(summary) > 15 and "\n" not in summary for summary in names.values())
 
 

@@ -1,0 +1,72 @@
+"""Over all scenarios: stratified means of the agents that met every suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from drivemem.compare.tables import Row, SuiteTable
+from drivemem.statistics import (
+    Interval,
+    bootstrap,
+    clipped,
+    interquartile_mean,
+    probability_of_improvement,
+)
+
+
+@dataclass(frozen=True)
+class Overall:
+    """One agent over all suites; a run counts once in each."""
+
+    label: str
+    runs: int
+    """Fewest runs in any suite."""
+    success: Interval
+    middle: Interval
+    """Interquartile mean over runs and suites."""
+    improvement: float | None
+    """Mean over suites of the probability of improvement over the memoryless agent."""
+
+
+def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
+    """Agents that met every suite, best first; empty with fewer than two suites.
+
+    Args:
+        tables: one for each suite.
+        seed: of the resampling.
+    """
+    if len(tables) < 2:
+        return []
+    generator = np.random.default_rng(seed)
+    by_label = [
+        {row.label: row for row in table.rows if row.kind in ("agent", "upper bound")}
+        for table in tables
+    ]
+    common = [label for label in by_label[0] if all(label in rows for rows in by_label)]
+    found = []
+    for label in common:
+        rows = [rows[label] for rows in by_label]
+        strata = [row.successes for row in rows]
+        found.append(
+            Overall(
+                label, min(row.runs for row in rows),
+                clipped(bootstrap(strata, generator), 0.0, 1.0),
+                clipped(bootstrap(strata, generator, interquartile_mean), 0.0, 1.0),
+                _improvement(rows, [table.named("agent") for table in tables], generator),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: -one.success.estimate)
+
+
+def _improvement(
+    rows: list[Row], bases: list[Row | None], generator: np.random.Generator
+) -> float | None:
+    shares = []
+    for row, base in zip(rows, bases, strict=True):
+        if base is None or base is row:
+            return None
+        found = probability_of_improvement(row.successes, base.successes, generator, repetitions=1)
+        shares.append(found.estimate)
+    return float(np.mean(shares))

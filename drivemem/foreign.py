@@ -1,0 +1,182 @@
+"""Drivers from anywhere: drivemem's own by name, a user's factory, or a model trained with SB3."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from drivemem.errors import DrivememError
+from drivemem_envs import Scenario
+from drivemem_envs.drivers import Driver, make_driver
+from drivemem_envs.sensing.spec import Tracker
+
+_KNOWN = ("constant", "random", "idm", "hold_last", "ghost")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A driver and the scenario as it wants to observe it."""
+
+    name: str
+    driver: Any
+    scenario: Scenario
+    tracker: Tracker
+
+
+def build_driver(name: str, scenario: Scenario, trust: bool = False) -> Built:
+    """A driver by name.
+
+    Args:
+        name: a reference driver of `drivemem list drivers`; `module:factory`, called with
+            (scenario, action space) and returning an object with SB3's `predict` (and `tracker`,
+            if it wants one); or `sb3:ALGORITHM:FILE`, a model of Stable-Baselines3 or sb3-contrib.
+        scenario: what it will drive.
+        trust: allow files that run code when they are loaded.
+
+    Raises:
+        DrivememError: unknown names, a factory that fails, a model that does not fit the scenario.
+    """
+    kind, _, rest = name.partition(":")
+    if kind == "sb3":
+        return _sb3(rest, scenario, trust)
+    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in _KNOWN:
+        return _from_factory(name, scenario)
+    try:
+        driver = make_driver(name, scenario, _spaces(scenario)[1])
+    except ValueError as error:
+        raise DrivememError(str(error)) from error
+    return _built(name, driver, scenario)
+
+
+def _built(name: str, driver: Driver, scenario: Scenario) -> Built:
+    tracker: Tracker = getattr(driver, "tracker", scenario.observation.tracker)
+    return Built(name, driver, scenario.with_(tracker=tracker), tracker)
+
+
+def _spaces(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    """Observation and action space of one world."""
+    import drivemem_envs
+
+    env = drivemem_envs.make(scenario)
+    found = env.observation_space, env.action_space
+    env.close()
+    return found
+
+
+def _from_factory(name: str, scenario: Scenario) -> Built:
+    module, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)  # a script beside the user, as `python -m` would find it
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise DrivememError(
+            f"driver '{name}' cannot be imported: {error}; `drivemem list drivers` shows the "
+            "reference drivers"
+        ) from error
+    finally:
+        sys.path.remove(here)
+    driver = factory(scenario, _spaces(scenario)[1])
+    if not callable(getattr(driver, "predict", None)):
+        raise DrivememError(
+            f"driver '{name}' made {type(driver).__name__}, which has no predict(observation, "
+            "state, episode_start, deterministic, action_masks)"
+        )
+    return _built(name, driver, scenario)
+
+
+def _sb3(rest: str, scenario: Scenario, trust: bool) -> Built:
+    algorithm, _, file = rest.partition(":")
+    path = Path(file)
+    if not algorithm or not file:
+        raise DrivememError(
+            f"driver 'sb3:{rest}' needs algorithm and file, as in sb3:PPO:model.zip"
+        )
+    if not path.is_file():
+        raise DrivememError(f"{path} does not exist: give the model's .zip")
+    if not trust:
+        raise DrivememError(
+            f"{path} is a file of Stable-Baselines3, which runs code stored in it when it is "
+            "loaded: add --trust if you trust whoever made it"
+        )
+    cls = _algorithm(algorithm)
+    try:
+        model = cls.load(path, device="cpu")
+    except Exception as error:  # a pickle can raise anything
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DrivememError(f"{path} is no model of {algorithm}: {reason}") from error
+    if isinstance(model.observation_space, spaces.Box):
+        scenario = scenario.with_(flat=True)
+    seen, action = _spaces(scenario)
+    for what, has, wants in (
+        ("observes", seen, model.observation_space), ("acts in", action, model.action_space)
+    ):  # fmt: skip
+        if not _alike(has, wants):
+            raise DrivememError(
+                f"{path} {what} {wants}, but {scenario.name} has {has}: it was trained on another "
+                "environment"
+            )
+    return _built(f"sb3:{algorithm}:{path.stem}", _Sb3Driver(model), scenario)
+
+
+def _algorithm(name: str) -> Any:
+    import difflib
+
+    known: dict[str, Any] = {}
+    for package in ("stable_baselines3", "sb3_contrib"):
+        try:
+            module = importlib.import_module(package)
+        except ImportError:
+            continue  # sb3-contrib is optional
+        known |= {
+            key: getattr(module, key) for key in module.__all__ if key.isupper() or "PPO" in key
+        }
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise DrivememError(
+            f"unknown algorithm '{name}'{hint} (one of: {', '.join(sorted(known))})"
+        )
+    return known[name]
+
+
+def _alike(has: spaces.Space[Any], wants: spaces.Space[Any]) -> bool:
+    """Whether shapes agree (bounds may differ: they change nothing that a policy computes)."""
+    if isinstance(has, spaces.Dict) and isinstance(wants, spaces.Dict):
+        return has.keys() == wants.keys() and all(_alike(has[k], wants[k]) for k in has)
+    if isinstance(has, spaces.Discrete) and isinstance(wants, spaces.Discrete):
+        return bool(has.n == wants.n)
+    return type(has) is type(wants) and has.shape == wants.shape
+
+
+class _Sb3Driver:
+    """A model of SB3 or sb3-contrib as a driver; RecurrentPPO's state is carried for it."""
+
+    tracker: Tracker = "none"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._masks = type(model).__name__ == "MaskablePPO"
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: NDArray[np.bool_] | None = None,
+        deterministic: bool = True,
+        action_masks: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[Any], Any]:
+        """Actions (N, ...) and the next state."""
+        keywords = {"action_masks": action_masks} if self._masks else {}
+        actions, after = self._model.predict(
+            observation, state, episode_start, deterministic, **keywords
+        )
+        return actions, after
