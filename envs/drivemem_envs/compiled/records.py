@@ -50,7 +50,7 @@ ACTOR = _record(
     ("target_speed timer", "f8"),
     # IDM's exponent, the one parameter that differs from driver to driver by default.
     ("delta", "f8"),
-    ("length width diagonal", "f8"),
+    ("length width diagonal_m", "f8"),
     ("id", "i4"),
     # Times that a yielding vehicle was looked at since it began to yield.
     ("yield_timer", "i4"),
@@ -162,7 +162,7 @@ class Scratch(NamedTuple):
     on_lane: NDArray[np.uint8]  # (T, V + O, L)
     members: NDArray[np.int16]  # (T, L, V + O) actors on each lane, in order
     member_counts: NDArray[np.int32]  # (T, L)
-    bounds: NDArray[np.float64]  # (T, V + O, 3) x, y and half diagonal for collision tests
+    bounds: NDArray[np.float64]  # (T, V + O, 3) x, y and half diagonal_m for collision tests
     predicted: NDArray[np.float64]  # (T, V, PREDICTIONS, 4) x, y, cosine and sine of heading
 
 
