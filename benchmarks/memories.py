@@ -39,12 +39,13 @@ def run(
         lengths: T.
         worlds: B.
         weights: of every memory, within 10 %.
-        repeats: of each measurement; the fastest counts, the machine may be shared.
+        repeats: of each measurement; the fastest counts.
         threads: of PyTorch.
 
     Returns:
-        One row for each memory: milliseconds of an update and of acting by T, and the growth
-        exponents, the slopes of log time over log T from T = 64 on (1: in proportion to T).
+        One row for each memory: milliseconds of processor time (all threads) of an update and of
+        acting by T, and the growth exponents, the slopes of log time over log T from T = 64 on (1:
+        in proportion to T).
     """
     torch.set_num_threads(threads)
     rows = []
@@ -104,13 +105,13 @@ def _act(memory: Memory, steps: int, worlds: int) -> Callable[[], None]:
 
 
 def _fastest(once: Callable[[], None], repeats: int) -> float:
-    """Seconds."""
+    """Seconds of processor time, which other programs on the machine hardly change."""
     once()
     times = []
     for _ in range(repeats):
-        begun = time.perf_counter()
+        begun = time.process_time()
         once()
-        times.append(time.perf_counter() - begun)
+        times.append(time.process_time() - begun)
     return min(times)
 
 
@@ -136,7 +137,7 @@ def main() -> None:
         options.memories, options.lengths, options.worlds, options.weights, options.repeats,
         options.threads,
     )  # fmt: skip
-    print_table(rows)
+    print_table(f"B = {options.worlds}, milliseconds of processor time", rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -166,8 +166,7 @@ def evaluate(
     if home is not None and home.is_driver():
         stored = home.settings()
         driver, scenario = stored["driver"], scenario or stored["scenario"]
-        out = out or home.folder
-        home = None
+        out, home = out or home.folder, None
     lesions = parse_lesions(lesion)
     if home is None and driver is not None and lesions != [INTACT]:
         raise DrivememError(f"lesion '{lesion}' cuts trained agents; {driver} is none")

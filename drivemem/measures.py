@@ -11,18 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from drivemem.compare.collect import bare
+import numpy as np
+
+from drivemem.compare.collect import Evaluated, bare
 from drivemem.compare.tables import Row, SuiteTable, conditions
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json
-from drivemem.statistics import Interval
+from drivemem.statistics import Interval, bootstrap
 
 SWEPT = {
     "span": "decisions remembered",
     "reset_every": "decisions between resets",
     "freeze": "decision after which memory stands still",
     "noise": "noise on the memory state, standard deviation",
+    "shuffle": "decisions remembered, in random order",
+    "swap": "decision at which another episode's state takes over",
+    "stack": "frames left in the stack",
     "prune": "share of weights set to zero",
+    "prune_random": "share of weights set to zero, whichever",
     "weight_noise": "noise on the weights, standard deviations",
     "quantize": "bits per weight",
 }
@@ -72,6 +78,47 @@ class Transfer:
         """How much worse than agents trained on `met` itself those trained on `trained` do."""
         pair, home = self.success.get((trained, met)), self.success.get((met, met))
         return None if pair is None or home is None else home[0].estimate - pair[0].estimate
+
+
+@dataclass(frozen=True)
+class Generalisation:
+    """Success of the same runs on the episodes that they were trained on, and on unseen ones."""
+
+    label: str
+    runs: int
+    trained: float
+    unseen: float
+    loss: Interval
+    """Success on trained episodes less that on unseen ones, runs paired."""
+
+
+def generalisation(
+    table: SuiteTable, training: Sequence[Evaluated], seed: int = 0
+) -> list[Generalisation]:
+    """How much of success is lost on unseen episodes: what an agent has learned by heart.
+
+    Args:
+        table: of a suite of unseen episodes.
+        training: evaluations of its runs with `--suite train`.
+        seed: of the resampling.
+    """
+    generator = np.random.default_rng(seed)
+    found = []
+    for row in table.rows:
+        pairs = [
+            (own.column("success").mean(), one.column("success").mean())
+            for one in row.members
+            for own in training
+            if own.run.folder == one.run.folder
+            and own.label() == one.label()
+            and own.suite["scenario"] == table.scenario
+        ]
+        if pairs and row.kind != "reference":
+            trained, unseen = np.array(pairs).T
+            loss = bootstrap([(trained - unseen)[:, None]], generator)
+            means = float(trained.mean()), float(unseen.mean())
+            found.append(Generalisation(row.label, len(pairs), *means, loss))
+    return found
 
 
 def lesion_of(row: Row) -> tuple[str, float] | None:

@@ -42,6 +42,10 @@ class ActionHead(nn.Module, ABC):
     def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
         """Actions as the environment takes them."""
 
+    @abstractmethod
+    def describe(self, actions: Tensor) -> Tensor:
+        """Stored actions (..., action_size) as a network's input (..., `described_size`)."""
+
     def probabilities(self, parameters: Tensor) -> Tensor | None:
         """Probability of each discrete action (..., n), or None."""
         return None
@@ -101,6 +105,14 @@ class CategoricalHead(ActionHead):
         """Integers of the space's shape."""
         shifted = (actions + self.start).cpu().numpy()  # type: ignore[operator]
         return np.asarray(shifted.reshape(shifted.shape[0], *self.shape))
+
+    def describe(self, actions: Tensor) -> Tensor:
+        """One-hot rows, joined (..., sum of choices)."""
+        parts = [
+            nn.functional.one_hot(actions[..., index].long(), n)
+            for index, n in enumerate(self.choices)
+        ]
+        return torch.cat(parts, dim=-1).float()
 
     def probabilities(self, parameters: Tensor) -> Tensor | None:
         """Probability of each discrete action (..., sum of choices)."""
@@ -164,6 +176,19 @@ class GaussianHead(ActionHead):
         else:
             actions = torch.minimum(torch.maximum(actions, self.low), self.high)  # type: ignore[arg-type]
         return np.asarray(actions.cpu().numpy().reshape(actions.shape[0], *self.shape))
+
+    def describe(self, actions: Tensor) -> Tensor:
+        """Actions as the environment scales them to [-1, 1], or unsquashed ones as they are."""
+        return actions.tanh() if self.squash else actions
+
+
+def described_size(space: spaces.Space[Any]) -> int:
+    """Width of `ActionHead.describe` for an action space."""
+    if isinstance(space, spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, spaces.MultiDiscrete):
+        return int(space.nvec.sum())
+    return int(np.prod(space.shape or ()))
 
 
 def make_head(features: int, space: spaces.Space[Any], squash: bool = True) -> ActionHead:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,47 +12,20 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from drivemem_agents.encoders import make_encoder, mlp
-from drivemem_agents.heads import make_head, orthogonal
+from drivemem_agents.heads import described_size, make_head, orthogonal
 from drivemem_agents.memory import State, make_memory
 from drivemem_agents.normalisation import ObservationNormaliser
 from drivemem_agents.observations import Observation, batch_of, subspaces, to_tensors
+from drivemem_agents.policy_steps import Act, Evaluation
+from drivemem_agents.previous import PREVIOUS, PreviousInputs
+
+__all__ = ["Act", "Critic", "Evaluation", "MemoryPolicy", "Precision"]
 
 Critic = Literal["shared", "separate", "privileged"]
+Precision = Literal["float32", "bf16"]
 
 _CRITIC = "critic."
 """Prefix of the separate critic's part of the memory state."""
-
-
-class Act(NamedTuple):
-    """What the policy does in one step, for a batch of worlds."""
-
-    actions: Tensor
-    """(B, A) as stored in rollouts; `MemoryPolicy.to_environment` turns them into actions."""
-    values: Tensor
-    """(B,) value estimates."""
-    log_prob: Tensor
-    """(B,) log-probability of the actions."""
-    entropy: Tensor
-    """(B,) entropy of the action distribution."""
-    probs: Tensor | None
-    """(B, n) probabilities of discrete actions."""
-    state: State
-    """Memory state after the step."""
-    features: Tensor
-    """(B, H) the memory's output."""
-
-
-class Evaluation(NamedTuple):
-    """What PPO needs to know of a block of stored steps."""
-
-    values: Tensor
-    """(T, B)."""
-    log_prob: Tensor
-    """(T, B)."""
-    entropy: Tensor
-    """(T, B)."""
-    features: Tensor
-    """(T, B, H) the memory's output."""
 
 
 class MemoryPolicy(BasePolicy):
@@ -78,6 +51,12 @@ class MemoryPolicy(BasePolicy):
         normalize_observations: scale observations by running statistics.
         squash: tanh-squash continuous actions into their bounds.
         weight_decay: of Adam; L2 on the weights.
+        observe_previous_action: the memory also reads the action taken one step before.
+        observe_previous_reward: and the reward it earned, which whoever drives must report with
+            `tell_rewards` after each step.
+        precision: `bf16` runs encoder and heads in bfloat16 while training; weights and memory
+            stay float32.
+        compile: run encoder and heads through `torch.compile` (needs a C++ compiler on CPU).
     """
 
     def __init__(
@@ -99,6 +78,10 @@ class MemoryPolicy(BasePolicy):
         normalize_observations: bool = False,
         squash: bool = True,
         weight_decay: float = 0.0,
+        observe_previous_action: bool = False,
+        observe_previous_reward: bool = False,
+        precision: Precision = "float32",
+        compile: bool = False,
     ) -> None:
         if use_sde:
             raise ValueError("use_sde is not supported: exploration noise comes from the heads")
@@ -116,40 +99,80 @@ class MemoryPolicy(BasePolicy):
             "normalize_observations": normalize_observations,
             "squash": squash,
             "weight_decay": weight_decay,
+            "observe_previous_action": observe_previous_action,
+            "observe_previous_reward": observe_previous_reward,
+            "precision": precision,
+            "compile": compile,
         }
         if privileged_size == 0 and (critic == "privileged" or predict_privileged):
             raise ValueError(
                 "privileged_size is 0, but a privileged critic or the auxiliary loss needs the "
                 "true state: use an environment that offers `privileged()`, or critic='shared'"
             )
-        self.critic = critic
+        if precision not in ("float32", "bf16"):
+            raise ValueError(f"precision={precision!r} is not one of 'float32', 'bf16'")
+        self.critic, self.precision = critic, precision
+        self._build_trunk(observation_space, action_space)
+        self._build_critic(observation_space)
+        if compile:
+            for module in (self.encoder, self.action_layers, self.value_head):
+                module.compile()
+        adam = torch.optim.AdamW if weight_decay > 0.0 else torch.optim.Adam
+        self.optimizer = adam(
+            self.parameters(), lr=lr_schedule(1), eps=1e-5, weight_decay=weight_decay, fused=True
+        )
+
+    def _build_trunk(
+        self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
+    ) -> None:
+        """Normaliser, encoder, memory and action head."""
+        settings = self.settings
+        self.encoder = make_encoder(
+            settings["encoder"], observation_space, settings["encoder_kwargs"]
+        )
         self.normaliser = ObservationNormaliser(
             {
                 key: part.shape
                 for key, part in subspaces(observation_space).items()
-                if normalize_observations and part.dtype != np.uint8
+                if settings["normalize_observations"]
+                and part.dtype != np.uint8
+                and key not in self.encoder.unscaled
             }
         )
-        self.encoder = make_encoder(encoder, observation_space, encoder_kwargs)
-        self.memory = make_memory(memory, self.encoder.output_size, memory_kwargs)
-        self.dropout = nn.Dropout(dropout)
-        width = self.memory.output_size
-        widths = tuple(head_widths)
-        last = widths[-1] if widths else width
+        self.previous = PreviousInputs(
+            described_size(action_space) if settings["observe_previous_action"] else 0,
+            settings["observe_previous_reward"],
+        )
+        self.memory = make_memory(
+            settings["memory"],
+            self.encoder.output_size + self.previous.size,
+            settings["memory_kwargs"],
+        )
+        self.dropout = nn.Dropout(settings["dropout"])
+        width, widths = self.memory.output_size, tuple(settings["head_widths"])
         self.action_layers = mlp(width, widths)
-        self.action_head = make_head(last, action_space, squash)
-        if critic == "separate":
-            self.critic_encoder = make_encoder(encoder, observation_space, encoder_kwargs)
-            self.critic_memory = make_memory(memory, self.encoder.output_size, memory_kwargs)
-        judged = privileged_size if critic == "privileged" else width
-        judging = (128, *widths) if critic == "privileged" else widths
+        last = widths[-1] if widths else width
+        self.action_head = make_head(last, action_space, settings["squash"])
+
+    def _build_critic(self, observation_space: spaces.Space[Any]) -> None:
+        """Value head, the separate critic's own trunk, and the auxiliary prediction."""
+        settings, width = self.settings, self.memory.output_size
+        widths = tuple(settings["head_widths"])
+        if self.critic == "separate":
+            self.critic_encoder = make_encoder(
+                settings["encoder"], observation_space, settings["encoder_kwargs"]
+            )
+            self.critic_memory = make_memory(
+                settings["memory"], self.memory.input_size, settings["memory_kwargs"]
+            )
+        privileged = settings["privileged_size"]
+        judged = privileged if self.critic == "privileged" else width
+        judging = (128, *widths) if self.critic == "privileged" else widths
         self.value_head = nn.Sequential(
             mlp(judged, judging), orthogonal(judging[-1] if judging else judged, 1, gain=1.0)
         )
-        self.prediction_head = nn.Linear(width, privileged_size) if predict_privileged else None
-        adam = torch.optim.AdamW if weight_decay > 0.0 else torch.optim.Adam
-        self.optimizer = adam(
-            self.parameters(), lr=lr_schedule(1), eps=1e-5, weight_decay=weight_decay, fused=True
+        self.prediction_head = (
+            nn.Linear(width, privileged) if settings["predict_privileged"] else None
         )
 
     def initial_state(self, batch: int) -> State:
@@ -158,7 +181,7 @@ class MemoryPolicy(BasePolicy):
         if self.critic == "separate":
             first = self.critic_memory.initial_state(batch)
             state |= {_CRITIC + key: value for key, value in first.items()}
-        return state
+        return state | self.previous.initial(batch, self.device)
 
     def to_tensors(self, observation: Any) -> Observation:
         """A batch of observations as tensors on the policy's device."""
@@ -175,7 +198,15 @@ class MemoryPolicy(BasePolicy):
         if critics:
             reset = self.critic_memory.reset(critics, starts)
             fresh |= {_CRITIC + key: value for key, value in reset.items()}
-        return fresh
+        return fresh | self.previous.reset(state, starts)
+
+    def tell_rewards(self, state: State, rewards: Tensor) -> State:
+        """Enter the rewards (B,) of the step just driven, if the memory reads them."""
+        return self.previous.tell(state, rewards)
+
+    def with_previous(self, observation: Observation, state: State, starts: Tensor) -> Observation:
+        """The observation and, where the memory reads them, the previous action and reward."""
+        return self.previous.into(observation, state, starts)
 
     def act(
         self,
@@ -196,22 +227,23 @@ class MemoryPolicy(BasePolicy):
             action_masks: (B, n) bool, True where a discrete action is available.
             privileged: (B, P) true state, for a privileged critic (without it values are nan).
         """
-        frames = self.normaliser(observation)
+        frames = self.normaliser(self.with_previous(observation, state, episode_start))
         own, critics = _split(state)
-        features, own = self.memory.step(
-            self.encoder(frames), self.memory.reset(own, episode_start)
-        )
+        own = self.memory.reset(own, episode_start)
+        features, own = self.memory.step(self._inputs(self.encoder, frames), own)
         features = self.dropout(features)
         parameters = self.action_head(self.action_layers(features), action_masks)
         actions = self.action_head.sample(parameters, deterministic)
         carried = dict(own)
         if self.critic == "separate":
             critics = self.critic_memory.reset(critics, episode_start)
-            judged, critics = self.critic_memory.step(self.critic_encoder(frames), critics)
+            encoded = self._inputs(self.critic_encoder, frames)
+            judged, critics = self.critic_memory.step(encoded, critics)
             values = self.value_head(judged)
             carried |= {_CRITIC + key: value for key, value in critics.items()}
         else:
             values = self._values(features, privileged)
+        carried |= self.previous.after(actions, self.action_head)
         return Act(
             actions,
             values.squeeze(-1),
@@ -243,17 +275,20 @@ class MemoryPolicy(BasePolicy):
         """
         frames = self.normaliser(observation)
         own, critics = _split(state)
-        features = self.dropout(
-            self.memory.outputs(self._encode(self.encoder, frames), own, starts)
-        )
-        parameters = self.action_head(self.action_layers(features), action_masks)
+        with self._autocast():
+            encoded = self._encode(self.encoder, frames)
+        features = self.dropout(self.memory.outputs(encoded.float(), own, starts))
+        judged = features
         if self.critic == "separate":
-            encoded = self._encode(self.critic_encoder, frames)
-            values = self.value_head(self.critic_memory.outputs(encoded, critics, starts))
-        else:
-            values = self._values(features, privileged)
+            with self._autocast():
+                encoded = self._encode(self.critic_encoder, frames)
+            judged = self.critic_memory.outputs(encoded.float(), critics, starts)
+        with self._autocast():
+            hidden = self.action_layers(features)
+            values = self._values(judged, privileged)
+        parameters = self.action_head(hidden.float(), action_masks)
         return Evaluation(
-            values.squeeze(-1),
+            values.float().squeeze(-1),
             self.action_head.log_prob(parameters, actions),
             self.action_head.entropy(parameters),
             features,
@@ -268,6 +303,8 @@ class MemoryPolicy(BasePolicy):
             encoded = self._encode(self.critic_encoder, frames)
             last = self.critic_memory.sequence(encoded, critics, starts)[1]
             after |= {_CRITIC + key: value for key, value in last.items()}
+        if PREVIOUS in state:  # not read: a stored frame carries its own previous inputs
+            after[PREVIOUS] = state[PREVIOUS]
         return after
 
     def predict(  # type: ignore[override]
@@ -330,16 +367,26 @@ class MemoryPolicy(BasePolicy):
         judged: Tensor = self.value_head(privileged)
         return judged
 
-    @staticmethod
-    def _encode(encoder: nn.Module, frames: Observation) -> Tensor:
+    def _autocast(self) -> torch.autocast:
+        """bfloat16 for encoder and heads where the settings say so."""
+        on = self.precision == "bf16" and self.training
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=on)
+
+    def _inputs(self, encoder: nn.Module, frames: Observation) -> Tensor:
+        """What the memory reads of frames (N, ...): features, previous action and reward."""
+        features: Tensor = encoder(frames)
+        if self.previous.size:
+            features = torch.cat([features, frames[PREVIOUS]], dim=1)
+        return features
+
+    def _encode(self, encoder: nn.Module, frames: Observation) -> Tensor:
         """Encode (T, B, ...) frames as one batch."""
         first = next(iter(frames.values()))
         steps, worlds = first.shape[:2]
         flat = {
             key: value.reshape(steps * worlds, *value.shape[2:]) for key, value in frames.items()
         }
-        features: Tensor = encoder(flat)
-        return features.reshape(steps, worlds, -1)
+        return self._inputs(encoder, flat).reshape(steps, worlds, -1)
 
     def _is_batch(self, observation: Any) -> bool:
         space = self.observation_space
@@ -359,7 +406,11 @@ class MemoryPolicy(BasePolicy):
 
 def _split(state: State) -> tuple[State, State]:
     """The memory's own part of the state and the separate critic's."""
-    own = {key: value for key, value in state.items() if not key.startswith(_CRITIC)}
+    own = {
+        key: value
+        for key, value in state.items()
+        if not key.startswith(_CRITIC) and key != PREVIOUS
+    }
     critics = {
         key.removeprefix(_CRITIC): value for key, value in state.items() if key.startswith(_CRITIC)
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -22,13 +22,13 @@ from stable_baselines3.common.utils import FloatSchedule, explained_variance
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
+from drivemem_agents.chunk_states import StateInit, chunk_states
+from drivemem_agents.hooks import masks_hook, privileged_hook, privileged_size
+from drivemem_agents.losses import LossSettings, ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
-from drivemem_agents.observations import select
-from drivemem_agents.policy import Critic, MemoryPolicy
-from drivemem_agents.rollout import Minibatch, Rollout
-
-StateInit = Literal["stored", "zero", "burn_in", "recompute"]
+from drivemem_agents.policy import Critic, MemoryPolicy, Precision
+from drivemem_agents.rollout import Rollout, chunk_steps
 
 
 class MemoryPPO(OnPolicyAlgorithm):
@@ -71,6 +71,11 @@ class MemoryPPO(OnPolicyAlgorithm):
         normalize_observations: scale observations by running statistics.
         normalize_rewards: scale rewards by the standard deviation of their discounted sum.
         squash: tanh-squash continuous actions.
+        observe_previous_action: the memory also reads the action taken one step before.
+        observe_previous_reward: and its reward; then whoever drives the agent must report
+            rewards with `policy.tell_rewards` (SB3's `evaluate_policy` does not).
+        precision: "float32", or "bf16" for encoder and heads while training.
+        compile: run encoder and heads through `torch.compile`.
         memory_horizon_steps: for how many steps a scenario hides what must be remembered, if
             known; a warning is given when gradients cannot reach that far.
         stats_window_size: episodes averaged in `rollout/ep_rew_mean`.
@@ -120,6 +125,10 @@ class MemoryPPO(OnPolicyAlgorithm):
         normalize_observations: bool = False,
         normalize_rewards: bool = False,
         squash: bool = True,
+        observe_previous_action: bool = False,
+        observe_previous_reward: bool = False,
+        precision: Precision = "float32",
+        compile: bool = False,
         memory_horizon_steps: int | None = None,
         stats_window_size: int = 100,
         tensorboard_log: str | None = None,
@@ -153,6 +162,10 @@ class MemoryPPO(OnPolicyAlgorithm):
                 "weight_decay": weight_decay,
                 "normalize_observations": normalize_observations,
                 "squash": squash,
+                "observe_previous_action": observe_previous_action,
+                "observe_previous_reward": observe_previous_reward,
+                "precision": precision,
+                "compile": compile,
                 **(policy_kwargs or {}),
             },
             verbose=verbose,
@@ -180,14 +193,14 @@ class MemoryPPO(OnPolicyAlgorithm):
         self._setup_lr_schedule()
         self.set_random_seed(self.seed)
         if self.aux_coef > 0.0 or self.policy_kwargs["critic"] == "privileged":
-            size = int(getattr(_base(self.env), "privileged_dim", 0)) if self.env else 0
-            self.policy_kwargs.setdefault("privileged_size", size)
+            self.policy_kwargs.setdefault("privileged_size", privileged_size(self.env))
         self.policy_kwargs.setdefault("predict_privileged", self.aux_coef > 0.0)
         policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
         ).to(self.device)
         self.policy = cast(MemoryPolicy, policy)
-        chunk = self._chunk_steps()
+        stateless = not self.policy.initial_state(1)
+        chunk = chunk_steps(self.n_steps, self.batch_size, self.bptt_steps, stateless)
         self.rollout = Rollout(self.n_steps, self.n_envs, chunk, self.device)
         # The name that SB3's learn() reads.
         self.rollout_buffer = self.rollout  # type: ignore[assignment]
@@ -202,23 +215,6 @@ class MemoryPPO(OnPolicyAlgorithm):
                 stacklevel=3,
             )
 
-    def _chunk_steps(self) -> int:
-        """L, and checks that T, L and the batch size fit."""
-        stateless = not self.policy.initial_state(1)
-        chunk = self.bptt_steps or (1 if stateless else self.n_steps)
-        if self.n_steps % chunk:
-            raise ValueError(
-                f"bptt_steps={chunk} does not divide n_steps={self.n_steps}; "
-                f"try bptt_steps={_divisor_near(self.n_steps, chunk)}"
-            )
-        if self.batch_size % chunk or self.batch_size == 0:
-            up = -(-self.batch_size // chunk) * chunk
-            raise ValueError(
-                f"batch_size={self.batch_size} is no multiple of the chunk length {chunk} "
-                f"(bptt_steps, else n_steps): try batch_size={max(up, chunk)} or fewer bptt_steps"
-            )
-        return chunk
-
     # ---- collect --------------------------------------------------------------------------
 
     def collect_rollouts(
@@ -228,10 +224,8 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.policy.set_training_mode(False)
         self.rollout.clear()
         callback.on_rollout_start()
-        masks_of = _hook(env, "action_masks")
-        privileged_of = (
-            _hook(env, "privileged") if self.policy.settings["privileged_size"] else None
-        )
+        masks_of = masks_hook(env, self.action_space)
+        privileged_of = privileged_hook(env) if self.policy.settings["privileged_size"] else None
         for t in range(self.n_steps):
             with torch.inference_mode():
                 self._act(t, masks_of, privileged_of)
@@ -243,6 +237,8 @@ class MemoryPPO(OnPolicyAlgorithm):
                 return False
             self._update_info_buffer(infos, dones)
             self.rollout.rewards[t], self.rollout.dones[t] = rewards, dones
+            told = torch.as_tensor(rewards, device=self.device).float()
+            self._state = self.policy.tell_rewards(self._state, told)
             self._bootstrap_truncated(t, dones, infos)
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
@@ -266,7 +262,9 @@ class MemoryPPO(OnPolicyAlgorithm):
         starts = torch.as_tensor(self._last_episode_starts, dtype=torch.bool, device=device)
         if t % rollout.chunk == 0:
             rollout.states.append({key: value.clone() for key, value in self._state.items()})
-        observation = self.policy.to_tensors(self._last_obs)
+        observation = self.policy.with_previous(
+            self.policy.to_tensors(self._last_obs), self._state, starts
+        )
         masks = None if masks_of is None else torch.as_tensor(masks_of(), device=device).bool()
         privileged = None
         if privileged_of is not None:
@@ -341,15 +339,21 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         progress = self._current_progress_remaining
-        clip = self.clip_range(progress)
-        clip_value = None if self.clip_range_vf is None else self.clip_range_vf(progress)
-        entropy_weight = self.entropy_schedule(progress)
+        settings = LossSettings(
+            clip=self.clip_range(progress),
+            clip_value=None if self.clip_range_vf is None else self.clip_range_vf(progress),
+            entropy_weight=self.entropy_schedule(progress),
+            value_weight=self.vf_coef,
+            auxiliary_weight=self.aux_coef,
+            l1_weight=self.l1_coef,
+            normalize_advantage=self.normalize_advantage,
+        )
         logs: dict[str, list[float]] = {}
         going_on = True
         for _ in range(self.n_epochs):
             states = self._chunk_states()
             for batch in self.rollout.minibatches(self.batch_size, states):
-                loss, terms = self._loss(batch, clip, clip_value, entropy_weight)
+                loss, terms = ppo_loss(self.policy, batch, settings)
                 for name, value in terms.items():
                     logs.setdefault(name, []).append(value)
                 if self.target_kl is not None and terms["approx_kl"] > 1.5 * self.target_kl:
@@ -363,73 +367,11 @@ class MemoryPPO(OnPolicyAlgorithm):
             if not going_on:
                 break
         self._update_normaliser()
-        self._log(logs, clip, clip_value, entropy_weight)
-
-    def _loss(
-        self, batch: Minibatch, clip: float, clip_value: float | None, entropy_weight: float
-    ) -> tuple[Tensor, dict[str, float]]:
-        """PPO's clipped loss on one minibatch, and its terms for the log."""
-        new = self.policy.evaluate_sequence(
-            batch.observation, batch.actions, batch.state, batch.starts, batch.masks,
-            batch.privileged,
-        )  # fmt: skip
-        advantages = batch.advantages
-        if self.normalize_advantage and advantages.numel() > 1:
-            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        policy_loss, log_ratio = clipped_policy_loss(new.log_prob, batch.log_prob, advantages, clip)
-        values = new.values
-        if clip_value is not None:
-            values = batch.values + (values - batch.values).clamp(-clip_value, clip_value)
-        value_loss = nn.functional.mse_loss(values, batch.returns)
-        entropy_loss = -new.entropy.mean()
-        loss = policy_loss + entropy_weight * entropy_loss + self.vf_coef * value_loss
-        logged = [policy_loss, value_loss, entropy_loss]
-        names = ["policy_gradient_loss", "value_loss", "entropy_loss"]
-        if self.policy.prediction_head is not None and batch.privileged is not None:
-            predicted = self.policy.prediction_head(new.features)
-            prediction_loss = nn.functional.mse_loss(predicted, batch.privileged)
-            loss = loss + self.aux_coef * prediction_loss
-            logged.append(prediction_loss)
-            names.append("aux_loss")
-        cost = self.policy.memory.auxiliary_loss()
-        if cost is not None:
-            loss = loss + cost
-        if self.l1_coef > 0.0:
-            loss = (
-                loss
-                + self.l1_coef
-                * torch.stack([weight.abs().sum() for weight in self.policy.parameters()]).sum()
-            )
-        with torch.no_grad():  # http://joschu.net/blog/kl-approx.html
-            kl = (log_ratio.expm1() - log_ratio).mean()
-            clipped = ((log_ratio.exp() - 1.0).abs() > clip).float().mean()
-            numbers = torch.stack([*logged, loss, kl, clipped]).tolist()
-        terms = dict(zip([*names, "loss", "approx_kl", "clip_fraction"], numbers, strict=True))
-        return loss, terms
+        self._log(logs, settings)
 
     def _chunk_states(self) -> list[State]:
         """Memory state at each chunk's start, as `state_init` says."""
-        stored = self.rollout.states
-        if self.state_init == "stored" or not stored[0]:
-            return stored
-        if self.state_init == "zero":
-            zero = self.policy.initial_state(self.n_envs)
-            return [zero] * len(stored)
-        burn_in = self.state_init == "burn_in"
-        states = stored[:1]
-        observation = self.rollout.observation()
-        with torch.no_grad():
-            for part in range(1, len(stored)):
-                end = part * self.rollout.chunk
-                begin = end - self.rollout.chunk
-                state = states[-1]
-                if burn_in:
-                    begin = max(0, end - self.burn_in_steps)
-                    state = self.policy.initial_state(self.n_envs) if begin else stored[0]
-                rows = slice(begin, end)
-                starts = self.rollout.starts[rows].to(self.device)
-                states.append(self.policy.state_after(select(observation, rows), state, starts))
-        return states
+        return chunk_states(self.policy, self.rollout, self.state_init, self.burn_in_steps)
 
     def _update_normaliser(self) -> None:
         observation = {
@@ -440,13 +382,7 @@ class MemoryPPO(OnPolicyAlgorithm):
         if observation:
             self.policy.normaliser.update(observation)
 
-    def _log(
-        self,
-        logs: dict[str, list[float]],
-        clip: float,
-        clip_value: float | None,
-        entropy_weight: float,
-    ) -> None:
+    def _log(self, logs: dict[str, list[float]], settings: LossSettings) -> None:
         """Record SB3's names."""
         for name, values in logs.items():
             last = name in ("loss",)
@@ -459,10 +395,10 @@ class MemoryPPO(OnPolicyAlgorithm):
         if hasattr(head, "log_std"):
             self.logger.record("train/std", float(cast(Tensor, head.log_std).detach().exp().mean()))
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/clip_range", clip)
-        if clip_value is not None:
-            self.logger.record("train/clip_range_vf", clip_value)
-        self.logger.record("train/ent_coef", entropy_weight)
+        self.logger.record("train/clip_range", settings.clip)
+        if settings.clip_value is not None:
+            self.logger.record("train/clip_range_vf", settings.clip_value)
+        self.logger.record("train/ent_coef", settings.entropy_weight)
         for name, value in self.policy.memory.diagnostics().items():
             self.logger.record(f"memory/{name}", value)
 
@@ -508,32 +444,3 @@ class MemoryPPO(OnPolicyAlgorithm):
         from drivemem_agents.checkpoint import load_agent
 
         return load_agent(Path(str(path).removesuffix(".zip")), env, device, **kwargs)
-
-
-def clipped_policy_loss(
-    log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor, clip: float
-) -> tuple[Tensor, Tensor]:
-    """PPO's clipped surrogate (equation 7 of Schulman et al. 2017), negated.
-
-    Returns:
-        The loss, and the log-ratio of new to old probabilities.
-    """
-    log_ratio = log_prob - old_log_prob
-    ratio = log_ratio.exp()
-    bounded = ratio.clamp(1.0 - clip, 1.0 + clip)
-    return -torch.min(advantages * ratio, advantages * bounded).mean(), log_ratio
-
-
-def _base(env: VecEnv | None) -> Any:
-    return None if env is None else env.unwrapped
-
-
-def _hook(env: VecEnv, name: str) -> Callable[[], Any] | None:
-    """A batched method that the innermost vector environment may offer."""
-    method = getattr(env.unwrapped, name, None)
-    return method if callable(method) else None
-
-
-def _divisor_near(number: int, wanted: int) -> int:
-    divisors = [d for d in range(1, number + 1) if number % d == 0]
-    return min(divisors, key=lambda d: abs(d - wanted))

@@ -1,4 +1,4 @@
-"""LSTM and GRU over packed rows on CPU: a few operations per step, gradients by hand.
+"""GRU over packed rows on CPU: a few operations per step, its gradient by hand.
 
 Autograd through a loop records some thirty small operations per step. Here only what depends on
 the step before is done step by step; projections, local derivatives and weight gradients are
@@ -15,31 +15,22 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
-def lstm_rows(layer: nn.LSTM, rows: Tensor, counts: list[int], h: Tensor, c: Tensor) -> Tensor:
-    """Outputs (R, H) of a one-layer LSTM.
+def gru_rows(layer: nn.GRU, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
+    """Outputs (R, H) of a one-layer GRU.
 
     Args:
         layer: with biases.
         rows: (R, D) packed inputs.
         counts: rows of each step.
         h: (S, H) state of each piece before its first step.
-        c: (S, H) cells of each piece before its first step.
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = _parameters(layer)
-    inputs = nn.functional.linear(rows, weight_ih, bias_ih + bias_hh)
-    y: Tensor = _LSTM.apply(inputs, counts, h, c, weight_hh)  # type: ignore[no-untyped-call]
-    return y
-
-
-def gru_rows(layer: nn.GRU, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
-    """Outputs (R, H) of a one-layer GRU; arguments as in `lstm_rows`."""
     weight_ih, weight_hh, bias_ih, bias_hh = _parameters(layer)
     inputs = nn.functional.linear(rows, weight_ih, bias_ih)
     y: Tensor = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
     return y
 
 
-def _parameters(layer: nn.LSTM | nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _parameters(layer: nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """weight_ih, weight_hh, bias_ih and bias_hh of the only layer."""
     weight_ih, weight_hh, bias_ih, bias_hh = layer.parameters()
     return weight_ih, weight_hh, bias_ih, bias_hh
@@ -69,90 +60,6 @@ def _all_before(states: Tensor, counts: list[int]) -> Tensor:
     shift = np.repeat(begins - np.cumsum([0, *counts[:-1]]), counts)
     rows = torch.from_numpy(np.arange(len(shift)) + shift)
     return states.index_select(0, rows)
-
-
-class _LSTM(torch.autograd.Function):
-    """i, f, o = sigmoid(.), g = tanh(.) of x + U h; c' = f c + i g; h' = o tanh(c')."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, inputs: Tensor, counts: list[int], h: Tensor, c: Tensor, weight: Tensor
-    ) -> Tensor:
-        """Outputs (R, H) from the inputs' part of the gates (R, 4H), in the order i, f, g, o."""
-        size, rows = h.shape[1], inputs.shape[0]
-        gates = torch.empty_like(inputs)
-        h_all, c_all = _with_first(h, rows), _with_first(c, rows)
-        bounded = inputs.new_empty(rows, size)  # tanh(c')
-        transposed = weight.t()
-        i_f, g, o = gates.split((2 * size, size, size), dim=1)
-        i, f = i_f.split(size, dim=1)
-        per_step = zip(
-            inputs.split(counts), gates.split(counts), i_f.split(counts), i.split(counts),
-            f.split(counts), g.split(counts), o.split(counts), bounded.split(counts),
-            _before(h_all, counts), _before(c_all, counts),
-            h_all[h.shape[0] :].split(counts), c_all[h.shape[0] :].split(counts), strict=True,
-        )  # fmt: skip
-        for (
-            given,
-            gate,
-            i_f_t,
-            i_t,
-            f_t,
-            g_t,
-            o_t,
-            bounded_t,
-            h_old,
-            c_old,
-            h_new,
-            c_new,
-        ) in per_step:
-            torch.addmm(given, h_old, transposed, out=gate)
-            i_f_t.sigmoid_()
-            g_t.tanh_()
-            o_t.sigmoid_()
-            torch.mul(f_t, c_old, out=c_new)
-            c_new.addcmul_(i_t, g_t)
-            torch.tanh(c_new, out=bounded_t)
-            torch.mul(o_t, bounded_t, out=h_new)
-        ctx.save_for_backward(gates, h_all, c_all, bounded, weight)
-        ctx.counts = counts
-        return h_all[h.shape[0] :].clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
-        """Only the carried gradients go step by step."""
-        gates, h_all, c_all, bounded, weight = ctx.saved_tensors
-        counts, size = ctx.counts, bounded.shape[1]
-        i, f, g, o = gates.split(size, dim=1)
-        pulled = gates.new_empty(gates.shape[0], 4, size)  # d gates / d c' or d h', then d gates
-        torch.mul(g * i, 1.0 - i, out=pulled[:, 0])
-        torch.mul(_all_before(c_all, counts) * f, 1.0 - f, out=pulled[:, 1])
-        torch.mul(i, torch.addcmul(torch.ones_like(g), g, g, value=-1.0), out=pulled[:, 2])
-        torch.mul(bounded * o, 1.0 - o, out=pulled[:, 3])
-        into_c = torch.addcmul(o, o * bounded, bounded, value=-1.0)  # d h' / d c'
-        total = gradient.contiguous().clone()
-        flat = pulled.view(-1, 4 * size)
-        per_step = zip(
-            total.split(counts), into_c.split(counts), pulled[:, :3].split(counts),
-            pulled[:, 3].split(counts), flat.split(counts), f.split(counts), strict=True,
-        )  # fmt: skip
-        d_h: Tensor | None = None
-        d_c: Tensor | None = None
-        for dh, dc, of_c, of_h, all_gates, kept in reversed(list(per_step)):
-            if d_h is not None and d_c is not None:
-                going_on = d_h.shape[0]
-                dh[:going_on].add_(d_h)
-                dc.mul_(dh)
-                dc[:going_on].add_(d_c)
-            else:
-                dc.mul_(dh)
-            of_c.mul_(dc.unsqueeze(1))
-            of_h.mul_(dh)
-            d_h = torch.mm(all_gates, weight)
-            d_c = dc.mul_(kept)
-        to_weight = flat.t() @ _all_before(h_all, counts)
-        return flat, None, d_h, d_c, to_weight
 
 
 class _GRU(torch.autograd.Function):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,8 @@ class Collection:
 
     groups: list[list[Evaluated]]
     excluded: list[tuple[str, str]]
+    training: list[Evaluated] = field(default_factory=list)
+    """Evaluations on the episodes that a run was trained on, which are its own."""
 
 
 def bare(scenario: str) -> str:
@@ -129,16 +131,19 @@ def collect(paths: list[str | Path]) -> Collection:
                 found.append(_read(run, file))
             except DrivememError as error:
                 excluded.append((file.parent.as_posix(), str(error)))
-    if not found:
+    unseen = [one for one in found if one.suite.get("name") != "train"]
+    if not unseen:
         where = ", ".join(str(path) for path in paths)
         raise DrivememError(
             f"no evaluations below {where}"
             + (f" ({len(runs)} runs are there: `drivemem evaluate` them first)" if runs else "")
         )
+    training = [one for one in found if one.suite.get("name") == "train"]
     groups: list[list[Evaluated]] = []
-    for same_episodes in _by(found, Evaluated.episodes_key):
+    for same_episodes in _by(unseen, Evaluated.episodes_key):
         groups += _by_sensors(same_episodes, excluded)
-    return Collection([_without_copies(group, excluded) for group in groups], excluded)
+    groups = [_without_copies(group, excluded) for group in groups]
+    return Collection(groups, excluded, training)
 
 
 def _runs(paths: list[str | Path]) -> list[Run]:

@@ -21,11 +21,15 @@ _TITLES = {
     "reset_every": "Forgetting now and then",
     "freeze": "Memory that stands still",
     "noise": "Noise on the memory state",
+    "shuffle": "Memory out of order",
+    "swap": "Another episode's memory",
+    "stack": "How many frames are needed",
     "prune": "Pruned weights",
+    "prune_random": "Randomly pruned weights",
     "weight_noise": "Noise on the weights",
     "quantize": "Coarser weights",
 }
-_LOGARITHMIC = ("span", "reset_every", "quantize")
+_LOGARITHMIC = ("span", "reset_every", "shuffle", "stack", "quantize")
 
 
 def lesion_figures(table: SuiteTable) -> list[Figure]:

@@ -31,13 +31,16 @@ class Overall:
 
 
 def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
-    """Agents that met every suite, best first; empty with fewer than two suites.
+    """Agents that met every scenario, best first.
+
+    Empty with fewer than two scenarios, and where a scenario has several suites: full-sensor
+    runs would count once in each.
 
     Args:
         tables: one for each suite.
         seed: of the resampling.
     """
-    if len(tables) < 2:
+    if len(tables) < 2 or len({table.scenario for table in tables}) < len(tables):
         return []
     generator = np.random.default_rng(seed)
     by_label = [

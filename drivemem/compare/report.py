@@ -26,7 +26,7 @@ from drivemem.compare.overall import overall
 from drivemem.compare.tables import METRICS, SuiteTable
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.measures import Transfer, transfer_matrix
+from drivemem.measures import Transfer, generalisation, transfer_matrix
 from drivemem.runs import manifest, read_json
 
 DIFFERING = 8
@@ -69,7 +69,10 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
     environment.filters["interval"] = interval_text
     environment.globals["svg"] = Markup  # figures are made here, their labels escaped
     return environment.get_template("report.html").render(
-        suites=[_suite(folder, table) for table in tables],
+        suites=[
+            {**_suite(folder, table), "generalisation": generalisation(table, collection.training)}
+            for table in tables
+        ],
         header=HEADER,
         metrics=METRICS,
         overall=overall(tables),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from drivemem_agents.ppo import clipped_policy_loss
+from drivemem_agents.losses import clipped_policy_loss
 from drivemem_agents.rollout import Rollout, generalised_advantages
 
 

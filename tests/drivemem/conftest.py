@@ -1,17 +1,27 @@
-"""One small trained run for all tests of the product."""
+"""One small trained run for all tests of the product, and run folders written by hand."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+import drivemem_envs
 from drivemem.config import TrainConfig
-from drivemem.runs import Run
+from drivemem.episodes import EPISODE_COLUMNS, as_json, write_table
+from drivemem.runs import Run, write_json_file
+from drivemem.suites import make_suite
 from drivemem.training import train
 
 torch.set_num_threads(1)
+
+OUTCOMES = {
+    "S": "success", "C": "collision", "T": "timeout", "K": "stuck", "W": "wrong_route",
+    "O": "off_road",
+}  # fmt: skip
 
 
 def small(**changes: object) -> TrainConfig:
@@ -29,3 +39,43 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A trained run; tests must not change it."""
     folder: Path = tmp_path_factory.mktemp("runs") / "exit-recall-gru-s0"
     return train(small(), folder, quiet=True)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a run with one evaluation, a letter of `OUTCOMES` for each episode."""
+
+    def run(
+        name: str, outcomes: str, *, memory: str = "none", seed: int | None = 0,
+        lesion: str = "intact", full: bool = False, stream: str = "test",
+        sensors: dict[str, Any] | None = None, scenario: str = "exit-recall",
+        settings: dict[str, Any] | None = None, dials: dict[str, Any] | None = None,
+        **columns: Any,
+    ) -> Path:  # fmt: skip
+        folder = tmp_path / "runs" / name
+        config: dict[str, Any] = {"driver": memory, "scenario": scenario}
+        if seed is not None:
+            known = {"scenario": scenario, "memory": memory, "seed": seed, "full_sensors": full}
+            config = TrainConfig(**{**known, **(settings or {})}).model_dump(mode="json")
+        write_json_file(folder / "config.json", config)
+        met = drivemem_envs.scenario(scenario).with_(sensors=sensors, config=dials)
+        suite = make_suite(met.twin() if full else met, len(outcomes), stream)  # type: ignore[arg-type]
+        rows = [
+            {
+                "episode": number, "seed": suite.seeds[number], "scenario": met.name,
+                "sensors": as_json(suite.scenario.sensors.model_dump(mode="json")), "slots": "sorted", "tracker": "none", "backend": "reference",
+                "driver": memory, "run": folder.name, "train_seed": seed, "full_sensors": full,
+                "lesion": lesion, "deterministic": True, "suite": stream,
+                "outcome": OUTCOMES[letter], "success": letter == "S", "collision": letter == "C",
+                "return": number + (letter == "S"), "length": 10 + number, "duration_s": 1.0,
+                "mean_speed": 10.0 + number, "hard_brakes": 0, "exposure": 0, "digest": "",
+                "schema_version": 1, **columns,
+            }
+            for number, letter in enumerate(outcomes)
+        ]  # fmt: skip
+        place = folder / "evaluations" / f"{stream}-{lesion.replace(':', '-')}"
+        write_table(place / "episodes.parquet", EPISODE_COLUMNS, rows)
+        suite.save(place / "suite.json")
+        return folder
+
+    return run

@@ -15,65 +15,22 @@ from typing import Any
 import duckdb
 import pytest
 
-import drivemem_envs
 from drivemem.compare import Comparison, compare_runs
+from drivemem.compare.figures import read_curve
 from drivemem.compare.formats import HEADER, cells
+from drivemem.compare.overall import overall
 from drivemem.compare.tables import Row
-from drivemem.config import TrainConfig
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
+from drivemem.measures import lesion_curves, memory_sizes
 from drivemem.runs import write_json_file
-from drivemem.statistics import MIN_RUNS, mcnemar, wilson
-from drivemem.suites import make_suite
+from drivemem.statistics import MIN_RUNS, holm, mcnemar, performance_profile, wilson
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-OUTCOMES = {
-    "S": "success", "C": "collision", "T": "timeout", "K": "stuck", "W": "wrong_route",
-    "O": "off_road",
-}  # fmt: skip
 DOCS = Path(__file__).parents[2] / "docs"
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """Writes a run with one evaluation, a letter of `OUTCOMES` for each episode."""
-
-    def run(
-        name: str, outcomes: str, *, memory: str = "none", seed: int | None = 0,
-        lesion: str = "intact", full: bool = False, stream: str = "test",
-        sensors: dict[str, Any] | None = None, scenario: str = "exit-recall",
-        settings: dict[str, Any] | None = None, **columns: Any,
-    ) -> Path:  # fmt: skip
-        folder = tmp_path / "runs" / name
-        config: dict[str, Any] = {"driver": memory, "scenario": scenario}
-        if seed is not None:
-            known = {"scenario": scenario, "memory": memory, "seed": seed, "full_sensors": full}
-            config = TrainConfig(**{**known, **(settings or {})}).model_dump(mode="json")
-        write_json_file(folder / "config.json", config)
-        met = drivemem_envs.scenario(scenario).with_(sensors=sensors)
-        suite = make_suite(met.twin() if full else met, len(outcomes), stream)  # type: ignore[arg-type]
-        rows = [
-            {
-                "episode": number, "seed": suite.seeds[number], "scenario": met.name,
-                "sensors": "{}", "slots": "sorted", "tracker": "none", "backend": "reference",
-                "driver": memory, "run": folder.name, "train_seed": seed, "full_sensors": full,
-                "lesion": lesion, "deterministic": True, "suite": stream,
-                "outcome": OUTCOMES[letter], "success": letter == "S", "collision": letter == "C",
-                "return": number + (letter == "S"), "length": 10 + number, "duration_s": 1.0,
-                "mean_speed": 10.0 + number, "hard_brakes": 0, "exposure": 0, "digest": "",
-                "schema_version": 1, **columns,
-            }
-            for number, letter in enumerate(outcomes)
-        ]  # fmt: skip
-        place = folder / "evaluations" / f"{stream}-{lesion.replace(':', '-')}"
-        write_table(place / "episodes.parquet", EPISODE_COLUMNS, rows)
-        suite.save(place / "suite.json")
-        return folder
-
-    return run
 
 
 @pytest.fixture
@@ -525,7 +482,8 @@ def test_queries_of_the_page_give_the_tables_columns(
          row.members[0].first["lesion"]): row
         for row in comparison.tables[0].rows
     }  # fmt: skip
-    by_run, by_agent, gap, pairs, outcomes, table = (ask(query) for query in queries())
+    by_run, by_agent, gap, pairs, outcomes = (ask(query) for query in queries()[:5])
+    table = ask(queries()[-1])
     assert len(by_run) == sum(row.runs for row in records.values())
     assert len(by_agent) == len(records)
     for line in by_agent:
@@ -552,3 +510,120 @@ def test_queries_of_the_page_give_the_tables_columns(
         for outcome, share in one.outcomes.items():
             assert shares.get((*key, outcome), {"share": 0})["share"] == pytest.approx(share)
     assert [line["agent"] for line in table] == [row["agent"] for row in comparison.table]
+
+
+def test_queries_of_the_page_give_the_figures(
+    study: Path, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for span, outcomes in ((1, "SCCCCCCCCC"), (4, "SSSSCCCCCC")):
+        write("gru-s0", outcomes, memory="gru", lesion=f"span:{span}")
+    for name, size in (("gru-s0", 64), ("gru-s1", 64), ("none-s0", 0), ("none-s1", 0)):
+        facts = {"memory_state_bytes": size, "parameters": 1000 + size, "versions": {}}
+        write_json_file(study / name / "manifest.json", facts)
+    lines = ['{"step": 10, "other": 1.0}', '{"step": 20, "rollout/success_rate": 0.25}', '{"st']
+    (study / "gru-s0" / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    comparison = compare_runs(["runs"])
+    profile, improvement, doses, retention, costs, learning = (
+        ask(query) for query in queries()[5:-1]
+    )
+    gru, full = row(comparison, "gru"), row(comparison, "none (full sensors)")
+    levels = [line["threshold"] for line in profile[:21]]
+    assert levels == pytest.approx([k / 20 for k in range(21)])
+    of_gru = [p for p in profile if p["driver"] == "gru" and p["lesion"] == "intact"]
+    shares = performance_profile(gru.successes, levels)
+    assert [line["share_of_runs"] for line in of_gru] == pytest.approx(shares.tolist())
+    found = {(line["driver"], line["full_sensors"]): line["improvement"] for line in improvement}
+    assert gru.improvement is not None and full.improvement is not None
+    assert found == {
+        ("gru", False): gru.improvement.estimate, ("none", True): full.improvement.estimate
+    }  # fmt: skip
+    (table,) = comparison.tables
+    (curve,) = lesion_curves(table, "span")
+    assert [(d["dose"], d["success"]) for d in doses if d["lesion"] == "span"] == [
+        (point.x, pytest.approx(point.success.estimate)) for point in curve.points
+    ]
+    assert {(line["driver"], line["cue_window_s"]): line["success"] for line in retention} == {
+        (one.members[0].first["driver"], 1.0): pytest.approx(one.success.estimate)
+        for one in table.rows
+        if one.kind in ("agent", "reference")
+    }
+    assert [(c["driver"], c["memory_state_bytes"], c["parameters"], c["success"]) for c in costs] \
+        == [
+            (size.label, size.state_bytes, size.parameters, pytest.approx(size.success.estimate))
+            for size in memory_sizes(table)
+        ]  # fmt: skip
+    assert learning == [{"run": "gru-s0", "step": 20, "success": 0.25}]
+    assert read_curve(study / "gru-s0" / "metrics.jsonl") == ([20], [0.25])
+
+
+def test_a_lesion_is_paired_with_the_same_runs_uncut(study: Path) -> None:
+    cut = row(compare_runs([study]), "gru / reset_every:1")
+    assert cut.versus_intact.startswith("-0.300 [")
+    assert "2 runs: too few to call" in cut.versus_intact
+
+
+def test_p_values_of_several_agents_are_corrected(write: Write, tmp_path: Path) -> None:
+    outcomes = {"none": "SCCCC", "gru": "SSSCC", "lstm": "SSSSC"}
+    for memory, letters in outcomes.items():
+        write(memory, letters * 4, memory=memory)
+    comparison = compare_runs([tmp_path / "runs"])
+    episodes = {name: [letter == "S" for letter in 4 * word] for name, word in outcomes.items()}
+    raw = [mcnemar(episodes[name], episodes["none"]) for name in ("gru", "lstm")]
+    for name, p in zip(("gru", "lstm"), holm(raw), strict=True):
+        assert f"p = {p:.2g};" in row(comparison, name).versus
+
+
+def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path: Path) -> None:
+    write("none", "SCCCC")
+    write("none-hold", "SSSSC", tracker="hold_last")
+    write("ghost", "SSCCC", memory="ghost", seed=None, tracker="constant_velocity")
+    write("gru", "SSSCC", memory="gru")
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    (note,) = (note for note in table.notes if "engineered" in note)
+    assert "(gru) does not do better" in note and "(none behind hold_last): -0.200" in note
+    assert "with memory (gru) 60%" in table.headline()  # an engineered memory was not learned
+
+
+def test_over_all_scenarios_runs_are_resampled_within_each(write: Write, tmp_path: Path) -> None:
+    for seed, (here, there) in enumerate([("SSSS", "CCCC"), ("SSSC", "SCCC"), ("SSSS", "CCCC")]):
+        write(f"gru-a{seed}", here, memory="gru", seed=seed)
+        write(f"gru-b{seed}", there, memory="gru", seed=seed, scenario="occluded-intersection")
+        write(f"none-a{seed}", "SCCC", seed=seed)
+        write(f"none-b{seed}", "CCCC", seed=seed, scenario="occluded-intersection")
+    write("lstm", "SSSS", memory="lstm")  # met one scenario only
+    tables = compare_runs([tmp_path / "runs"], report=tmp_path / "out").tables
+    gru, none = overall(tables)
+    assert (gru.label, gru.runs, none.label) == ("gru", 3, "none")
+    assert gru.success.estimate == pytest.approx((11 / 12 + 1 / 12) / 2)
+    assert gru.success.low > 0.3  # pooled over scenarios it would reach far lower
+    assert gru.improvement == pytest.approx((1.0 + (3 * 1 + 6 * 0.5) / 9) / 2)
+    assert none.improvement is None
+    assert overall(tables[:1]) == []
+    assert "Over all scenarios" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_episodes_to_look_at_are_those_that_differ(write: Write, tmp_path: Path) -> None:
+    write("none", "SSCCS")
+    gru = write("gru", "SSSTC", memory="gru")
+    recorded = read_table(
+        gru / "evaluations" / "test-intact" / "episodes.parquet", EPISODE_COLUMNS
+    )[:3]
+    for name in ("gru", "none"):
+        place = tmp_path / "runs" / name / "recordings" / "test-intact"
+        write_table(place / "episodes.parquet", EPISODE_COLUMNS, recorded)
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    shown = re.sub(r"\s+", " ", " ".join(page(tmp_path / "out").words))
+    assert "success (100%) collision (0%) yes" in shown  # episode 2
+    assert "collision (0%) success (100%) no" in shown  # episode 4
+    assert "timeout (0%)" not in shown  # both failed in episode 3
+
+
+def test_a_broken_run_does_not_break_the_comparison(write: Write, tmp_path: Path) -> None:
+    write("gru", "SSSC", memory="gru")
+    broken = write("none", "SSCC")
+    (broken / "config.json").write_text('{"memory": ')
+    comparison = compare_runs([tmp_path / "runs"])
+    assert [one.label for one in comparison.tables[0].rows] == ["gru"]
+    ((what, why),) = comparison.collection.excluded
+    assert "none" in what and "unreadable or truncated" in why

@@ -1,4 +1,4 @@
-"""A memory of somebody else's: the example of docs/extending-memories.md, as a package."""
+"""A memory of somebody else's, installed as a package with an entry point."""
 
 import torch
 from pydantic import Field

@@ -1,4 +1,4 @@
-"""Encoders: from one frame's observation to the features that the memory reads."""
+"""The encoder contract and registry: from one frame's observation to what the memory reads."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import difflib
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
-import torch
 from gymnasium import spaces
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from drivemem_agents.observations import Observation, subspaces
@@ -24,6 +23,11 @@ class Encoder(nn.Module):
     """Maps observations of one frame (N, ...) to features (N, D); knows nothing of time.
 
     The constructor signature is `(space, settings)`.
+
+    Attributes:
+        output_size: D.
+        unscaled: keys of observation parts that must come as the environment gave them, not
+            normalised by running statistics.
     """
 
     Settings: ClassVar[type[EncoderSettings]] = EncoderSettings
@@ -31,6 +35,7 @@ class Encoder(nn.Module):
     def __init__(self, output_size: int) -> None:
         super().__init__()
         self.output_size = output_size
+        self.unscaled: frozenset[str] = frozenset()
 
     def forward(self, observation: Observation) -> Tensor:
         """Features (N, D) of a batch of frames."""
@@ -78,6 +83,26 @@ def make_encoder(
     return build(space, cls.Settings(**(kwargs or {})))
 
 
+def sole_part(space: spaces.Space[Any], encoder: str, wanted: str) -> tuple[str, spaces.Box]:
+    """Key and space of the only part of an observation.
+
+    Args:
+        space: the observation space.
+        encoder: who asks, for the message.
+        wanted: what it reads, for the message.
+
+    Raises:
+        ValueError: there are several parts.
+    """
+    parts = subspaces(space)
+    if len(parts) > 1:
+        raise ValueError(
+            f"encoder '{encoder}' reads {wanted} alone, but the observation has the parts "
+            f"{', '.join(sorted(parts))}: use encoder='fusion'"
+        )
+    return next(iter(parts.items()))
+
+
 def mlp(input_size: int, widths: tuple[int, ...]) -> nn.Sequential:
     """Tanh layers with orthogonal weights of gain sqrt 2 (as SB3 initialises its own)."""
     layers: list[nn.Module] = []
@@ -88,30 +113,3 @@ def mlp(input_size: int, widths: tuple[int, ...]) -> nn.Sequential:
         layers += [linear, nn.Tanh()]
         input_size = width
     return nn.Sequential(*layers)
-
-
-class VectorSettings(EncoderSettings):
-    """Settings of `vector`."""
-
-    widths: tuple[int, ...] = Field(default=(64,))
-    """Widths of the tanh layers; empty: the flattened observation itself."""
-
-
-@register_encoder("vector")
-class VectorEncoder(Encoder):
-    """All parts of the observation flattened and joined, through tanh layers."""
-
-    Settings = VectorSettings
-
-    def __init__(self, space: spaces.Space[Any], settings: VectorSettings) -> None:
-        parts = subspaces(space)
-        inputs = sum(int(torch.Size(part.shape).numel()) for part in parts.values())
-        super().__init__(settings.widths[-1] if settings.widths else inputs)
-        self.keys = sorted(parts)
-        self.layers = mlp(inputs, settings.widths)
-
-    def forward(self, observation: Observation) -> Tensor:
-        """Features (N, D)."""
-        parts = [observation[key].flatten(1).float() for key in self.keys]
-        features: Tensor = self.layers(parts[0] if len(parts) == 1 else torch.cat(parts, dim=1))
-        return features

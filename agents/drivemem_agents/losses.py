@@ -1,0 +1,89 @@
+"""PPO's loss on one minibatch, and the numbers of it that are logged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.rollout import Minibatch
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What one update's losses depend on besides data and policy; see `MemoryPPO`."""
+
+    clip: float
+    clip_value: float | None
+    entropy_weight: float
+    value_weight: float
+    auxiliary_weight: float
+    l1_weight: float
+    normalize_advantage: bool
+
+
+def ppo_loss(
+    policy: MemoryPolicy, batch: Minibatch, settings: LossSettings
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss to minimise, and its terms by SB3's names."""
+    new = policy.evaluate_sequence(
+        batch.observation, batch.actions, batch.state, batch.starts, batch.masks, batch.privileged
+    )
+    advantages = batch.advantages
+    if settings.normalize_advantage and advantages.numel() > 1:
+        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+    policy_loss, log_ratio = clipped_policy_loss(
+        new.log_prob, batch.log_prob, advantages, settings.clip
+    )
+    values = new.values
+    if settings.clip_value is not None:
+        change = (values - batch.values).clamp(-settings.clip_value, settings.clip_value)
+        values = batch.values + change
+    value_loss = nn.functional.mse_loss(values, batch.returns)
+    entropy_loss = -new.entropy.mean()
+    loss = policy_loss + settings.entropy_weight * entropy_loss + settings.value_weight * value_loss
+    logged = {
+        "policy_gradient_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy_loss": entropy_loss,
+    }
+    if policy.prediction_head is not None and batch.privileged is not None:
+        predicted = policy.prediction_head(new.features)
+        logged["aux_loss"] = nn.functional.mse_loss(predicted, batch.privileged)
+        loss = loss + settings.auxiliary_weight * logged["aux_loss"]
+    cost = policy.memory.auxiliary_loss()
+    if cost is not None:
+        loss = loss + cost
+    if settings.l1_weight > 0.0:
+        sums = [weight.abs().sum() for weight in policy.parameters()]
+        loss = loss + settings.l1_weight * torch.stack(sums).sum()
+    with torch.no_grad():
+        logged["loss"] = loss
+        logged["approx_kl"] = approximate_kl(log_ratio)
+        logged["clip_fraction"] = ((log_ratio.exp() - 1.0).abs() > settings.clip).float().mean()
+        numbers = torch.stack([value.detach() for value in logged.values()]).tolist()
+    return loss, dict(zip(logged, numbers, strict=True))
+
+
+def clipped_policy_loss(
+    log_prob: Tensor, old_log_prob: Tensor, advantages: Tensor, clip: float
+) -> tuple[Tensor, Tensor]:
+    """PPO's clipped surrogate (equation 7 of Schulman et al. 2017), negated.
+
+    Returns:
+        The loss, and the log-ratio of new to old probabilities.
+    """
+    log_ratio = log_prob - old_log_prob
+    ratio = log_ratio.exp()
+    bounded = ratio.clamp(1.0 - clip, 1.0 + clip)
+    return -torch.min(advantages * ratio, advantages * bounded).mean(), log_ratio
+
+
+def approximate_kl(log_ratio: Tensor) -> Tensor:
+    """KL(old || new) by an unbiased estimate that is never negative.
+
+    Source: http://joschu.net/blog/kl-approx.html
+    """
+    return (log_ratio.expm1() - log_ratio).mean()
