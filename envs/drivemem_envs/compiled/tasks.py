@@ -25,8 +25,8 @@ EXIT_RECALL = 10.0
 # LANE is the id of the lane that the task looks at (the target lane for drivers with one), LANES
 # how many lie beside the ego; LATERAL the offset from the ego's lane as a share of nothing, m;
 # MERGING the sum over merging cars; GOAL whether the goal is reached (exit lane, far end of the
-# intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; SURVIVED whether the
-# time is over without a crash (a term of drivemem's highways).
+# intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; SURVIVED whether
+# the time is over without a crash (a term of drivemem's highways).
 (
     CRASHED, ON_ROAD, SPEED, HEADING, X, LANE, LANES, SPEED_INDEX, SPEEDS, LATERAL, LANE_WIDTH,
     LANE_CHANGE, ACTION_NORM, MERGING, GOAL, GOAL_DISTANCE, ON_STRAIGHT, RIGHT_GOAL, WRONG_GOAL,
