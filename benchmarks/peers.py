@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents import MemoryPPO
 from gymnasium import spaces
 from numpy.typing import NDArray
 from sb3_contrib import RecurrentPPO
@@ -16,6 +15,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
+
+from drivemem_agents import MemoryPPO
 
 OBSERVATION_SIZE = 56
 ACTIONS = 5

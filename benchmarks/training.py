@@ -13,8 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents import MemoryPPO
-from drivemem_agents.toys import CartPoleNoVel
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
@@ -22,6 +20,8 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.peers import print_table, seconds
+from drivemem_agents import MemoryPPO
+from drivemem_agents.toys import CartPoleNoVel
 
 SHARED: dict[str, Any] = {
     "n_steps": 128, "batch_size": 256, "n_epochs": 10, "learning_rate": 7e-4, "gamma": 0.99,

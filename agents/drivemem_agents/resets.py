@@ -67,8 +67,8 @@ def pack(starts: Tensor, group_slots: float = 0.0) -> Packing:
     inverse = np.empty(steps * worlds, dtype=np.int64)
     slots = np.flatnonzero(inside)
     inverse[rows[slots]] = slots
-    to_tensor = (torch.from_numpy(array).to(starts.device) for array in (rows, inverse))
-    return Packing(counts.tolist(), *to_tensor, origin)
+    slot_row, row_slot = (torch.from_numpy(array).to(starts.device) for array in (rows, inverse))
+    return Packing(counts.tolist(), slot_row, row_slot, origin)
 
 
 def grouped(counts: Ints, group_slots: float) -> Ints:
