@@ -118,7 +118,8 @@ def _growth(lengths: Sequence[int], times: Sequence[float]) -> float:
     points = [(n, t) for n, t in zip(lengths, times, strict=True) if n >= 64 or max(lengths) < 128]
     if len(points) < 2:
         return float("nan")
-    return float(np.polyfit(*np.log(np.array(points)).T, 1)[0])
+    logs = np.log(np.array(points))
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
 
 
 def main() -> None:
