@@ -17,6 +17,7 @@ COMMANDS = {
     "evaluate": "drive a fixed suite of episodes with a trained run or a reference driver",
     "compare": "compare runs: table, intervals, report",
     "replay": "show recorded episodes: video, page, verification",
+    "export": "write a run's agent as an ONNX file",
 }
 
 
