@@ -77,6 +77,11 @@ class PolicyDriver:
         """The policy that acts."""
         return self._policy
 
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """Memory state after the last decision, (N, ...), less the critic's own; {} without one."""
+        return {key: value for key, value in self._state.items() if not key.startswith("critic.")}
+
     def begin(self, worlds: int) -> None:
         """Initial memory state; sampling is seeded, so evaluations repeat."""
         torch.manual_seed(0)

@@ -10,18 +10,19 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from drivemem.backends import choose_backend
-from drivemem.driving import (
-    AgentDriver,
-    Evaluated,
-    Identity,
-    ReferenceDriver,
-    agent_identity,
-    driver_identity,
+from drivemem.driving import Evaluated, Identity
+from drivemem.entries import (
+    Backend,
+    Changes,
+    Entry,
+    agent_entry,
+    driver_entry,
+    evaluation_name,
+    open_worlds,
 )
 from drivemem.episodes import (
     ACTOR_COLUMNS,
@@ -31,17 +32,13 @@ from drivemem.episodes import (
     write_table,
 )
 from drivemem.errors import DrivememError
-from drivemem.foreign import build_driver
-from drivemem.lesions import INTACT, folder_name, parse_lesions
+from drivemem.lesions import INTACT, parse_lesions
 from drivemem.progress import Progress
 from drivemem.recording import EpisodeLog, record_limit
-from drivemem.runs import RUNS, Run, manifest, open_run, write_json_file
-from drivemem.settings import parse_pairs
-from drivemem.suites import Suite, SuiteSeeds, load_suite, make_suite, training_suite
+from drivemem.runs import manifest, open_run, write_json_file
+from drivemem.suites import Suite, SuiteSeeds
 from drivemem.threads import limit_threads
-from drivemem_envs import Scenario
 
-Backend = Literal["auto", "compiled", "reference"]
 WORLDS = 16
 
 
@@ -69,41 +66,6 @@ class Evaluation:
         """Mean of a column over the episodes where it is defined."""
         values = np.array([row[column] for row in self.rows], dtype=np.float64)
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How the evaluated scenario differs from the driver's own."""
-
-    full_sensors: bool = False
-    sensors: dict[str, Any] | None = None
-    dials: tuple[str, ...] = ()
-
-    def apply(self, scenario: Scenario) -> Scenario:
-        """The changed scenario.
-
-        Raises:
-            DrivememError: unknown keys or values out of range.
-        """
-        try:
-            changed = scenario.twin() if self.full_sensors else scenario
-            return changed.with_(
-                sensors=self.sensors or None, config=parse_pairs(self.dials, "--dials") or None
-            )
-        except ValueError as error:
-            raise DrivememError(str(error).splitlines()[0]) from error
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One driver about to meet one suite."""
-
-    home: Run
-    driver: Evaluated
-    identity: Identity
-    own: Scenario
-    """What the driver was made for; evaluations elsewhere get a name that says so."""
-    suite: Suite
 
 
 def evaluate(
@@ -173,105 +135,22 @@ def evaluate(
     done = []
     for one in lesions:
         if home is not None:
-            entry = _agent_entry(home, scenario, changes, one, sampled, suite, episodes)
+            entry = agent_entry(home, scenario, changes, one, sampled, suite, episodes)
         elif driver is None or scenario is None:
             raise DrivememError("give a run, or --driver NAME and --scenario NAME")
         else:
-            entry = _driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
+            entry = driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
         done.append(_drive(entry, record, backend, num_envs, num_workers, quiet))
     return done
 
 
-def _agent_entry(
-    home: Run, elsewhere: str | None, changes: Changes, lesion: str, sampled: bool,
-    suite: str | Path, episodes: int,
-) -> _Entry:  # fmt: skip
-    if not (home.model / "agent.json").is_file():
-        raise DrivememError(
-            f"{home.folder} has no trained agent yet: go on with the same "
-            "`drivemem train` command and --resume"
-        )
-    config = home.config()
-    own = _changed(config.scenario, config.scenario_changes())
-    met = own
-    if elsewhere is not None:  # the run's dials are those of its own scenario
-        met = _changed(elsewhere, {**config.scenario_changes(), "config": None})
-    met = changes.apply(met)
-    chosen = (
-        training_suite(met, episodes, config.seed, config.num_envs)
-        if suite == "train"
-        else _suite(suite, met, episodes)
-    )
-    agent = AgentDriver(home.model, lesion, not sampled)
-    return _Entry(home, agent, agent_identity(home, lesion, not sampled), own, chosen)
-
-
-def _driver_entry(
-    driver: str, scenario: str, changes: Changes, sampled: bool, suite: str | Path,
-    episodes: int, out: str | Path | None, trust: bool,
-) -> _Entry:  # fmt: skip
-    own = _changed(scenario, {})
-    if suite == "train":
-        raise DrivememError("suite 'train' is a run's own training episodes; a driver has none")
-    met = _suite(suite, changes.apply(own), episodes)
-    built = build_driver(driver, met.scenario, trust)
-    met = Suite(met.name, built.scenario, met.seeds)
-    home = Run(Path(out) if out else RUNS / f"{_bare(own.name)}-{folder_name(built.name)}")
-    _write_driver_folder(home, driver, own.name, built.tracker)
-    identity = driver_identity(
-        built.name, home.name, built.tracker, changes.full_sensors, not sampled
-    )
-    return _Entry(home, ReferenceDriver(built.driver, not sampled), identity, own, met)
-
-
-def _changed(name: str, changes: dict[str, Any]) -> Scenario:
-    import drivemem_envs
-
-    try:
-        return drivemem_envs.scenario(name).with_(**changes)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("drivemem/")
-
-
-def _suite(suite: str | Path, scenario: Scenario, episodes: int) -> Suite:
-    """A suite by name, or a published one met with the driver's own observation."""
-    if suite in ("test", "eval"):
-        return make_suite(scenario, episodes, suite)  # type: ignore[arg-type]
-    if Path(suite).suffix != ".json":
-        raise DrivememError(
-            f"unknown suite '{suite}' (one of: test, eval, train, or the path of a suite.json)"
-        )
-    published = load_suite(Path(suite))
-    driver = scenario.observation
-    met = published.scenario.with_(slots=driver.slots, tracker=driver.tracker, flat=driver.flat)
-    return Suite(published.name, met, published.seeds)
-
-
-def _write_driver_folder(home: Run, driver: str, scenario: str, tracker: str) -> None:
-    settings = {"driver": driver, "scenario": scenario, "tracker": tracker}
-    if home.config_file.exists() and home.settings() != settings:
-        raise DrivememError(f"{home.folder} holds another run: choose another --out")
-    write_json_file(home.config_file, settings)
-
-
 def _drive(
-    entry: _Entry, record: str | int, backend: Backend, num_envs: int,
+    entry: Entry, record: str | int, backend: Backend, num_envs: int,
     num_workers: int | None, quiet: bool,
 ) -> Evaluation:  # fmt: skip
-    import drivemem_envs
-
     home, identity, suite = entry.home, entry.identity, entry.suite
-    worlds = min(num_envs, len(suite.seeds))
-    seeds = SuiteSeeds(suite, worlds)
-    chosen = choose_backend(backend, suite.scenario)
-    env: Any = drivemem_envs.make_vec(
-        suite.scenario, worlds, backend=chosen, seeds=seeds,
-        num_workers=num_workers or os.cpu_count(),
-    )  # fmt: skip
+    seeds = SuiteSeeds(suite, min(num_envs, len(suite.seeds)))
+    env, chosen = open_worlds(suite, seeds, backend, num_workers or os.cpu_count())
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
     try:
         with Progress(
@@ -281,7 +160,7 @@ def _drive(
             run_suite(env, entry.driver, log, bar)
     finally:
         env.close()
-    name = _evaluation_name(entry)
+    name = evaluation_name(entry)
     folder = home.folder / "evaluations" / name
     write_table(folder / "episodes.parquet", EPISODE_COLUMNS, log.episodes)
     suite.save(folder / "suite.json")
@@ -294,16 +173,6 @@ def _drive(
         write_table(recording / "actors.parquet", ACTOR_COLUMNS, log.recorded_actors())
         suite.save(recording / "suite.json")
     return Evaluation(folder, identity, suite, chosen, log.episodes, recording)
-
-
-def _evaluation_name(entry: _Entry) -> str:
-    """`<suite>-<lesion>`; elsewhere than at home behind the scenario's name and a hash."""
-    identity, suite = entry.identity, entry.suite
-    name = f"{suite.name}-{folder_name(identity.lesion)}"
-    name += "" if identity.deterministic else "-sampled"
-    if suite.episodes_hash() == Suite("", entry.own, ()).episodes_hash():
-        return name
-    return f"{_bare(suite.scenario.name)}-{suite.episodes_hash()[:6]}-{name}"
 
 
 def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> None:
