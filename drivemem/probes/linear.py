@@ -93,7 +93,7 @@ def _not_probed(target: Target, episode: NDArray[np.int64]) -> str:
     if target.kinds:
         kinds = np.unique(target.values[defined])
         least = min(len(np.unique(episode[target.values == kind])) for kind in kinds)
-        if len(kinds) < 2 or least < MIN_EPISODES:
+        if len(kinds) < 2 or least < FOLDS:
             return f"{len(kinds)} kinds, the rarest in {least} episodes: too few"
     elif np.ptp(target.values[defined]) == 0:
         return "always the same"
@@ -206,7 +206,8 @@ def _measured(
     count = int(place.max()) + 1
 
     def per_episode(weights: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(place, weights=weights.astype(np.float64), minlength=count)
+        found: NDArray[Any] = np.bincount(place, weights.astype(np.float64), count)
+        return np.asarray(found, dtype=np.float64)
 
     if target.kinds:
         kinds = np.unique(truth)
