@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from drivemem.driving import Evaluated, Identity
+from drivemem.backends import choose_backend
+from drivemem.driving import Evaluated, Identity, PolicyDriver
 from drivemem.entries import (
     Backend,
     Changes,
@@ -24,20 +25,15 @@ from drivemem.entries import (
     evaluation_name,
     open_worlds,
 )
-from drivemem.episodes import (
-    ACTOR_COLUMNS,
-    EPISODE_COLUMNS,
-    RECORDED_COLUMNS,
-    STEP_COLUMNS,
-    write_table,
-)
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, parse_lesions
 from drivemem.progress import Progress
-from drivemem.recording import EpisodeLog, record_limit
-from drivemem.runs import manifest, open_run, write_json_file
+from drivemem.recording import EpisodeLog
+from drivemem.runs import open_run
+from drivemem.selection import record_number, select
 from drivemem.suites import Suite, SuiteSeeds
 from drivemem.threads import limit_threads
+from drivemem.unfinished import Unfinished
 
 WORLDS = 16
 
@@ -52,6 +48,8 @@ class Evaluation:
     backend: str
     rows: list[dict[str, Any]]
     recording: Path | None = None
+    reused: bool = False
+    """Driven before, by the same agent on the same episodes; nothing was driven anew."""
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -86,6 +84,7 @@ def evaluate(
     dials: Iterable[str] = (),
     out: str | Path | None = None,
     trust: bool = False,
+    again: bool = False,
     quiet: bool = False,
 ) -> list[Evaluation]:
     """Evaluate a trained run, or a driver on a scenario.
@@ -103,7 +102,8 @@ def evaluate(
             overfitting), or the path of a published suite.json.
         lesion: `name:argument`; several with commas, as in `span:1,2,4`.
         sampled: draw actions from the policy in place of the most likely.
-        record: how many episodes to record for replay (the first ones), `all`, or `failures`.
+        record: how many episodes to record for replay (the first ones), `all`, `failures`, or
+            `disagreements:RUN` (those that one of the two ends well and the other does not).
         backend: auto, compiled or reference.
         num_envs: worlds driven at once.
         num_workers: threads or processes.
@@ -112,6 +112,8 @@ def evaluate(
         dials: changes of the scenario's dials as key=value words.
         out: where a driver's results go; default `runs/<scenario>-<driver>`.
         trust: load files that run code when they are loaded (SB3's).
+        again: drive what is there already anew. Else an agent's evaluation that is finished is
+            returned as it is, and one that was interrupted goes on where it was.
         quiet: no progress.
 
     Returns:
@@ -119,10 +121,10 @@ def evaluate(
 
     Raises:
         DrivememError: no such run, driver, scenario or lesion; files that cannot be written.
-        KeyboardInterrupt: after Ctrl-C; evaluations that were done by then are written.
+        KeyboardInterrupt: after Ctrl-C; repeat the call for the rest.
     """
     limit_threads()
-    record_limit(record, episodes)  # complain before anything is driven
+    record_number(record)  # complain before anything is driven
     changes = Changes(full_sensors, sensors, tuple(dials))
     home = None if run is None else open_run(run)
     if home is not None and home.is_driver():
@@ -140,42 +142,55 @@ def evaluate(
             raise DrivememError("give a run, or --driver NAME and --scenario NAME")
         else:
             entry = driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
-        done.append(_drive(entry, record, backend, num_envs, num_workers, quiet))
+        done.append(_drive(entry, record, backend, num_envs, num_workers, quiet, again))
     return done
 
 
 def _drive(
     entry: Entry, record: str | int, backend: Backend, num_envs: int,
-    num_workers: int | None, quiet: bool,
+    num_workers: int | None, quiet: bool, again: bool,
 ) -> Evaluation:  # fmt: skip
     home, identity, suite = entry.home, entry.identity, entry.suite
-    seeds = SuiteSeeds(suite, min(num_envs, len(suite.seeds)))
-    env, chosen = open_worlds(suite, seeds, backend, num_workers or os.cpu_count())
+    selection = select(record, suite)
+    name = evaluation_name(entry)
+    progress = Unfinished(
+        entry, home.folder / "evaluations" / name, choose_backend(backend, suite.scenario)
+    )
+    before = None if again or selection.limit else progress.finished()
+    if before is not None:
+        return Evaluation(progress.folder, identity, suite, progress.backend, before, reused=True)
+    keeps = not selection.limit  # a recording is not kept in parts
+    done = progress.rows() if keeps and not again else []
+    worlds, numbers = min(num_envs, len(suite.seeds)), {row["episode"] for row in done}
+    left = [number for number in range(len(suite.seeds)) if number not in numbers]
+    seeds = SuiteSeeds(suite, worlds, left)
+    env, chosen = open_worlds(suite, seeds, progress.backend, num_workers or os.cpu_count())
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
+    title = f"{home.name} {label} ({chosen})"
+    driver = entry.driver
+    if selection.limit and isinstance(driver, PolicyDriver):
+        driver.show_attention()
+    log = EpisodeLog(env, suite, seeds, identity, chosen, selection, done)
     try:
-        with Progress(
-            f"{home.name} {label} ({chosen})", len(suite.seeds), "episodes", 0, quiet
-        ) as bar:
-            log = EpisodeLog(env, suite, seeds, identity, chosen, record)
-            run_suite(env, entry.driver, log, bar)
+        with Progress(title, len(suite.seeds), "episodes", len(done), quiet) as bar:
+            run_suite(env, driver, log, bar, progress if keeps else None)
+    except KeyboardInterrupt:
+        if keeps:
+            progress.save(log.episodes)
+        raise
     finally:
         env.close()
-    name = evaluation_name(entry)
-    folder = home.folder / "evaluations" / name
-    write_table(folder / "episodes.parquet", EPISODE_COLUMNS, log.episodes)
-    suite.save(folder / "suite.json")
-    write_json_file(folder / "manifest.json", manifest("done", backend=chosen))
-    recording = None
-    if log.recorded:
-        recording = home.folder / "recordings" / name
-        write_table(recording / "episodes.parquet", RECORDED_COLUMNS, log.recorded_episodes())
-        write_table(recording / "steps.parquet", STEP_COLUMNS, log.recorded_steps())
-        write_table(recording / "actors.parquet", ACTOR_COLUMNS, log.recorded_actors())
-        suite.save(recording / "suite.json")
-    return Evaluation(folder, identity, suite, chosen, log.episodes, recording)
+    recording = home.folder / "recordings" / name
+    recorded = log.write_recording(recording)
+    progress.finish(log.episodes)
+    return Evaluation(
+        progress.folder, identity, suite, chosen, log.episodes, recording if recorded else None
+    )
 
 
-def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> None:
+def run_suite(
+    env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress, saved: Unfinished | None = None
+) -> None:
     """Drive all episodes of a suite.
 
     Args:
@@ -183,6 +198,7 @@ def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> No
         driver: who drives.
         log: what is kept.
         bar: where progress is shown.
+        saved: where episodes are saved now and then, in case of an interruption.
     """
     worlds = env.num_envs
     observation, _ = env.reset()
@@ -197,4 +213,6 @@ def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> No
         starts = terminated | truncated
         log.add(decision, rewards, starts, infos, observation)
         bar.update(len(log.episodes))
+        if saved is not None:
+            saved.save_now_and_then(log.episodes)
     log.sort()

@@ -66,9 +66,10 @@ def probe(
     Raises:
         DrivememError: no trained run, unknown names, nothing to decode, or an unwritable folder.
     """
+    from drivemem.attention import AttentionTap
     from drivemem.driving import AgentDriver
     from drivemem.entries import Changes, agent_entry, evaluation_name, open_worlds
-    from drivemem.probes.attention import AttentionTap, AttentionWatch
+    from drivemem.probes.attention import AttentionWatch
     from drivemem.probes.linear import MIN_EPISODES
     from drivemem.probes.saliency import SaliencyWatch
     from drivemem.probes.traces import collect_traces

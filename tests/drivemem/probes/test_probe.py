@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import drivemem_envs
+from drivemem.attention import AttentionTap
 from drivemem.cli import run_command
 from drivemem.driving import Decision
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.probes import probe
-from drivemem.probes.attention import AttentionTap
 from drivemem.probes.files import TABLES
 from drivemem.probes.linear import Score, probe_targets
 from drivemem.probes.saliency import SaliencyWatch
