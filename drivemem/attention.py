@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+import drivemem_agents.memory  # noqa: F401  first, for it imports the next
 from drivemem_agents.window_attention import WindowAttention, skew
 
 

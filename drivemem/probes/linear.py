@@ -25,6 +25,8 @@ _MIN_ROWS, _MIN_BAND_EPISODES = 50, 5
 _RIDGE = tuple(10.0**k for k in range(-1, 6))
 _LOGISTIC = (0.001, 0.1, 10.0)
 _MOST_ROWS = 8000
+_FARTHEST = 5.0
+"""Standard deviations at which inputs are clipped."""
 _RESAMPLES = 1000
 
 
@@ -148,14 +150,16 @@ def _fitted(
 ) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     model: Any = (
         LogisticRegression(C=strength, class_weight="balanced", max_iter=300)
         if target.kinds
         else Ridge(alpha=strength)
     )
-    probe = make_pipeline(StandardScaler(), model)
+    # What hardly varied among the fitted episodes must not swamp the others' predictions.
+    within = FunctionTransformer(np.clip, kw_args={"a_min": -_FARTHEST, "a_max": _FARTHEST})
+    probe = make_pipeline(StandardScaler(), within, model)
     with warnings.catch_warnings():  # an unconverged probe is merely a worse one
         warnings.simplefilter("ignore")
         probe.fit(values[rows].astype(np.float64), target.values[rows])

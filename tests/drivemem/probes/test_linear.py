@@ -83,6 +83,14 @@ def test_kinds_are_scored_by_balanced_accuracy() -> None:
     assert abs(blind_score.value.estimate - 0.5) < 0.15, "the share of the majority is no skill"
 
 
+def test_a_number_that_hardly_ever_moves_does_no_harm() -> None:
+    values = NOISE[:, 0].astype(np.float64)
+    rare = np.where(EPISODE == 7, 1.0, 1e-9 * RNG.standard_normal(len(NOISE)))
+    inputs = np.column_stack([NOISE, rare]).astype(np.float32)
+    score = overall(probe_targets({"own": inputs}, [quantity(values)], EPISODE).scores, "own")
+    assert score.value.low > 0.98
+
+
 def test_too_little_is_said_not_scored() -> None:
     few = np.where(EPISODE < 5, NOISE[:, 0], np.nan).astype(np.float64)
     constant = np.ones(len(NOISE))
