@@ -23,6 +23,7 @@ from drivemem.compare.formats import (
     to_records,
 )
 from drivemem.compare.overall import overall
+from drivemem.compare.probing import probe_figures
 from drivemem.compare.tables import METRICS, SuiteTable
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
@@ -98,6 +99,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
             name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
         ],
         "figures": suite_figures(table),
+        "probes": probe_figures(table),
         "runs": list(runs.values()),
         "pages": _pages(folder, members),
         "differing": _differing(table),
