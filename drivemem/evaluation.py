@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,9 @@ from drivemem.threads import limit_threads
 from drivemem.unfinished import Unfinished
 
 WORLDS = 16
+
+
+Audience = Callable[[Any, Evaluated], Evaluated]
 
 
 @dataclass
@@ -131,6 +134,8 @@ def evaluate(
         stored = home.settings()
         driver, scenario = stored["driver"], scenario or stored["scenario"]
         out, home = out or home.folder, None
+    if driver == "manual":
+        raise DrivememError("a person drives in a window: `drivemem watch --driver manual`")
     lesions = parse_lesions(lesion)
     if home is None and driver is not None and lesions != [INTACT]:
         raise DrivememError(f"lesion '{lesion}' cuts trained agents; {driver} is none")
@@ -142,14 +147,31 @@ def evaluate(
             raise DrivememError("give a run, or --driver NAME and --scenario NAME")
         else:
             entry = driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
-        done.append(_drive(entry, record, backend, num_envs, num_workers, quiet, again))
+        done.append(drive(entry, record, backend, num_envs, num_workers, quiet, again))
     return done
 
 
-def _drive(
+def drive(
     entry: Entry, record: str | int, backend: Backend, num_envs: int,
-    num_workers: int | None, quiet: bool, again: bool,
+    num_workers: int | None, quiet: bool, again: bool, audience: Audience | None = None,
 ) -> Evaluation:  # fmt: skip
+    """Drive one entry; arguments as in `evaluate`.
+
+    Args:
+        entry: who meets what.
+        record: which episodes to record.
+        backend: auto, compiled or reference.
+        num_envs: worlds driven at once.
+        num_workers: threads or processes.
+        quiet: no progress.
+        again: drive what is there already anew.
+        audience: given the worlds and the driver, returns one that is watched; an interruption
+            then ends the suite with the episodes driven so far.
+
+    Raises:
+        DrivememError: see `evaluate`; an audience that left before the first episode ended.
+        KeyboardInterrupt: after Ctrl-C, without an audience.
+    """
     home, identity, suite = entry.home, entry.identity, entry.suite
     selection = select(record, suite)
     name = evaluation_name(entry)
@@ -173,11 +195,15 @@ def _drive(
     log = EpisodeLog(env, suite, seeds, identity, chosen, selection, done)
     try:
         with Progress(title, len(suite.seeds), "episodes", len(done), quiet) as bar:
-            run_suite(env, driver, log, bar, progress if keeps else None)
+            pilot = driver if audience is None else audience(env, driver)
+            run_suite(env, pilot, log, bar, progress if keeps else None)
     except KeyboardInterrupt:
         if keeps:
             progress.save(log.episodes)
-        raise
+        if audience is None:
+            raise
+        suite = log.cut_short()
+        progress.suite = suite
     finally:
         env.close()
     recording = home.folder / "recordings" / name

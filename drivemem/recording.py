@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from drivemem.episodes import (
     write_columns,
     write_table,
 )
+from drivemem.errors import DrivememError
 from drivemem.recorder import Recorder
 from drivemem.selection import Selection
 from drivemem.suites import Suite, SuiteSeeds
@@ -93,6 +95,18 @@ class EpisodeLog:
             self._returns[world], self._lengths[world] = 0.0, 0
         if self.recorder.active:
             self.recorder.look(self._number.copy(), self._lengths.copy(), observation)
+
+    def cut_short(self) -> Suite:
+        """End the suite with the episodes that were driven; one world drives them in order.
+
+        Raises:
+            DrivememError: none has ended yet.
+        """
+        count = len(self.episodes)
+        if not count:
+            raise DrivememError("no episode had ended: nothing was kept")
+        self._suite = replace(self._suite, seeds=self._suite.seeds[:count])
+        return self._suite
 
     def sort(self) -> None:
         """Episodes in the suite's order."""

@@ -31,7 +31,7 @@ class Unfinished:
         self, entry: Entry, folder: Path, backend: Literal["compiled", "reference"]
     ) -> None:
         self.folder, self.backend = folder, backend
-        self._suite = entry.suite
+        self.suite = entry.suite
         agent = isinstance(entry.driver, PolicyDriver)
         self._known = agent
         """A driver from elsewhere may have changed in ways that cannot be seen."""
@@ -48,7 +48,7 @@ class Unfinished:
         except DrivememError:
             return None
         rows.sort(key=lambda row: int(row["episode"]))
-        return rows if [row["seed"] for row in rows] == list(self._suite.seeds) else None
+        return rows if [row["seed"] for row in rows] == list(self.suite.seeds) else None
 
     def rows(self) -> list[dict[str, Any]]:
         """Episodes that an interrupted evaluation has left."""
@@ -78,7 +78,7 @@ class Unfinished:
             DrivememError: the folder cannot be written.
         """
         write_table(self.folder / "episodes.parquet", EPISODE_COLUMNS, rows)
-        self._suite.save(self.folder / "suite.json")
+        self.suite.save(self.folder / "suite.json")
         write_json_file(self.folder / "manifest.json", {**self._facts, "status": "done"})
         with contextlib.suppress(OSError):
             (self.folder / _PARTIAL).unlink()

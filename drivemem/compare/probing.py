@@ -29,7 +29,9 @@ Records = list[dict[str, Any]]
 
 def probe_figures(table: SuiteTable) -> list[Figure]:
     """Figures of the probes of a suite's runs; none where no run was probed."""
-    probed = [(row, probes_of(row, "scores")) for row in table.rows]
+    # With full sensors nothing is hidden, so that there is nothing to decode.
+    agents = [row for row in table.rows if row.kind in ("agent", "lesion")]
+    probed = [(row, probes_of(row, "scores")) for row in agents]
     probed = [(row, tables) for row, tables in probed if tables]
     targets = dict.fromkeys(
         record["target"] for _, tables in probed for records in tables for record in records

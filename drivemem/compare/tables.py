@@ -119,7 +119,7 @@ class SuiteTable:
             f"{self.title}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
             f"succeed, without {base.success.estimate:.0%}"
         )
-        if best.gap_closed is not None:
+        if best.gap_closed is not None and best.gap_closed.known:
             sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
         cut = [r for r in self.rows if r.label.startswith(f"{best.label} / ")]
         cut = [r for r in cut if r.lesion.startswith(WORKING)]
