@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Recorder:
         self.digests: dict[int, str] = {}
         self._truths: list[Columns] = []
         self._deeds: list[Columns] = []
-        self._texts: dict[Any, str] = {}
+        self._wanted = np.array([selection.watches(k) for k in range(selection.limit)], dtype=bool)
         self.active = selection.limit > 0
         if self.active:
             env.keep_final_truth(True)
@@ -52,7 +53,7 @@ class Recorder:
             steps: (N,) decisions taken in it.
             observation: what the next decision sees.
         """
-        watched = np.array([self._selection.watches(int(number)) for number in numbers])
+        watched = self._is_watched(numbers)
         if not watched.any():
             return
         truth = self._env.truth()
@@ -81,15 +82,15 @@ class Recorder:
         rewards: NDArray[np.float64], ended: NDArray[np.bool_], infos: dict[str, Any],
     ) -> None:  # fmt: skip
         """Record what was done; `steps` (N,) counts the decisions before this one."""
-        rows = np.flatnonzero([self._selection.watches(int(number)) for number in numbers])
+        rows = np.flatnonzero(self._is_watched(numbers))
         if not len(rows):
             return
         columns = {name: getattr(decision, name) for name in (*_NUMBERS, "probs", "attention")}
         self._deeds.append(
             {
                 "episode": numbers[rows], "step": steps[rows], "reward": np.array(rewards)[rows],
-                "action": [self._text(action) for action in np.asarray(decision.actions)[rows]],
-                "rewards": self._terms(infos, rows, ended),
+                "action": np.asarray(decision.actions)[rows],
+                "rewards": _terms(infos, rows, ended),
                 **{k: None if v is None else np.asarray(v)[rows] for k, v in columns.items()},
             }
         )  # fmt: skip
@@ -139,20 +140,14 @@ class Recorder:
             name: np.concatenate([look[name] for look in looks])
             for name in ("episode", "step", *_EGO)
         }
-        steps["cue"] = _objects(
-            [None] * len(look["step"])
-            if look["cue"] is None
-            else [self._text(c) for c in look["cue"]]
-            for look in looks
-        )
+        steps["cue"] = _cues(looks)
         steps = _ordered(steps, kept)
         deeds: Columns = {
             name: np.concatenate([deed[name] for deed in self._deeds])
             for name in ("episode", "step", "reward")
         }
-        deeds |= {
-            name: _objects(deed[name] for deed in self._deeds) for name in ("action", "rewards")
-        }
+        deeds["action"] = _objects([_json(np.concatenate([d["action"] for d in self._deeds]))])
+        deeds["rewards"] = _rewards([deed["rewards"] for deed in self._deeds])
         for name in _NUMBERS:
             if self._deeds[0][name] is not None:
                 deeds[name] = np.concatenate([deed[name] for deed in self._deeds])
@@ -161,39 +156,41 @@ class Recorder:
                 deeds[name] = _objects(deed[name].tolist() for deed in self._deeds)
         deeds = _ordered(deeds, kept)
         if "attention" in deeds:  # oldest first, frames of this episode alone
-            deeds["attention"] = _objects(
-                [
-                    [
-                        row[-(step + 1) :]
-                        for row, step in zip(deeds["attention"], deeds["step"], strict=True)
-                    ]
-                ]
-            )
+            pairs = zip(deeds["attention"], deeds["step"], strict=True)
+            deeds["attention"] = _objects([[weights[-(step + 1) :] for weights, step in pairs]])
         return _joined(steps, deeds) | {"t_s": steps["step"] * decision_s}
 
-    def _terms(
-        self, infos: dict[str, Any], rows: NDArray[np.int64], ended: NDArray[np.bool_]
-    ) -> list[str]:
-        running, final = infos.get("rewards", {}), infos.get("final_info", {}).get("rewards", {})
-        found = []
-        for world in rows:
-            terms = final if ended[world] else running
-            names = [name for name in terms if not name.startswith("_")]
-            values = tuple((name, float(terms[name][world])) for name in names)
-            if values not in self._texts:
-                self._texts[values] = as_json(dict(values))
-            found.append(self._texts[values])
-        return found
+    def _is_watched(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if not len(self._wanted):
+            return np.zeros(len(numbers), dtype=bool)
+        last = len(self._wanted) - 1
+        return np.asarray((numbers <= last) & self._wanted[np.minimum(numbers, last)], dtype=bool)
 
-    def _text(self, value: Any) -> str:
-        """JSON of a small array, remembered, for most come again and again."""
-        array = np.asarray(value)
-        key = (array.dtype.str, array.shape, array.tobytes())
-        if key not in self._texts:
-            if len(self._texts) > 10_000:
-                self._texts.clear()
-            self._texts[key] = as_json(value)
-        return self._texts[key]
+
+def _terms(
+    infos: dict[str, Any], rows: NDArray[np.int64], ended: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Names of the reward's terms, and their values (rows, terms)."""
+    running, final = infos.get("rewards", {}), infos.get("final_info", {}).get("rewards", {})
+    names = tuple(sorted(k for k in {**running, **final} if not k.startswith("_")))
+    values = np.full((len(rows), len(names)), np.nan)
+    over = ended[rows]
+    for column, name in enumerate(names):
+        for terms, chosen in ((running, ~over), (final, over)):
+            if name in terms:
+                values[chosen, column] = np.asarray(terms[name], dtype=np.float64)[rows[chosen]]
+    return names, values
+
+
+def _json(values: NDArray[Any], names: tuple[str, ...] = ()) -> list[str]:
+    """JSON of each row of an array, as a dict if its columns have names; each text made once."""
+    flat = values.reshape(len(values), -1)
+    _, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    texts = []
+    for row in first:
+        told = {k: v for k, v in zip(names, flat[row], strict=True) if v == v} if names else {}
+        texts.append(as_json(told if names else values[row]))
+    return [texts[k] for k in place.ravel()]
 
 
 def _objects(parts: Any) -> NDArray[np.object_]:
@@ -202,6 +199,23 @@ def _objects(parts: Any) -> NDArray[np.object_]:
     column = np.empty(len(values), dtype=object)
     column[:] = values
     return column
+
+
+def _cues(looks: list[Columns]) -> NDArray[np.object_]:
+    """JSON of the cue at every look; None where none is shown, as at an episode's end."""
+    shown = [look["cue"] for look in looks if look["cue"] is not None]
+    texts = iter(_json(np.concatenate(shown)) if shown else [])
+    return _objects(
+        [None if look["cue"] is None else next(texts) for _ in look["step"]] for look in looks
+    )
+
+
+def _rewards(told: list[tuple[tuple[str, ...], NDArray[np.float64]]]) -> NDArray[np.object_]:
+    """JSON of the reward's terms at every decision, steps with the same names at once."""
+    blocks = [list(block) for _, block in groupby(told, key=lambda one: one[0])]
+    return _objects(
+        _json(np.concatenate([values for _, values in block]), block[0][0]) for block in blocks
+    )
 
 
 def _ordered(columns: Columns, kept: NDArray[np.int64]) -> Columns:
