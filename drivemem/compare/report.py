@@ -27,7 +27,7 @@ from drivemem.compare.probing import probe_figures
 from drivemem.compare.tables import METRICS, SuiteTable
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.measures import Transfer, generalisation, transfer_matrix
+from drivemem.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.runs import manifest, read_json
 
 DIFFERING = 8
@@ -71,7 +71,11 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
     environment.globals["svg"] = Markup  # figures are made here, their labels escaped
     return environment.get_template("report.html").render(
         suites=[
-            {**_suite(folder, table), "generalisation": generalisation(table, collection.training)}
+            {
+                **_suite(folder, table),
+                "generalisation": generalisation(table, collection.training),
+                "forgetting": forgetting(table),
+            }
             for table in tables
         ],
         header=HEADER,
