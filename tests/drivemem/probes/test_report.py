@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from drivemem.compare import compare_runs
@@ -47,3 +49,21 @@ def test_a_damaged_probe_does_not_stop_a_report(probed: Path, tmp_path: Path) ->
     (tmp_path / "runs" / "gru" / "probes" / "test-intact" / "scores.parquet").write_bytes(b"torn")
     titles = [f.title for f in probe_figures(compare_runs([tmp_path / "runs"]).tables[0])]
     assert titles == ["Which past frames move the decision"]
+
+
+def test_queries_of_the_page_give_the_figures(
+    probed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "probes.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(probed.parents[1])
+    heat, attention, saliency, decoded = (
+        duckdb.sql(query).fetchall() for query in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
+    )
+    (row,) = compare_runs(["runs"]).tables[0].rows
+    (records,) = probes_of(row, "scores")
+    scores = {(r["input"], r["age_high_s"]): r["score"] for r in records}
+    assert {(line[3], line[5]): line[6] for line in heat} == {
+        key: score for key, score in scores.items() if key[1] is not None
+    }
+    assert attention == decoded == [], "a gru does not attend, and no actor hides here"
+    assert saliency[0][1] == 0.0 and 0 < saliency[0][2] <= 1
