@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from drivemem.compare.collect import Evaluated, bare
-from drivemem.compare.tables import Row, SuiteTable, conditions
+from drivemem.compare.tables import Row, SuiteTable, all_conditions
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json
 from drivemem.statistics import Interval, bootstrap
@@ -231,12 +231,18 @@ def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
         by_scenario.setdefault(table.scenario, []).append(table)
     found: dict[str, list[Curve]] = {}
     for scenario, suites in by_scenario.items():
-        varied = _varied([conditions(table) for table in suites])
+        varied = _varied(all_conditions(suites))
         if varied is None:
             continue
         key, values = varied
         points: dict[str, list[Point]] = {}
+        # Several suites of one value differ in their number of episodes: the fullest counts.
+        fullest: dict[float, SuiteTable] = {}
         for table, value in zip(suites, values, strict=True):
+            kept = fullest.setdefault(value, table)
+            if (len(table.rows), table.episodes) > (len(kept.rows), kept.episodes):
+                fullest[value] = table
+        for value, table in fullest.items():
             for row in table.rows:
                 if row.kind != "lesion":
                     point = Point(value, row.success, row.runs)

@@ -78,6 +78,25 @@ def test_retention_curve_over_suites(
     ]
 
 
+def test_a_dial_left_alone_has_its_default_on_the_curve(write: Write, tmp_path: Path) -> None:
+    write("a", "SSSC", memory="gru")
+    write("b", "SCCC", memory="gru", dials={"exits_count": 5})
+    tables = compared(tmp_path).tables
+    (curve,) = retention_curves(tables)["exit-recall-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+    assert sorted(table.variant for table in tables) == ["exits_count=3", "exits_count=5"]
+
+
+def test_of_several_suites_at_one_value_the_fullest_is_on_the_curve(
+    write: Write, tmp_path: Path
+) -> None:
+    write("a", "SC", memory="gru")
+    write("b", "SSSC", memory="gru")
+    write("c", "SCCC", memory="gru", dials={"exits_count": 5})
+    (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+
+
 def test_suites_that_differ_in_two_things_make_no_retention_curve(
     write: Write, tmp_path: Path
 ) -> None:
