@@ -51,11 +51,10 @@ class NetworkTables:
 
     def key(self) -> bytes:
         """What two equal networks have in common."""
-        tables = (self.lanes, self.roads, self.links, self.points)
         # Field by field: the bytes between aligned fields are whatever memory held before.
-        return b"".join(
-            table[field].tobytes() for table in tables for field in table.dtype.names or (...,)
-        )
+        records = (self.lanes, self.roads, self.links)
+        fields = [table[name] for table in records for name in table.dtype.names or ()]
+        return b"".join(field.tobytes() for field in (*fields, self.points))
 
 
 def export_network(network: Any) -> NetworkTables:
