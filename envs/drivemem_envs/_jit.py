@@ -68,6 +68,7 @@ def _compile(kernel: Kernel, parallel: bool, inline: str) -> Kernel:
             inline=inline,
             nogil=True,
             error_model="numpy",
+            **({"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if kernel.__code__.co_varnames[:1] == ("one",) else {}),
         )
     finally:
         numba.config.CACHE_DIR = previous

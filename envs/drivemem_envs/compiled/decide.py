@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
@@ -17,6 +16,7 @@ from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
 from drivemem_envs.compiled.step import advance, world_of
 from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
+from drivemem_envs.compiled.threads import share
 
 
 class Batch(NamedTuple):
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     verdict: Verdict
 
 
-@jit
+@jit(inline="always")
 def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> None:
     """The world's own `_simulate`; the action that it was given stays what it was."""
     if task.vector[tasks.FAMILY] != tasks.EXIT_RECALL:
@@ -45,7 +45,7 @@ def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]
     action[0] = chosen
 
 
-@jit
+@jit(inline="always")
 def _see(
     one: OneWorld,
     sight: Sight,
@@ -61,10 +61,7 @@ def _see(
     remember(sight, memory, index, verdict.boxes[thread])
 
 
-# numba's parallel loops take NamedTuples of arrays, but not NamedTuples of those.
-
-
-@jit(parallel=True)
+@jit
 def _advance(
     worlds: Worlds,
     scratch: Scratch,
@@ -76,18 +73,18 @@ def _advance(
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
+    thread: int,
+    threads: int,
 ) -> None:
-    threads = scratch.known.shape[0]
-    for thread in prange(threads):
-        # Worlds are dealt out like cards, so that costly ones spread over the threads.
-        for place in range(thread, rows.shape[0], threads):
-            index = rows[place]
-            one = world_of(worlds, scratch, index, thread)
-            if acts:
-                _simulate(one, task, index, actions[place])
-            _see(one, sight, shown, memory, verdict, index, thread)
-            if acts:
-                judge(one, task, sight, memory, actions[place], index, thread, verdict)
+    # Worlds are dealt out like cards, so that costly ones spread over the threads.
+    for place in range(thread, rows.shape[0], threads):
+        index = rows[place]
+        one = world_of(worlds, scratch, index, thread)
+        if acts:
+            _simulate(one, task, index, actions[place])
+        _see(one, sight, shown, memory, verdict, index, thread)
+        if acts:
+            judge(one, task, sight, memory, actions[place], index, thread, verdict)
 
 
 def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
@@ -98,7 +95,7 @@ def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
         rows: (R,) which worlds.
         actions: (R, 2) index of a discrete action first, or continuous controls.
     """
-    _advance(*batch, rows, actions, True)
+    share(_advance, batch.scratch.known.shape[0], *batch, rows, actions, True)
 
 
 def begin(batch: Batch, rows: Ints) -> None:
@@ -110,4 +107,5 @@ def begin(batch: Batch, rows: Ints) -> None:
     """
     batch.sight.decisions[rows] = 0
     batch.task.time_s[rows] = 0.0
-    _advance(*batch, rows, np.zeros((0, 2), dtype=np.float32), False)
+    nothing = np.zeros((0, 2), dtype=np.float32)
+    share(_advance, batch.scratch.known.shape[0], *batch, rows, nothing, False)

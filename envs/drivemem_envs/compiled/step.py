@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import jit
@@ -32,10 +31,11 @@ from drivemem_envs.compiled.records import (
     Worlds,
 )
 from drivemem_envs.compiled.regulation import regulate
+from drivemem_envs.compiled.threads import share
 from drivemem_envs.compiled.traffic import drive
 
 
-@jit
+@jit(inline="always")
 def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWorld:
     """The slices that belong to one world, with one thread's working memory."""
     network = worlds.world[index].network
@@ -69,7 +69,7 @@ def forget_all(one: OneWorld) -> None:
         forget(one, actor)
 
 
-@jit
+@jit(inline="always")
 def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
     """`ActionType.act` of the ego.
 
@@ -112,7 +112,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
     world.steps += 1
 
 
-@jit
+@jit(inline="always")
 def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool) -> None:
     """`AbstractEnv._simulate`: the agent's action, then some frames.
 
@@ -134,15 +134,19 @@ def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool)
         frame(one, has_traffic)
 
 
-@jit(parallel=True)
+@jit
 def _simulate(
-    worlds: Worlds, scratch: Scratch, actions: NDArray[np.float32], frames: int, acts: bool
+    worlds: Worlds,
+    scratch: Scratch,
+    actions: NDArray[np.float32],
+    frames: int,
+    acts: bool,
+    thread: int,
+    threads: int,
 ) -> None:
-    threads = scratch.known.shape[0]
-    for thread in prange(threads):
-        # Worlds are dealt out like cards, so that costly ones spread over the threads.
-        for index in range(thread, worlds.world.shape[0], threads):
-            advance(world_of(worlds, scratch, index, thread), actions[index], frames, acts)
+    # Worlds are dealt out like cards, so that costly ones spread over the threads.
+    for index in range(thread, worlds.world.shape[0], threads):
+        advance(world_of(worlds, scratch, index, thread), actions[index], frames, acts)
 
 
 def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, frames: int) -> None:
@@ -151,7 +155,7 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
     Args:
         worlds: written in place.
         scratch: working memory; its leading dimension is the number of threads that share the
-            work (numba's own number of threads limits how many run at once).
+            work.
         actions: (N,) or (N, 1) indices of discrete actions, (N, 1) or (N, 2) continuous actions,
             or None to leave the ego's controls as they are.
         frames: frames to simulate, usually the worlds' `frames`: one decision.
@@ -169,4 +173,5 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
                 f"({count}, 2) for these {count} worlds"
             )
         padded[:, : given.shape[1]] = given
-    _simulate(worlds, scratch, padded, frames, actions is not None)
+    threads = scratch.known.shape[0]
+    share(_simulate, threads, worlds, scratch, padded, frames, actions is not None)

@@ -165,7 +165,7 @@ def _abort_lane_change(one: OneWorld, actor: int) -> None:
                 return
 
 
-@jit
+@jit(inline="always")
 def change_lane_policy(one: OneWorld, actor: int) -> None:
     """`IDMVehicle.change_lane_policy`: once per `lane_change_delay`, look at both sides."""
     it = one.actors[actor]
@@ -192,7 +192,7 @@ def change_lane_policy(one: OneWorld, actor: int) -> None:
             it.target_lane = candidate
 
 
-@jit
+@jit(inline="always")
 def drive(one: OneWorld, actor: int) -> None:
     """`IDMVehicle.act` and `LinearVehicle.act`. A crashed vehicle keeps its last controls."""
     it = one.actors[actor]
