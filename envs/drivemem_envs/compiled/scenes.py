@@ -70,12 +70,13 @@ def scene_source(
     Raises:
         CompiledUnsupported: the world does not compile, or its reset where that is demanded.
     """
-    from drivemem_envs.compiled.bank import SceneBank
     from drivemem_envs.compiled.resets.families import CompiledResets, why_not
     from drivemem_envs.compiled.support import refuse
 
     reason = why_not(scenario)
     refuse(compiled is True and reason is not None, f"the reset of {scenario.name}: {reason}")
     if compiled is False or (compiled is None and reason is not None):
+        from drivemem_envs.compiled.bank import SceneBank
+
         return SceneBank(scenario, count, threads)
     return CompiledResets(scenario, count, threads)

@@ -42,7 +42,8 @@ def place(
     it = one.actors[row]
     it.x, it.y, it.heading, it.speed = x, y, heading, speed
     it.cos_heading, it.sin_heading = math.cos(heading), math.sin(heading)
-    it.target_speed = speed
+    if it.kind <= MDP:
+        it.target_speed = speed
     if it.kind <= LINEAR:
         # A clock that starts anywhere within its period, the same for the same place.
         it.timer = ((x + y) * math.pi) % one.drivers[it.driver].lane_change_delay
