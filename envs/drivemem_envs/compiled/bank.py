@@ -19,14 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from drivemem_envs._jit import Ints, cache_folder, source_hash
+from drivemem_envs import _jit
 from drivemem_envs.compiled.records import Worlds
 from drivemem_envs.compiled.resets.families import make_template, spawns
 from drivemem_envs.compiled.scene import Scene, export
 from drivemem_envs.compiled.support import refuse
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
+
+# Not from `_jit`: what imports that is taken for a source of kernels.
+Ints = NDArray[np.int64]
 
 _KEPT = 4096
 """Scenes kept in memory; a scene is some 10 kB."""
@@ -69,10 +73,10 @@ def bank_folder(scenario: Any) -> Path | None:
 
     None: nothing can be written (see `_jit.cache_folder`).
     """
-    base = cache_folder()
+    base = _jit.cache_folder()
     if base is None:
         return None
-    parts = [scenario.hash(), source_hash()]
+    parts = [scenario.hash(), _jit.source_hash()]
     for package in ("highway-env", "numpy", "gymnasium", "drivemem"):
         with contextlib.suppress(PackageNotFoundError):
             parts.append(version(package))
@@ -220,7 +224,9 @@ class SceneBank:
             self._folder.mkdir(parents=True, exist_ok=True)
             if len(os.listdir(self._folder)) >= _MOST_FILES:
                 return
-            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as part:
+            with tempfile.NamedTemporaryFile(
+                dir=self._folder, suffix=".part", delete=False
+            ) as part:
                 np.savez(part, **begin.arrays())
             os.replace(part.name, self._folder / f"{seed}.npz")
 
@@ -228,10 +234,10 @@ class SceneBank:
 def _grown(worlds: Worlds, scenes: Sequence[Scene], template: Any) -> Worlds:
     """Room for the drivers and route steps of every probe and some more."""
     drivers = max(scene.worlds.drivers.shape[1] for scene in scenes) + 2
-    steps = max(
-        *(scene.worlds.routes.shape[2] for scene in scenes), template.routes.shape[2]
+    steps = max(*(scene.worlds.routes.shape[2] for scene in scenes), template.routes.shape[2])
+    grown = np.zeros(
+        (len(worlds.world), max(drivers, worlds.actors.shape[1])), worlds.drivers.dtype
     )
-    grown = np.zeros((len(worlds.world), max(drivers, worlds.actors.shape[1])), worlds.drivers.dtype)
     grown[:, : worlds.drivers.shape[1]] = worlds.drivers
     routes = np.full((*worlds.routes.shape[:2], steps + 2, 2), -1, np.int16)
     routes[:, :, : worlds.routes.shape[2]] = worlds.routes

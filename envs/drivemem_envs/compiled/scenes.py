@@ -11,9 +11,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem_envs._jit import Floats, Ints
 from drivemem_envs.compiled.records import Scratch, Worlds
 from drivemem_envs.compiled.templates import Template
+
+# Not from `_jit`: what imports that is taken for a source of kernels.
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class SceneSource(Protocol):

@@ -188,5 +188,3 @@ def clear_and_spawn(one: OneWorld, template: Template) -> None:
         return
     clear_vehicles(one, template)
     spawn_vehicle(one, template, 0.0, template.spawning[PROBABILITY], False, 1.0, 1.0)
-
-

@@ -41,7 +41,10 @@ def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -
         _padded([part.drivers for part in parts]),
         _padded([part.speeds for part in parts]),
         np.zeros((count, STREAM), dtype=np.int64),
-        *(_padded([getattr(t, name) for t in tables]) for name in ("lanes", "roads", "links", "points")),
+        *(
+            _padded([getattr(t, name) for t in tables])
+            for name in ("lanes", "roads", "links", "points")
+        ),
     )
     for index, scene in enumerate(scenes):
         put(worlds, index, scene, order.index(scene.network.key()))

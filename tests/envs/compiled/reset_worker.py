@@ -18,8 +18,8 @@ from drivemem_envs.compiled.scene import export
 from drivemem_envs.compiled.scenes import scene_source
 from drivemem_envs.compiled.spawn import clear_and_spawn
 from drivemem_envs.compiled.step import simulate, world_of
-from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.reference.environment import make_reference
+from drivemem_envs.registry import scenario as named_scenario
 
 # What a live route no longer holds is not compared; times of vehicles that do not yield neither.
 _SKIPPED = ("route_start", "route_end", "driver", "yield_timer", "id", "timer")

@@ -19,8 +19,8 @@ from highway_env.envs.roundabout_env import RoundaboutEnv, RoundaboutGenericEnv
 from highway_env.envs.two_way_env import TwoWayEnv
 from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
+from numpy.typing import NDArray
 
-from drivemem_envs._jit import Ints
 from drivemem_envs.compiled import records, templates
 from drivemem_envs.compiled.actors_export import driver_of, fill_actor, fill_vehicle, kind_of
 from drivemem_envs.compiled.records import IDM
@@ -39,6 +39,8 @@ from drivemem_envs.compiled.templates import Template
 from drivemem_envs.compiled.worlds import scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 
+# Not from `_jit`: what imports that is taken for a source of kernels, and compiles them anew.
+Ints = NDArray[np.int64]
 Numbers = Callable[[Any], list[float]]
 Places = Callable[[Any, dict[Any, int]], list[int]]
 
@@ -109,7 +111,12 @@ _WORLD_METHODS = (
     "_spawn_vehicle", "_clear_vehicles",
 )  # fmt: skip
 _TRAFFIC_METHODS = (
-    "__init__", "__new__", "create_random", "make_on_lane", "randomize_behavior", "plan_route_to",
+    "__init__",
+    "__new__",
+    "create_random",
+    "make_on_lane",
+    "randomize_behavior",
+    "plan_route_to",
 )
 
 
@@ -140,7 +147,11 @@ def family_of(scenario: Any) -> Family | str:
     if changed:
         return f"{traffic.__name__} replaces {', '.join(changed)} of IDMVehicle"
     lane = config.get("initial_lane_id")
-    if known.code == templates.HIGHWAY and lane is not None and not 0 <= lane < config["lanes_count"]:
+    if (
+        known.code == templates.HIGHWAY
+        and lane is not None
+        and not 0 <= lane < config["lanes_count"]
+    ):
         return f"initial_lane_id {lane} is no lane"
     return known
 
@@ -328,5 +339,3 @@ class CompiledResets:
     def close(self) -> None:
         """Close the live environment."""
         self.env.close()
-
-

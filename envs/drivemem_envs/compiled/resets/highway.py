@@ -70,9 +70,7 @@ def reset_highway(one: OneWorld, template: Template) -> None:
     wished = int(numbers[EGO_LANE])
     number = random.integers(one.stream, lanes) if wished == NONE else wished
     lane = int(template.places[number])
-    one.world[0].ego = _create_random(
-        one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING]
-    )
+    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING])
     for _ in range(int(numbers[OTHERS])):
         lane = int(template.places[random.integers(one.stream, lanes)])
         speed = random.uniform(one.stream, numbers[SPEED_LOW], numbers[SPEED_HIGH])
@@ -85,9 +83,7 @@ def reset_exit(one: OneWorld, template: Template) -> None:
     """`ExitEnv._create_vehicles`: more traffic on the right, which keeps its lanes."""
     numbers = template.numbers
     lane = int(template.places[0])
-    one.world[0].ego = _create_random(
-        one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING]
-    )
+    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING])
     for _ in range(int(numbers[OTHERS])):
         lane = int(template.places[random.weighted(one.stream, numbers[HIGHWAY_NUMBERS:])])
         speed = one.lanes[lane].speed_limit

@@ -9,6 +9,7 @@ import numpy as np
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
+from drivemem_envs.compiled.lanes import heading_at, position_at
 from drivemem_envs.compiled.neighbours import list_members
 from drivemem_envs.compiled.records import NONE, OneWorld
 from drivemem_envs.compiled.spawn import (
@@ -18,7 +19,6 @@ from drivemem_envs.compiled.spawn import (
     remove,
     spawn_vehicle,
 )
-from drivemem_envs.compiled.lanes import heading_at, position_at
 from drivemem_envs.compiled.step import forget_all, frame
 from drivemem_envs.compiled.templates import EGO, Template
 

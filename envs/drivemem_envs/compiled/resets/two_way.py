@@ -6,9 +6,9 @@ from typing import Any
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
-from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.spawn import place_on_lane, place
 from drivemem_envs.compiled.lanes import position_at
+from drivemem_envs.compiled.records import OneWorld
+from drivemem_envs.compiled.spawn import place, place_on_lane
 from drivemem_envs.compiled.templates import EGO, OTHER, Template
 
 
