@@ -188,6 +188,7 @@ def driver_of(vehicle: Any, kind: int) -> Any:
 
 
 def fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> None:
+    """Write what every live thing has into an ACTOR record; `lanes` are rows by index."""
     record.kind = kind
     record.x, record.y = thing.position
     record.heading, record.speed = thing.heading, thing.speed
@@ -201,6 +202,7 @@ def fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> Non
 
 
 def fill_vehicle(record: Any, vehicle: Any, kind: int, lanes: dict[Any, int]) -> None:
+    """Write what only vehicles have, and what their kind has, into an ACTOR record."""
     record.steering = vehicle.action["steering"]
     record.acceleration = vehicle.action["acceleration"]
     record.predicts_straight = vehicle.prediction_type == "zero_steering"

@@ -7,6 +7,7 @@ library, which numba calls; with both switched off, trajectories are equal bit f
 from __future__ import annotations
 
 import platform
+from importlib import import_module
 
 
 def exact_environment() -> dict[str, str]:
@@ -20,7 +21,7 @@ def exact_environment() -> dict[str, str]:
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return {}
-    from numpy._core import _multiarray_umath as umath
+    umath = import_module("numpy._core._multiarray_umath")
 
     enabled = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
     return {

@@ -37,7 +37,7 @@ class SceneSource(Protocol):
     sensor_seed: NDArray[np.uint64]
     """(N,) as `Perception.reset` derives it."""
     slots: Ints
-    """(N, vehicles_count - 1) the episode's permutation of rows, as `ReferenceEnvironment._slots`."""
+    """(N, vehicles_count - 1) the permutation of rows in `ReferenceEnvironment._slots`."""
     cue: NDArray[np.float32]
     """(N, K) `cue()` at the episode's begin; K = 0 without one."""
     latent: Floats

@@ -229,8 +229,7 @@ def _prototype(scene: Scene, vehicle: Any, rows: dict[Any, int]) -> Any:
     record = np.zeros(1, records.ACTOR)[0]
     fill_actor(record, vehicle, kind, rows)
     fill_vehicle(record, vehicle, kind, rows)
-    if type(vehicle).__mro__ and scene.worlds.actors.size:
-        record.check_collisions = _checks(scene)
+    record.check_collisions = _checks(scene)
     driver = driver_of(vehicle, kind)
     known = [row.tobytes() for row in scene.worlds.drivers[0]]
     if driver.tobytes() not in known:
