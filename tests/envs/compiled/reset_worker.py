@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs.compiled.random import copy_stream
+from drivemem_envs.compiled.records import MDP
 from drivemem_envs.compiled.resets.families import spawns
 from drivemem_envs.compiled.scene import export
 from drivemem_envs.compiled.scenes import scene_source
@@ -40,7 +41,9 @@ def state_difference(source: Any, row: int, env: Any) -> str | None:
     for ours, other in pairs:
         it, that = source.worlds.actors[row, ours], theirs.actors[0, other]
         for name in it.dtype.names:
-            if name not in _SKIPPED and it[name] != that[name]:
+            idle = name.startswith("impact") and not that["has_impact"]
+            idle |= name == "target_lane" and it["kind"] > MDP  # followed by nobody
+            if name not in _SKIPPED and not idle and it[name] != that[name]:
                 return f"actor {ours} {name}: highway-env {that[name]!r}, compiled {it[name]!r}"
         if it["kind"] <= 1 and it["timer"] != that["timer"]:
             return f"actor {ours} timer: highway-env {that['timer']!r}, compiled {it['timer']!r}"
