@@ -45,6 +45,7 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
         worlds.routes[index],
         worlds.drivers[index],
         worlds.speeds[index],
+        worlds.streams[index],
         worlds.lanes[network],
         worlds.roads[network],
         worlds.links[network],
