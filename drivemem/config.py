@@ -40,6 +40,9 @@ class TrainConfig(BaseModel):
     """Decisions to train for, over all worlds (1e6 is understood)."""
     seed: int = Field(default=0, ge=0)
     """Of weights, exploration and training episodes."""
+    start_from: str | None = None
+    """Folder of a trained run whose weights training starts with (fine-tuning: transfer and
+    forgetting)."""
     full_sensors: bool = False
     """Train on the twin: the same scenario with full sensors."""
     sensors: SensorChanges = SensorChanges()
@@ -122,6 +125,7 @@ class TrainConfig(BaseModel):
         parts += ["full"] if self.full_sensors else []
         parts += [self.tracker] if self.tracker != "none" else []
         parts += ["aux"] if self.aux_coef > 0 else []
+        parts += [f"from-{Path(self.start_from).name}"] if self.start_from else []
         return "-".join([*parts, f"s{self.seed}"])
 
     def scenario_changes(self) -> dict[str, Any]:

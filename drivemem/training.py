@@ -20,13 +20,19 @@ from drivemem.backends import choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, read_json, write_json_file
+from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
 from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
+from drivemem_agents.checkpoint import (
+    CheckpointError,
+    load_agent,
+    load_training,
+    save_agent,
+    write_training,
+)
 from drivemem_agents.files import atomic_folder
 
 KEPT_CHECKPOINTS = 2
@@ -139,10 +145,31 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     )
     env = WorldsVecEnv(worlds)
     try:
-        return build_model(config, env), env
+        model = build_model(config, env)
+        if config.start_from is not None:
+            _start_from(model, open_run(config.start_from))
+        return model, env
     except BaseException:
         env.close()
         raise
+
+
+def _start_from(model: MemoryPPO, other: Run) -> None:
+    """Take over another run's weights; the optimiser starts afresh."""
+    try:
+        weights = load_agent(other.model, device="cpu").policy.state_dict()
+    except CheckpointError as error:
+        raise DrivememError(f"--start-from: {error}") from error
+    own = model.policy.state_dict()
+    for name in sorted({*weights, *own}):
+        mine, theirs = own.get(name), weights.get(name)
+        if mine is None or theirs is None or mine.shape != theirs.shape:
+            shapes = [None if part is None else tuple(part.shape) for part in (mine, theirs)]
+            raise DrivememError(
+                f"--start-from {other.folder}: its {name} is {shapes[1]}, here it is {shapes[0]}: "
+                "memory, sizes, observation and actions must be the same"
+            )
+    model.policy.load_state_dict(weights)
 
 
 def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:

@@ -51,8 +51,10 @@ class NetworkTables:
 
     def key(self) -> bytes:
         """What two equal networks have in common."""
+        tables = (self.lanes, self.roads, self.links, self.points)
+        # Field by field: the bytes between aligned fields are whatever memory held before.
         return b"".join(
-            table.tobytes() for table in (self.lanes, self.roads, self.links, self.points)
+            table[field].tobytes() for table in tables for field in table.dtype.names or (...,)
         )
 
 
