@@ -111,20 +111,25 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
         n_epochs=config.n_epochs,
         bptt_steps=config.bptt_steps,
         state_init=config.state_init,
+        burn_in_steps=config.burn_in_steps,
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         clip_range=config.clip_range,
+        clip_range_vf=config.clip_range_vf,
         ent_coef=config.ent_coef,
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl,
         critic=config.critic,
+        observe_previous_action=config.observe_previous_action,
         aux_coef=config.aux_coef,
         dropout=config.dropout,
         weight_decay=config.weight_decay,
         l1_coef=config.l1_coef,
         normalize_observations=config.normalize_observations,
         normalize_rewards=config.normalize_rewards,
+        precision=config.precision,
+        compile=config.compile,
         memory_horizon_steps=steps,
         seed=config.seed,
         device=config.device,
@@ -143,7 +148,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         seeds=TrainingSeeds(config.seed),
         num_workers=config.num_workers or os.cpu_count(),
     )
-    env = WorldsVecEnv(worlds)
+    env = WorldsVecEnv(worlds, final_privileged=config.critic == "privileged")
     try:
         model = build_model(config, env)
         if config.start_from is not None:
