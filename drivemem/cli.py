@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "compare runs: table, intervals, report",
     "watch": "watch a driver in a window, or drive by hand",
     "replay": "show recorded episodes: video, page, verification",
+    "export": "write a run's agent as an ONNX file",
 }
 
 

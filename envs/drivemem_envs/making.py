@@ -98,12 +98,21 @@ def make_vec(
         return ReferenceVectorEnv(resolved, num_envs, seeds=seeds, num_workers=num_workers)
     if backend != "compiled":
         raise ValueError(f"unknown backend '{backend}' (one of: compiled, reference)")
-    raise ValueError(f"{resolved.name} does not compile: {compiles(resolved)}")
+    from drivemem_envs.compiled.vector_env import CompiledVectorEnv
+
+    return CompiledVectorEnv(resolved, num_envs, seeds=seeds, num_threads=num_workers)
 
 
 def compiles(scenario: Scenario) -> str | None:
     """Why a scenario does not run on the compiled backend; None if it does."""
-    return "the compiled backend is not part of this version yet"
+    from drivemem_envs.compiled.support import CompiledUnsupported
+    from drivemem_envs.compiled.support_tasks import check
+
+    try:
+        check(scenario)
+    except CompiledUnsupported as error:
+        return str(error)
+    return None
 
 
 def make_registered(

@@ -21,7 +21,7 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 STUCK_SPEED = 0.5
 """Slower than this for most of the last third of the episode is stuck, m/s."""
 
-_EXIT_X = 500.0
+EXIT_X = 500.0
 """Where highway-env's exit lies behind the ego, m (`ExitEnv._create_road`)."""
 
 
@@ -75,7 +75,7 @@ def _wrong_route(env: Any) -> bool:
     if hasattr(env, "is_wrong_route"):
         return bool(env.is_wrong_route())
     if isinstance(env, ExitEnv):
-        return bool(not env._is_success() and env.vehicle.position[0] > _EXIT_X)
+        return bool(not env._is_success() and env.vehicle.position[0] > EXIT_X)
     return False
 
 

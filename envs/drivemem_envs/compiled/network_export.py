@@ -51,9 +51,10 @@ class NetworkTables:
 
     def key(self) -> bytes:
         """What two equal networks have in common."""
-        return b"".join(
-            table.tobytes() for table in (self.lanes, self.roads, self.links, self.points)
-        )
+        # Field by field: the bytes between aligned fields are whatever memory held before.
+        records = (self.lanes, self.roads, self.links)
+        fields = [table[name] for table in records for name in table.dtype.names or ()]
+        return b"".join(field.tobytes() for field in (*fields, self.points))
 
 
 def export_network(network: Any) -> NetworkTables:

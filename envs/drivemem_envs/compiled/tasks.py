@@ -18,17 +18,21 @@ from drivemem_envs._jit import Floats, jit
 HIGHWAY, EXIT, MERGE, ROUNDABOUT, INTERSECTION, TWO_WAY, U_TURN, RACETRACK, KEEPING, PARKING = (
     0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0
 )  # fmt: skip
+# drivemem's own worlds that are more than a subclass of those.
+EXIT_RECALL = 10.0
 
 # Facts about the ego after a step (FACTS,). Flags are 0 or 1; speeds m/s, angles rad, lengths m.
 # LANE is the id of the lane that the task looks at (the target lane for drivers with one), LANES
 # how many lie beside the ego; LATERAL the offset from the ego's lane as a share of nothing, m;
 # MERGING the sum over merging cars; GOAL whether the goal is reached (exit lane, far end of the
-# intersection, parked).
+# intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; SURVIVED whether
+# the time is over without a crash (a term of drivemem's highways).
 (
     CRASHED, ON_ROAD, SPEED, HEADING, X, LANE, LANES, SPEED_INDEX, SPEEDS, LATERAL, LANE_WIDTH,
-    LANE_CHANGE, ACTION_NORM, MERGING, GOAL, GOAL_DISTANCE, ON_STRAIGHT,
-) = range(17)  # fmt: skip
-FACTS = 17
+    LANE_CHANGE, ACTION_NORM, MERGING, GOAL, GOAL_DISTANCE, ON_STRAIGHT, RIGHT_GOAL, WRONG_GOAL,
+    SURVIVED,
+) = range(20)  # fmt: skip
+FACTS = 20
 
 TERMS = 5
 
@@ -62,6 +66,7 @@ TERM_NAMES: dict[float, tuple[str, ...]] = {
     ),
     KEEPING: (),
     PARKING: (),
+    EXIT_RECALL: ("collision_reward", "right_exit_reward", "wrong_exit_reward"),
 }  # fmt: skip
 
 
@@ -109,17 +114,19 @@ def task_vector(
     task[FAMILY] = family
     for i, name in enumerate(TERM_NAMES[family]):
         task[WEIGHT + i] = config.get(name, 0)
+    if family == HIGHWAY:
+        task[WEIGHT + 4] = config.get("survived_reward", 0)
     task[NORMALIZE] = bool(config.get("normalize_reward", family in (MERGE, RACETRACK)))
     task[LOW], task[HIGH] = _reward_range(family, config)
     task[SPEED_LOW], task[SPEED_HIGH] = config.get("reward_speed_range", (0.0, 1.0))
     task[DECISION] = 1 / config["policy_frequency"]
-    endless = family in (MERGE, TWO_WAY, KEEPING)
+    endless = family in (MERGE, TWO_WAY, KEEPING, EXIT_RECALL)
     task[DURATION] = math.inf if endless else config["duration"]
     task[STEP_LIMIT] = math.inf if step_limit is None else step_limit
     task[CRASH_ENDS] = family != KEEPING
     off_road_ends = "terminate_off_road" if family == RACETRACK else "offroad_terminal"
     task[OFF_ROAD_ENDS] = family in (HIGHWAY, INTERSECTION, RACETRACK) and config[off_road_ends]
-    task[GOAL_ENDS] = family in (INTERSECTION, PARKING)
+    task[GOAL_ENDS] = family in (INTERSECTION, PARKING, EXIT_RECALL)
     task[END_X] = end_x if family == MERGE else math.inf
     task[CENTERING_COST] = config.get("lane_centering_cost", 0.0)
     if family == PARKING:
@@ -179,6 +186,8 @@ def _terms_of_lanes(task: Floats, facts: Floats, terms: Floats) -> None:
     terms[1] = facts[LANE] / max(facts[LANES] - 1.0, 1.0)
     terms[2] = fast
     terms[3] = facts[ON_ROAD]
+    if family == HIGHWAY:
+        terms[4] = facts[SURVIVED]
 
 
 @jit
@@ -213,6 +222,10 @@ def reward_terms(task: Floats, facts: Floats, terms: Floats) -> None:
         terms[1] = facts[ACTION_NORM]
         terms[2] = facts[CRASHED]
         terms[3] = facts[ON_ROAD]
+    elif family == EXIT_RECALL:
+        terms[0] = facts[CRASHED]
+        terms[1] = facts[RIGHT_GOAL]
+        terms[2] = facts[WRONG_GOAL]
     elif family not in (KEEPING, PARKING):
         _terms_of_lanes(task, facts, terms)
 

@@ -16,15 +16,7 @@ from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
 from drivemem_envs.scenarios.base import Scenario
-
-
-def spaced_seeds(base: int) -> EpisodeSeeds:
-    """Seeds of all episodes from one number (NumPy's SeedSequence keeps them independent)."""
-
-    def seed(world: int, episode: int) -> int:
-        return int(np.random.SeedSequence([base, world, episode]).generate_state(1)[0])
-
-    return seed
+from drivemem_envs.seeding import first_seeds, spaced_seeds
 
 
 class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
@@ -76,14 +68,8 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
                 `seeds` given, else fresh entropy.
             options: unused.
         """
-        first: list[int] | None = None
-        if seed is not None and not isinstance(seed, int | np.integer):
-            first = [int(value) for value in seed]
-            if len(first) != self.num_envs:
-                raise ValueError(f"{len(first)} seeds for {self.num_envs} worlds")
-            seed = first[0]
-        if self.seeds is None or seed is not None:
-            base = int(seed) if seed is not None else int(np.random.SeedSequence().entropy % 2**63)  # type: ignore[operator]
+        first, base = first_seeds(seed, self.num_envs)
+        if self.seeds is None or base is not None:
             self._rule: EpisodeSeeds = spaced_seeds(base)
         else:
             self._rule = self.seeds

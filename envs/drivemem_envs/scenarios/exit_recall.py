@@ -43,8 +43,10 @@ from drivemem_envs.sensing.spec import Sensors
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
 _START = 10.0
-_COMMIT = 20.0
+COMMIT_M = 20.0
 """How far behind the fork the exit counts as taken, m."""
+GATE_M, GATE_LATERAL_M = 0.5, 0.0
+"""Where the gate puts the ego on the middle lane behind the fork, m."""
 _LEFT, _IDLE, _RIGHT = 0, 1, 2
 
 
@@ -156,7 +158,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
             return
         self.passed_gate = True
         lane_index = ("c", "d", self.middle)
-        ego.position = self.road.network.get_lane(lane_index).position(0.5, 0.0)
+        ego.position = self.road.network.get_lane(lane_index).position(GATE_M, GATE_LATERAL_M)
         ego.heading, ego.speed = 0.0, SPEED
         ego.action = {"steering": 0, "acceleration": 0}
         ego.lane_index = ego.target_lane_index = lane_index
@@ -165,7 +167,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     def taken_exit(self) -> int | None:
         """Number of the exit taken; None before."""
-        if self.choices_left or self.vehicle.position[0] < self.fork_x + _COMMIT:
+        if self.choices_left or self.vehicle.position[0] < self.fork_x + COMMIT_M:
             return None
         return int(self.vehicle.target_lane_index[2])
 

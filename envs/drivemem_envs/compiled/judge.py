@@ -1,0 +1,160 @@
+"""The end of a decision: reward, termination, truncation, outcome and metrics of one world."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import exit_recall, facts, tasks
+from drivemem_envs.compiled import tasks_metrics as metrics
+from drivemem_envs.compiled.facts import Task
+from drivemem_envs.compiled.records import OneWorld
+from drivemem_envs.compiled.sight import Sight
+from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
+from drivemem_envs.metrics import METRICS
+from drivemem_envs.outcomes import EXIT_X
+
+Flags = NDArray[np.bool_]
+
+
+class Verdict(NamedTuple):
+    """What N worlds got for their last decision, and the result of episodes that it ended."""
+
+    rewards: Floats
+    """(N,)"""
+    terms: Floats
+    """(N, TERMS) in the order of `tasks.TERM_NAMES`."""
+    terminated: Flags
+    """(N,)"""
+    truncated: Flags
+    """(N,)"""
+    outcomes: Ints
+    """(N,) codes, in the order of `outcomes.OUTCOMES`."""
+    successes: Flags
+    """(N,)"""
+    metrics: Floats
+    """(N, len(METRICS)); `at_fault` is a code of `tasks_metrics.FAULTS`."""
+    facts: Floats
+    """(T, FACTS) scratch."""
+    boxes: Floats
+    """(T, 2, 7) scratch."""
+
+
+def make_verdict(worlds: int, threads: int) -> Verdict:
+    """Room for the verdicts on N worlds by T threads."""
+    return Verdict(
+        rewards=np.zeros(worlds),
+        terms=np.zeros((worlds, tasks.TERMS)),
+        terminated=np.zeros(worlds, dtype=bool),
+        truncated=np.zeros(worlds, dtype=bool),
+        outcomes=np.zeros(worlds, dtype=np.int64),
+        successes=np.zeros(worlds, dtype=bool),
+        metrics=np.zeros((worlds, len(METRICS))),
+        facts=np.zeros((threads, tasks.FACTS)),
+        boxes=np.zeros((threads, 2, 7)),
+    )
+
+
+@jit
+def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> None:
+    """Take the truth of the decision last perceived into the episode's metrics."""
+    count, step = sight.counts[index], sight.decisions[index] - 1
+    if step == 0:
+        metrics.forget(memory.hidden[index], memory.revealed[index])
+    metrics.add_decision(
+        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, 0],
+        sight.report[index, :count], step, memory.ego[index], memory.paths[index],
+        memory.others[index], memory.hidden[index], memory.revealed[index], boxes,
+    )  # fmt: skip
+
+
+@jit
+def judge(
+    one: OneWorld,
+    task: Task,
+    sight: Sight,
+    memory: EpisodeMemory,
+    action: NDArray[np.float32],
+    index: int,
+    thread: int,
+    verdict: Verdict,
+) -> None:
+    """Reward, end and, if it ended, result of a world's last decision.
+
+    Args:
+        one: the world, after the decision was simulated and perceived.
+        task: what is rewarded.
+        sight: what the ego perceives, with this decision.
+        memory: of the metrics, with this decision.
+        action: (2,) what the agent chose.
+        index: which world it is.
+        thread: whose scratch to use.
+        verdict: written.
+    """
+    known, terms = verdict.facts[thread], verdict.terms[index]
+    vector, family = task.vector, task.vector[tasks.FAMILY]
+    facts.find_facts(one, task, action, known)
+    if family == tasks.EXIT_RECALL:
+        exit_recall.find_facts(one, task.numbers, task.hidden[index], known)
+    decisions = sight.decisions[index] - 1
+    task.time_s[index] += vector[tasks.DECISION]
+    ended = tasks.is_truncated(vector, task.time_s[index], decisions)
+    known[tasks.SURVIVED] = 1.0 if ended and known[tasks.CRASHED] == 0.0 else 0.0
+    tasks.reward_terms(vector, known, terms)
+    verdict.rewards[index] = tasks.reward(vector, known, terms)
+    terminated = tasks.is_terminated(vector, known)
+    late = decisions * vector[tasks.DECISION] >= task.limit_s[0] - 1e-9
+    verdict.terminated[index] = terminated
+    verdict.truncated[index] = (ended or late) and not terminated
+    if terminated or ended or late:
+        _conclude(one, task, sight, memory, index, thread, verdict)
+
+
+@jit
+def _conclude(
+    one: OneWorld,
+    task: Task,
+    sight: Sight,
+    memory: EpisodeMemory,
+    index: int,
+    thread: int,
+    verdict: Verdict,
+) -> None:
+    """`outcomes.outcome_of` and `EpisodeMetrics.result`."""
+    known, family = verdict.facts[thread], task.vector[tasks.FAMILY]
+    steps, count = sight.decisions[index], sight.counts[index]
+    boxes, out = verdict.boxes[thread], verdict.metrics[index]
+    stuck = metrics.is_stuck(memory.ego[index], steps)
+    success = verdict.terminated[index] or not stuck
+    wrong = False
+    if family == tasks.EXIT_RECALL:
+        success, wrong = known[tasks.RIGHT_GOAL] > 0.0, known[tasks.WRONG_GOAL] > 0.0
+    elif family in (tasks.INTERSECTION, tasks.EXIT):
+        success = known[tasks.GOAL] > 0.0
+        wrong = family == tasks.EXIT and not success and known[tasks.X] > EXIT_X
+    crashed = known[tasks.CRASHED] > 0.0
+    code = metrics.outcome(crashed, known[tasks.ON_ROAD] == 0.0, wrong, success, stuck)
+    verdict.outcomes[index] = code
+    verdict.successes[index] = code == metrics.SUCCESS
+    decision_s = task.vector[tasks.DECISION]
+    metrics.summarize(
+        memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
+    )
+    metrics.summarize_collision(
+        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, :count],
+        sight.crashed[index, :count], memory.hidden[index], memory.revealed[index],
+        memory.paths.shape[2], steps, decision_s, boxes, out,
+    )  # fmt: skip
+
+
+def result_of(verdict: Verdict, index: int, name: str) -> float | int | bool | str:
+    """One metric of an ended episode, as the reference backend gives it."""
+    value = float(verdict.metrics[index, METRICS.index(name)])
+    if name == "at_fault":
+        return metrics.FAULTS[int(value)]
+    if name == "hidden_origin_collision":
+        return bool(value)
+    return int(value) if name in ("hard_brakes", "exposure") else value

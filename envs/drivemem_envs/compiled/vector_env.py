@@ -1,0 +1,207 @@
+"""Many compiled worlds as one Gymnasium vector environment; the reference one is its model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from drivemem_envs.compiled import tasks
+from drivemem_envs.compiled.batch import CompiledWorlds
+from drivemem_envs.compiled.judge import result_of
+from drivemem_envs.making import EpisodeSeeds
+from drivemem_envs.metrics import METRICS
+from drivemem_envs.outcomes import OUTCOMES
+from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.seeding import first_seeds, spaced_seeds
+
+Truth = dict[str, Any]
+
+
+class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
+    """N worlds of one scenario, stepped by kernels; same-step autoreset.
+
+    Args:
+        scenario: the resolved scenario.
+        num_envs: N.
+        seeds: seed of every episode; None: derived from `reset(seed=...)`.
+        num_threads: threads that share the worlds; None: one for each core.
+
+    Raises:
+        CompiledUnsupported: the scenario has something that the kernels do not reproduce.
+    """
+
+    backend = "compiled"
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        num_envs: int,
+        *,
+        seeds: EpisodeSeeds | None = None,
+        num_threads: int | None = None,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
+        self.scenario, self.num_envs, self.seeds = scenario, num_envs, seeds
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        threads = min(num_threads or os.cpu_count() or 1, num_envs)
+        self._worlds = CompiledWorlds(scenario, num_envs, threads)
+        self.single_observation_space = self._worlds.observation_space
+        self.single_action_space = self._worlds.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.decision_s = scenario.decision_s
+        self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
+        self._terms = tasks.TERM_NAMES[self._worlds.family]
+        if self._worlds.survival:
+            self._terms = (*self._terms, "survived_reward")
+        self._keep = False
+        self._finals: list[Truth | None] = [None] * num_envs
+
+    def reset(
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Begin the first episode of every world.
+
+        Args:
+            seed: one number for all, one for each world (of its first episode), or None: the
+                `seeds` given, else fresh entropy.
+            options: unused.
+        """
+        first, base = first_seeds(seed, self.num_envs)
+        if self.seeds is None or base is not None:
+            self._rule: EpisodeSeeds = spaced_seeds(base)
+        else:
+            self._rule = self.seeds
+        self.episodes[:] = 0
+        rows = np.arange(self.num_envs)
+        self._worlds.reset(rows, first or self._seeds_of(rows))
+        return self._observation(), {}
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
+        worlds = self._worlds
+        worlds.step(actions)
+        verdict = worlds.batch.verdict
+        rewards = verdict.rewards.copy()
+        terminated, truncated = verdict.terminated.copy(), verdict.truncated.copy()
+        ended = np.flatnonzero(terminated | truncated)
+        going_on = ~(terminated | truncated)
+        infos: dict[str, Any] = {}
+        if len(ended):
+            infos = self._final(ended)
+            self.episodes[ended] += 1
+            worlds.reset(ended, self._seeds_of(ended))
+        if going_on.any():
+            infos["rewards"] = self._reward_terms(verdict.terms, going_on)
+            infos["_rewards"] = going_on
+        return self._observation(), rewards, terminated, truncated, infos
+
+    def restore(self, episodes: Any, actions: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """Go back into the middle of episodes by playing them again.
+
+        Args:
+            episodes: (N,) which episode of its rule each world is in.
+            actions: for each world, the actions taken in it so far.
+
+        Raises:
+            ValueError: without a rule of seeds there is nothing to go back to.
+        """
+        if self.seeds is None:
+            raise ValueError("restore needs the rule of episode seeds: pass seeds= to make_vec")
+        self._rule = self.seeds
+        self.episodes[:] = episodes
+        rows = np.arange(self.num_envs)
+        self._worlds.reset(rows, self._seeds_of(rows))
+        taken = [np.asarray(world) for world in actions]
+        for step in range(max(map(len, taken), default=0)):
+            going = np.array([world for world, each in enumerate(taken) if step < len(each)])
+            self._worlds.step_some(going, np.stack([taken[world][step] for world in going]))
+        return self._observation(), {}
+
+    def truth(self) -> Truth:
+        """What is true of every actor, arrays (N, A) with a `present` mask; ego first."""
+        return self._worlds.truth()
+
+    def latent(self) -> NDArray[np.float64]:
+        """What scenarios hide that is no actor (N, L), such as the cue; for training and probes."""
+        return self._worlds.latents.copy()
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """Available discrete actions (N, n).
+
+        Raises:
+            ValueError: for continuous actions.
+        """
+        return self._worlds.action_masks()
+
+    def occluders(self) -> list[NDArray[np.float64]]:
+        """Static occluders of every world, (K, 5) each."""
+        return list(self._worlds.batch.sight.occluders.copy())
+
+    def keep_final_truth(self, keep: bool = True) -> None:
+        """Whether `final_truths` shall be available (recorders want it; it costs a copy)."""
+        self._keep = keep
+
+    def final_truths(self) -> list[Truth | None]:
+        """Truth at the end of the episodes that ended in the last step; None for other worlds."""
+        return self._finals
+
+    def close_extras(self, **_: Any) -> None:
+        """Close the live world that scenes come from."""
+        self._worlds.close()
+
+    def _seeds_of(self, rows: NDArray[Any]) -> list[int]:
+        return [self._rule(int(world), int(self.episodes[world])) for world in rows]
+
+    def _observation(self) -> Any:
+        return self._worlds.observation()
+
+    def _final(self, ended: NDArray[Any]) -> dict[str, Any]:
+        """Gymnasium's `final_obs` and `final_info` of the worlds that ended."""
+        verdict, mask = self._worlds.batch.verdict, np.zeros(self.num_envs, dtype=bool)
+        mask[ended] = True
+        observation = self._worlds.observation()
+        final_obs = np.full(self.num_envs, None, dtype=object)
+        self._finals = [None] * self.num_envs
+        truth = self._worlds.truth() if self._keep else None
+        for world in ended:
+            final_obs[world] = (
+                {key: part[world].copy() for key, part in observation.items()}
+                if isinstance(observation, dict)
+                else observation[world].copy()
+            )
+            if truth is not None:
+                there = truth["present"][world]
+                self._finals[world] = {
+                    key: part[world][there] for key, part in truth.items() if key != "present"
+                }
+        info: dict[str, Any] = {"rewards": self._reward_terms(verdict.terms, mask)}
+        info["outcome"] = np.full(self.num_envs, None, dtype=object)
+        info["outcome"][ended] = [OUTCOMES[verdict.outcomes[world]] for world in ended]
+        info["is_success"] = verdict.successes & mask
+        for name in METRICS:
+            values = [result_of(verdict, int(world), name) for world in ended]
+            kind = object if isinstance(values[0], str) else type(values[0])
+            column = np.full(self.num_envs, None if kind is object else 0, dtype=kind)
+            column[ended] = values
+            info[name] = column
+        info |= {f"_{key}": mask for key in list(info)}
+        return {
+            "final_obs": final_obs, "_final_obs": mask, "final_info": info, "_final_info": mask,
+        }  # fmt: skip
+
+    def _reward_terms(self, terms: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        for column, name in enumerate(self._terms):
+            told[name] = np.where(mask, terms[:, column], 0.0)
+            told[f"_{name}"] = mask
+        return told
