@@ -14,8 +14,10 @@ from drivemem_envs.compiled.judge import Verdict, judge, remember
 from drivemem_envs.compiled.observe import View, show
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
+from drivemem_envs.compiled.spawn import clear_and_spawn
 from drivemem_envs.compiled.step import advance, world_of
 from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
+from drivemem_envs.compiled.templates import Template
 from drivemem_envs.compiled.threads import share
 
 
@@ -29,9 +31,10 @@ class Batch(NamedTuple):
     task: Task
     memory: EpisodeMemory
     verdict: Verdict
+    template: Template
 
 
-@jit(inline="always")
+@jit(inner=True, inline="always")
 def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> None:
     """The world's own `_simulate`; the action that it was given stays what it was."""
     if task.vector[tasks.FAMILY] != tasks.EXIT_RECALL:
@@ -45,7 +48,7 @@ def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]
     action[0] = chosen
 
 
-@jit(inline="always")
+@jit(inner=True, inline="always")
 def _see(
     one: OneWorld,
     sight: Sight,
@@ -70,6 +73,7 @@ def _advance(
     task: Task,
     memory: EpisodeMemory,
     verdict: Verdict,
+    template: Template,
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
@@ -85,6 +89,7 @@ def _advance(
         _see(one, sight, shown, memory, verdict, index, thread)
         if acts:
             judge(one, task, sight, memory, actions[place], index, thread, verdict)
+            clear_and_spawn(one, template)
 
 
 def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:

@@ -37,7 +37,7 @@ class Task(NamedTuple):
     """(1,) drivemem's own time limit or inf."""
 
 
-@jit
+@jit(inner=True)
 def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     """Where the ego is, and whether it has reached the goal."""
     world = one.world[0]
@@ -57,7 +57,7 @@ def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     facts[tasks.GOAL] = 1.0 if reached else 0.0
 
 
-@jit
+@jit(inner=True)
 def merging_shortfall(one: OneWorld, task: Task) -> float:
     """Sum over cars on the ramp's last lane of how far below their wished speed they are."""
     world = one.world[0]
@@ -69,7 +69,7 @@ def merging_shortfall(one: OneWorld, task: Task) -> float:
     return total
 
 
-@jit
+@jit(inner=True)
 def find_facts(one: OneWorld, task: Task, action: NDArray[np.float32], facts: Floats) -> None:
     """Write the facts (FACTS,) about a world after a decision.
 

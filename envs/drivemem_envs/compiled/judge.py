@@ -71,7 +71,7 @@ def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> 
     )  # fmt: skip
 
 
-@jit
+@jit(inner=True)
 def judge(
     one: OneWorld,
     task: Task,
@@ -113,7 +113,7 @@ def judge(
         _conclude(one, task, sight, memory, index, thread, verdict)
 
 
-@jit
+@jit(inner=True)
 def _conclude(
     one: OneWorld,
     task: Task,

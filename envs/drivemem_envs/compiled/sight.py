@@ -91,7 +91,7 @@ def make_sight(
     )
 
 
-@jit
+@jit(inner=True)
 def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
     """`Vehicle.destination_direction` and `Vehicle.lane_offset`; nothing for objects."""
     it = one.actors[actor]
@@ -115,7 +115,7 @@ def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
         row[COS_D], row[SIN_D] = dx / away, dy / away
 
 
-@jit
+@jit(inner=True)
 def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) -> None:
     """Write one actor's columns."""
     it = one.actors[actor]
@@ -135,7 +135,7 @@ def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) ->
         _lane_features(one, actor, row)
 
 
-@jit
+@jit(inner=True)
 def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
     """Perceive a world at its next decision.
 

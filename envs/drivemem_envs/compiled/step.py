@@ -60,7 +60,7 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
     )
 
 
-@jit
+@jit(inner=True)
 def forget_all(one: OneWorld) -> None:
     """Drop what the working memory holds, which may belong to another world."""
     world = one.world[0]
@@ -70,7 +70,7 @@ def forget_all(one: OneWorld) -> None:
         forget(one, actor)
 
 
-@jit(inline="always")
+@jit(inner=True, inline="always")
 def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
     """`ActionType.act` of the ego.
 
@@ -90,7 +90,7 @@ def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
         take_low_level_action(one, action)
 
 
-@jit
+@jit(inner=True)
 def frame(one: OneWorld, has_traffic: bool) -> None:
     """`Road.act` and `Road.step` once."""
     world = one.world[0]
@@ -113,7 +113,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
     world.steps += 1
 
 
-@jit(inline="always")
+@jit(inner=True, inline="always")
 def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool) -> None:
     """`AbstractEnv._simulate`: the agent's action, then some frames.
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,25 +56,22 @@ def _worker(script: str) -> Iterator[Worker]:
 @pytest.fixture(scope="session")
 def compare_exactly() -> Iterator[Compare]:
     """Compare the kernels' dynamics with highway-env's: keywords are the request."""
+    defaults = {"seeds": 1, "first_seed": 0, "steps": 5, "mode": "random"}
     for worker in _worker("parity_worker.py"):
-
-        def compare(identifier: str, **request: Any) -> dict[str, Any]:
-            defaults = {"id": identifier, "seeds": 1, "first_seed": 0, "steps": 5, "mode": "random"}
-            return worker.ask({**defaults, **request})
-
-        yield compare
+        yield partial(_ask, worker, "id", defaults)
 
 
 @pytest.fixture(scope="session")
 def compare_backends() -> Iterator[Compare]:
     """Compare the two vector environments: keywords are the request."""
+    defaults = {
+        "worlds": 2, "threads": 2, "first_seed": 0, "steps": 20, "mode": "random", "changes": {},
+    }  # fmt: skip
     for worker in _worker("vector_worker.py"):
+        yield partial(_ask, worker, "scenario", defaults)
 
-        def compare(scenario: str, **request: Any) -> dict[str, Any]:
-            defaults = {
-                "scenario": scenario, "worlds": 2, "threads": 2, "first_seed": 0, "steps": 20,
-                "mode": "random", "changes": {},
-            }  # fmt: skip
-            return worker.ask({**defaults, **request})
 
-        yield compare
+def _ask(
+    worker: Worker, key: str, defaults: dict[str, Any], name: str, **request: Any
+) -> dict[str, Any]:
+    return worker.ask({key: name, **defaults, **request})

@@ -9,7 +9,6 @@ import pytest
 import drivemem_envs
 from drivemem_envs import make_vec, scenario
 from drivemem_envs.compiled.support import CompiledUnsupported
-from drivemem_envs.making import compiles
 
 
 def seeds(world, episode):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
@@ -28,9 +27,10 @@ from drivemem_envs.compiled.templates import (
     TWO_WAY,
     Template,
 )
+from drivemem_envs.compiled.threads import share
 
 
-@jit
+@jit(inner=True)
 def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
     """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
 
@@ -78,7 +78,27 @@ def shuffle_slots(seed: int, slots: Ints) -> None:
     permutation(stream, slots)
 
 
-@jit(parallel=True)
+@jit
+def _reset_some(
+    worlds: Worlds,
+    scratch: Scratch,
+    template: Template,
+    rows: Ints,
+    seeds: Ints,
+    latent: Floats,
+    sensor_seeds: Ints,
+    slots: Ints,
+    thread: int,
+    threads: int,
+) -> None:
+    for k in range(thread, rows.shape[0], threads):
+        row = rows[k]
+        one = world_of(worlds, scratch, row, thread)
+        reset_world(one, template, seeds[k], latent[row])
+        sensor_seeds[row] = sensor_seed(one.stream)
+        shuffle_slots(sensor_seeds[row], slots[row])
+
+
 def reset_worlds(
     worlds: Worlds,
     scratch: Scratch,
@@ -89,12 +109,6 @@ def reset_worlds(
     sensor_seeds: Ints,
     slots: Ints,
 ) -> None:
-    """Reset some worlds in parallel; arguments as in `scenes.SceneSource`."""
-    threads = scratch.known.shape[0]
-    for thread in prange(threads):
-        for k in range(thread, rows.shape[0], threads):
-            row = rows[k]
-            one = world_of(worlds, scratch, row, thread)
-            reset_world(one, template, seeds[k], latent[row])
-            sensor_seeds[row] = sensor_seed(one.stream)
-            shuffle_slots(sensor_seeds[row], slots[row])
+    """Reset some worlds on several threads; arguments as in `scenes.SceneSource`."""
+    threads = min(scratch.known.shape[0], max(len(rows), 1))
+    share(_reset_some, threads, worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots)

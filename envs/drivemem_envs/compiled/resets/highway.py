@@ -47,7 +47,7 @@ def first_road(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows["0", "1", number] for number in range(len(env.road.network.graph["0"]["1"]))]
 
 
-@jit
+@jit(inner=True)
 def _create_random(
     one: OneWorld, template: Template, prototype: int, lane: int, speed: float, spacing: float
 ) -> int:
@@ -63,7 +63,7 @@ def _create_random(
     return place_on_lane(one, template, prototype, lane, ahead, speed)
 
 
-@jit
+@jit(inner=True)
 def reset_highway(one: OneWorld, template: Template) -> None:
     """`HighwayEnv._create_vehicles`."""
     numbers, lanes = template.numbers, template.places.shape[0]
@@ -78,7 +78,7 @@ def reset_highway(one: OneWorld, template: Template) -> None:
         randomize_behavior(one, template, row)
 
 
-@jit
+@jit(inner=True)
 def reset_exit(one: OneWorld, template: Template) -> None:
     """`ExitEnv._create_vehicles`: more traffic on the right, which keeps its lanes."""
     numbers = template.numbers

@@ -44,7 +44,7 @@ def intersection_places(env: Any, rows: dict[Any, int]) -> list[int]:
     return [*enter, *(row for index, row in rows.items() if "il" in index[0] and "o" in index[1])]
 
 
-@jit
+@jit(inner=True)
 def reset_intersection(one: OneWorld, template: Template) -> None:
     """`IntersectionEnv._make_vehicles`."""
     world, numbers = one.world[0], template.numbers

@@ -52,7 +52,7 @@ def generic_places(env: Any, rows: dict[Any, int]) -> list[int]:
     return found
 
 
-@jit
+@jit(inner=True)
 def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wished: int) -> None:
     lane = int(template.places[place_index])
     longitudinal = along + random.normal(one.stream) * 2.0
@@ -62,7 +62,7 @@ def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wi
     randomize_behavior(one, template, row)
 
 
-@jit
+@jit(inner=True)
 def reset_roundabout(one: OneWorld, template: Template) -> None:
     """`RoundaboutEnv._make_vehicles`."""
     lane = int(template.places[0])
@@ -76,7 +76,7 @@ def reset_roundabout(one: OneWorld, template: Template) -> None:
     _spawn(one, template, 3, 50.0, NONE)
 
 
-@jit
+@jit(inner=True)
 def _is_safe(one: OneWorld, x: float, y: float) -> bool:
     for row in range(one.world[0].vehicles):
         dx, dy = x - one.actors[row].x, y - one.actors[row].y
@@ -85,7 +85,7 @@ def _is_safe(one: OneWorld, x: float, y: float) -> bool:
     return True
 
 
-@jit
+@jit(inner=True)
 def reset_roundabout_generic(one: OneWorld, template: Template) -> None:
     """`RoundaboutGenericEnv._make_vehicles`."""
     numbers, places = template.numbers, template.places

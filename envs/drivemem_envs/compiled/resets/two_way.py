@@ -22,7 +22,7 @@ def two_way_numbers(env: Any) -> list[float]:
     return [0.0]
 
 
-@jit
+@jit(inner=True)
 def reset_two_way(one: OneWorld, template: Template) -> None:
     """`TwoWayEnv._make_vehicles`."""
     lane, oncoming = int(template.places[0]), int(template.places[1])
