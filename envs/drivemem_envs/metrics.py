@@ -154,8 +154,8 @@ class EpisodeMetrics:
         ttc = np.array(self._ttc)
         contact = self._contact()
         return {
-            "progress_m": float(steps.sum()),
-            "mean_speed": float(speeds.mean()),
+            "progress_m": _total(steps),
+            "mean_speed": _total(speeds) / len(speeds),
             "min_ttc": float(ttc.min()) if ttc.min() <= TTC_HORIZON_S else math.nan,
             "share_ttc_below_1_5": float((ttc < TTC_CRITICAL_S).mean()),
             "pet": self._encroachment(ego),
@@ -240,6 +240,11 @@ def fault_of(truth: Truth, contact: int) -> str:
     if across * truth["length"][0] > abs(along) * truth["width"][0] * 2.0:
         return "active_lateral"
     return "active_front" if along > 0 else "active_rear"
+
+
+def _total(values: Floats) -> float:
+    """The sum, one by one as kernels add (`sum` adds pairwise: other last bits)."""
+    return float(np.cumsum(values)[-1]) if len(values) else 0.0
 
 
 def _onsets(flags: Bools) -> int:

@@ -1,0 +1,81 @@
+"""Drives both backends to chosen ends of episodes, with exact arithmetic.
+
+Reads one request a line (JSON) and answers each with one line; run by `test_judge`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from vector_worker import difference
+
+from drivemem_envs.making import make_vec
+
+
+def choose(space: Any, plan: Any, worlds: int, draw: np.random.Generator) -> Any:
+    """Actions of all worlds: random, or world w does plan[w modulo its length] for ever."""
+    if plan == "random":
+        if hasattr(space, "n"):
+            return draw.integers(space.n, size=worlds)
+        return draw.uniform(-1, 1, (worlds, *space.shape)).astype(np.float32)
+    chosen = [plan[world % len(plan)] for world in range(worlds)]
+    return np.array(chosen, dtype=np.int64 if hasattr(space, "n") else np.float32)
+
+
+def compare(request: dict[str, Any]) -> dict[str, Any]:
+    """Compare rewards, terms, ends, outcomes and metrics, all to the last bit."""
+    worlds, first = request["worlds"], request["first_seed"]
+
+    def seeds(world: int, episode: int) -> int:
+        return first + 100 * world + episode
+
+    made = [
+        make_vec(
+            request["scenario"], worlds, backend=backend, seeds=seeds, num_workers=count,
+            **request["changes"],
+        )
+        for backend, count in (("reference", 1), ("compiled", request["threads"]))
+    ]  # fmt: skip
+    for env in made:
+        env.reset()
+    draw, seen = np.random.default_rng(first), Counter[str]()
+    for step in range(request["steps"]):
+        actions = choose(made[0].single_action_space, request["plan"], worlds, draw)
+        told = []
+        for env in made:
+            _, reward, terminated, truncated, info = env.step(actions)
+            final = info.get("final_info", {})
+            told.append(
+                {
+                    "reward": reward, "terminated": terminated, "truncated": truncated,
+                    "terms": info.get("rewards", {}), "final": final,
+                }
+            )  # fmt: skip
+        found = difference(*told, f"step {step} ")
+        if found is not None:
+            return {"difference": found, "outcomes": {}}
+        seen.update(str(each) for each in told[0]["final"].get("outcome", ()) if each is not None)
+    for env in made:
+        env.close()
+    return {"difference": None, "outcomes": seen}
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    warnings.simplefilter("ignore")
+    for line in sys.stdin:
+        try:
+            answer = compare(json.loads(line))
+        except Exception as error:
+            answer = {"difference": f"{type(error).__name__}: {error}", "outcomes": {}}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
