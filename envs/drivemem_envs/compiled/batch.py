@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, tasks, tasks_metrics
+from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks, tasks_metrics
 from drivemem_envs.compiled.decide import Batch, begin, decide
 from drivemem_envs.compiled.facts import Task, meanings
 from drivemem_envs.compiled.judge import make_verdict
 from drivemem_envs.compiled.live_scenes import LiveScenes, Start
+from drivemem_envs.compiled.native import make_native, parts_of
 from drivemem_envs.compiled.observe import EGO_X_LANE, FIXED_SLOTS, NUMBERS, View, is_available
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.sight import make_sight
@@ -83,6 +84,9 @@ class CompiledWorlds:
         return Batch(
             worlds, scratch_for(worlds, threads), sight, view, self._task(start), memory,
             make_verdict(self.count, threads),
+            make_native(
+                self.scenario, self.family, self.source.env, self.count, actors, threads
+            ),
         )  # fmt: skip
 
     def _longest(self) -> int:
@@ -136,6 +140,10 @@ class CompiledWorlds:
         numbers: list[float] = []
         if self.family == tasks.EXIT_RECALL:
             numbers = exit_recall.numbers_of(env, self._lanes)
+        elif self.family == tasks.PARKING:
+            numbers = parking.numbers_of(env)
+        elif self.family == tasks.KEEPING:
+            numbers = lane_keeping.numbers_of(self._lanes)
         codes = meanings(self.family, list(self._lanes), self.config.get("lanes_count", 0))
         limit = self.scenario.time_limit_s
         return Task(
@@ -186,7 +194,7 @@ class CompiledWorlds:
         worlds = _repeat(larger, self.count)
         fresh = self._around(worlds, start)
         _copy_worlds(old.worlds, worlds)
-        for name in ("sight", "shown", "task", "memory", "verdict"):
+        for name in ("sight", "shown", "task", "memory", "verdict", "native"):
             _copy(getattr(old, name), getattr(fresh, name))
         _move_objects(old.memory, fresh.memory)
         self.batch = fresh
@@ -231,9 +239,11 @@ class CompiledWorlds:
         parts: dict[str, Any] = {"vehicles": view.rows.copy()}
         if view.shown.shape[1]:
             parts["cue"] = view.shown.copy()
+        parts |= parts_of(self.batch.native, self.scenario)
         if not spec.flat:
             return parts
-        return np.concatenate([parts[key].reshape(self.count, -1) for key in sorted(parts)], axis=1)
+        flat = [parts[key].reshape(self.count, -1) for key in sorted(parts)]
+        return np.concatenate(flat, axis=1).astype(np.float32, copy=False)
 
     def truth(self) -> dict[str, Any]:
         """See `CompiledVectorEnv.truth`."""
@@ -279,8 +289,11 @@ def _write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> 
 
 
 _OF_NETWORKS = ("lanes", "roads", "links", "points")
-_OF_THREADS = ("percepts", "scratch", "along", "order", "places", "own", "facts", "boxes")
-_OF_ALL = ("limits", "codes", "options", "numbers", "window_s", "vector", "lanes", "limit_s")
+_OF_THREADS = ("percepts", "scratch", "along", "order", "places", "own", "facts", "boxes", "poses")
+_OF_ALL = (
+    "limits", "codes", "options", "numbers", "window_s", "vector", "lanes", "limit_s",
+    "kind", "scales", "settings",
+)  # fmt: skip
 
 
 def _repeat(template: Worlds, count: int) -> Worlds:

@@ -9,9 +9,10 @@ from numba import prange
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, tasks
+from drivemem_envs.compiled import exit_recall, lane_keeping, tasks
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.judge import Verdict, judge, remember
+from drivemem_envs.compiled.native import Native, show_native
 from drivemem_envs.compiled.observe import View, show
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
@@ -29,6 +30,7 @@ class Batch(NamedTuple):
     task: Task
     memory: EpisodeMemory
     verdict: Verdict
+    native: Native
 
 
 @jit
@@ -50,14 +52,17 @@ def _see(
     one: OneWorld,
     sight: Sight,
     shown: View,
+    task: Task,
     memory: EpisodeMemory,
     verdict: Verdict,
+    native: Native,
     index: int,
     thread: int,
 ) -> None:
     """Perceive, show and remember a world as it is."""
     given = look(one, sight, index, thread)
     show(one, sight, shown, index, thread, given)
+    show_native(one, sight, task, native, index, thread, given)
     remember(sight, memory, index, verdict.boxes[thread])
 
 
@@ -73,19 +78,25 @@ def _advance(
     task: Task,
     memory: EpisodeMemory,
     verdict: Verdict,
+    native: Native,
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
 ) -> None:
     threads = scratch.known.shape[0]
+    lags = task.vector[tasks.FAMILY] == tasks.KEEPING  # it observes before it simulates
     for thread in prange(threads):
         # Worlds are dealt out like cards, so that costly ones spread over the threads.
         for place in range(thread, rows.shape[0], threads):
             index = rows[place]
             one = world_of(worlds, scratch, index, thread)
-            if acts:
+            if acts and lags:
+                lane_keeping.steer(one, task.numbers, task.hidden[index], actions[place])
+            elif acts:
                 _simulate(one, task, index, actions[place])
-            _see(one, sight, shown, memory, verdict, index, thread)
+            _see(one, sight, shown, task, memory, verdict, native, index, thread)
+            if acts and lags:
+                advance(one, actions[place], one.world[0].frames, False)
             if acts:
                 judge(one, task, sight, memory, actions[place], index, thread, verdict)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import exit_recall, facts, tasks
+from drivemem_envs.compiled import exit_recall, facts, lane_keeping, parking, tasks
 from drivemem_envs.compiled import tasks_metrics as metrics
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
@@ -99,6 +99,10 @@ def judge(
     facts.find_facts(one, task, action, known)
     if family == tasks.EXIT_RECALL:
         exit_recall.find_facts(one, task.numbers, task.hidden[index], known)
+    elif family == tasks.PARKING:
+        parking.find_facts(one, task.numbers, task.hidden[index], vector, known)
+    elif family == tasks.KEEPING:
+        lane_keeping.find_facts(one, task.numbers, task.hidden[index], known)
     decisions = sight.decisions[index] - 1
     task.time_s[index] += vector[tasks.DECISION]
     ended = tasks.is_truncated(vector, task.time_s[index], decisions)
@@ -132,11 +136,12 @@ def _conclude(
     wrong = False
     if family == tasks.EXIT_RECALL:
         success, wrong = known[tasks.RIGHT_GOAL] > 0.0, known[tasks.WRONG_GOAL] > 0.0
-    elif family in (tasks.INTERSECTION, tasks.EXIT):
+    elif family in (tasks.INTERSECTION, tasks.EXIT, tasks.PARKING):
         success = known[tasks.GOAL] > 0.0
         wrong = family == tasks.EXIT and not success and known[tasks.X] > EXIT_X
     crashed = known[tasks.CRASHED] > 0.0
-    code = metrics.outcome(crashed, known[tasks.ON_ROAD] == 0.0, wrong, success, stuck)
+    off_road = known[tasks.ON_ROAD] == 0.0 and family != tasks.PARKING
+    code = metrics.outcome(crashed, off_road, wrong, success, stuck)
     verdict.outcomes[index] = code
     verdict.successes[index] = code == metrics.SUCCESS
     decision_s = task.vector[tasks.DECISION]

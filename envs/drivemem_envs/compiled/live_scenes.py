@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints
-from drivemem_envs.compiled import exit_recall, tasks
+from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks
 from drivemem_envs.compiled.scene import Scene, export
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.observation import features_range
@@ -66,12 +66,21 @@ class LiveScenes:
             cue=np.zeros(0) if cue is None else np.asarray(cue, dtype=np.float64),
             latent=env.latent(),
             ranges=ranges_of(scenario=self.scenario, lanes=env.first_road_lanes),
-            hidden=np.array(exit_recall.hidden_of(env) if own else [], dtype=np.int64),
+            hidden=np.array(_hidden_of(env, self.family), dtype=np.int64),
         )
 
     def close(self) -> None:
         """Close the live environment."""
         self.env.close()
+
+
+def _hidden_of(env: Any, family: float) -> list[int]:
+    """What a world remembers in an episode; see its family's file."""
+    if family == tasks.EXIT_RECALL:
+        return exit_recall.hidden_of(env)
+    if family == tasks.PARKING:
+        return parking.hidden_of(env)
+    return lane_keeping.hidden_of(env) if family == tasks.KEEPING else []
 
 
 def ranges_of(scenario: Scenario, lanes: int) -> NDArray[np.float64]:
