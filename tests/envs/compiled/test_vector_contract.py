@@ -171,7 +171,8 @@ def test_what_is_returned_is_not_written_to_again():
     before = [part.copy() for part in parts]
     for _ in range(60):
         env.step(np.ones(3, int))
-    assert all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in zip(before, parts))
+    for old, part in zip(before, parts, strict=True):
+        assert np.array_equal(old, part, equal_nan=old.dtype.kind == "f")
 
 
 def test_final_truths_are_of_the_last_step_only():
