@@ -83,9 +83,9 @@ def make_vec(
     Args:
         scenario: a scenario or its name.
         num_envs: N, worlds.
-        backend: "compiled" (kernels, equal to highway-env), "reference" (highway-env itself, in this
-            process or several), or "auto": compiled where the scenario compiles; the environment's
-            attribute `backend` says which it is, `compiles(scenario)` why not.
+        backend: "compiled" (kernels, equal to highway-env), "reference" (highway-env itself, in
+            this process or several), or "auto": compiled where the scenario compiles; the
+            environment's attribute `backend` says which it is, `compiles(scenario)` why not.
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
         num_workers: threads (compiled; None: all cores) or processes (reference; None: this one
             alone; more are started afresh, so a script needs `if __name__ == "__main__":`).

@@ -22,10 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs import _jit
+from drivemem_envs.compiled.hidden import hidden_of
 from drivemem_envs.compiled.records import Worlds
 from drivemem_envs.compiled.resets.families import make_template, spawns
 from drivemem_envs.compiled.scene import Scene, export
 from drivemem_envs.compiled.support import refuse
+from drivemem_envs.compiled.support_tasks import family_of
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 
@@ -52,6 +54,7 @@ class Begin:
     slots: Ints
     cue: Any
     latent: Any
+    hidden: Ints
     occluders: Any
     first_road_lanes: int
 
@@ -63,6 +66,7 @@ class Begin:
             "slots": self.slots,
             "cue": self.cue,
             "latent": self.latent,
+            "hidden": self.hidden,
             "occluders": self.occluders,
             "first_road_lanes": np.array(self.first_road_lanes),
         }
@@ -105,6 +109,7 @@ class SceneBank:
         self, scenario: Any, count: int, threads: int = 1, folder: Path | None = None
     ) -> None:
         self.env = make_reference(scenario)
+        self._family = family_of(scenario)
         self._folder = bank_folder(scenario) if folder is None else folder
         self._kept: OrderedDict[int, Begin] = OrderedDict()
         scenes = []
@@ -127,6 +132,7 @@ class SceneBank:
         self.slots = np.zeros((count, len(begin.slots)), np.int64)
         self.cue = np.zeros((count, len(begin.cue)), np.float32)
         self.latent = np.zeros((count, len(begin.latent)))
+        self.hidden = np.zeros((count, len(begin.hidden)), np.int64)
         self.occluders = np.zeros((count, max(len(begin.occluders), 1), 5))
         self.occluder_counts = np.zeros(count, np.int64)
         self.first_road_lanes = np.zeros(count, np.int64)
@@ -142,6 +148,7 @@ class SceneBank:
             put(self.worlds, row, Scene(part, self.scene.network, {}), 0)
             self.sensor_seed[row], self.slots[row] = begin.sensor_seed, begin.slots
             self.cue[row], self.latent[row] = begin.cue, begin.latent
+            self.hidden[row] = begin.hidden
             known = len(begin.occluders)
             if known > self.occluders.shape[1]:
                 spare = ((0, 0), (0, known - self.occluders.shape[1]), (0, 0))
@@ -190,6 +197,7 @@ class SceneBank:
             np.asarray(env._slots, np.int64),
             np.zeros(0, np.float32) if cue is None else np.asarray(cue, np.float32),
             np.asarray(env.latent(), np.float64),
+            hidden_of(env, self._family),
             env.occluders(),
             env.first_road_lanes,
         )
@@ -210,6 +218,7 @@ class SceneBank:
                 arrays["slots"],
                 arrays["cue"],
                 arrays["latent"],
+                arrays["hidden"],
                 arrays["occluders"],
                 int(arrays["first_road_lanes"]),
             )

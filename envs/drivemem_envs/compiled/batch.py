@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, tasks, tasks_metrics
+from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks, tasks_metrics
 from drivemem_envs.compiled.decide import Batch, begin, decide
 from drivemem_envs.compiled.facts import Task, meanings
 from drivemem_envs.compiled.judge import make_verdict
+from drivemem_envs.compiled.native import make_native, parts_of
 from drivemem_envs.compiled.observe import EGO_X_LANE, FIXED_SLOTS, NUMBERS, View, is_available
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.scenes import scene_source
@@ -69,6 +70,7 @@ class CompiledWorlds:
         return Batch(
             source.worlds, source.scratch, sight, self._view(sight), self._task(), memory,
             make_verdict(self.count, threads), source.template,
+            make_native(self.scenario, self.family, self.env, self.count, actors, threads),
         )  # fmt: skip
 
     def _longest(self) -> int:
@@ -123,13 +125,17 @@ class CompiledWorlds:
         numbers: list[float] = []
         if self.family == tasks.EXIT_RECALL:
             numbers = exit_recall.numbers_of(env, self._lanes)
+        elif self.family == tasks.PARKING:
+            numbers = parking.numbers_of(env)
+        elif self.family == tasks.KEEPING:
+            numbers = lane_keeping.numbers_of(self._lanes)
         codes = meanings(self.family, list(self._lanes), self.config.get("lanes_count", 0))
         limit = self.scenario.time_limit_s
         return Task(
             vector=vector,
             lanes=codes[None].astype(np.int8),
             numbers=np.array(numbers, dtype=np.float64),
-            hidden=np.zeros((self.count, exit_recall.HIDDEN), dtype=np.int64),
+            hidden=np.zeros_like(self.source.hidden),
             time_s=np.zeros(self.count),
             limit_s=np.array([np.inf if limit is None else limit]),
         )
@@ -151,8 +157,7 @@ class CompiledWorlds:
         shown.slots[rows], shown.cues[rows] = source.slots[rows], source.cue[rows]
         for row in rows:
             shown.ranges[row] = self._ranges_of(int(source.first_road_lanes[row]))
-        if self.family == tasks.EXIT_RECALL:
-            self.batch.task.hidden[rows] = exit_recall.hidden_of(source.latent[rows])
+        self.batch.task.hidden[rows] = source.hidden[rows]
         begin(self.batch, rows)
 
     def _ranges_of(self, lanes: int) -> NDArray[np.float64]:
@@ -205,9 +210,11 @@ class CompiledWorlds:
         parts: dict[str, Any] = {"vehicles": view.rows.copy()}
         if view.shown.shape[1]:
             parts["cue"] = view.shown.copy()
+        parts |= parts_of(self.batch.native, self.scenario)
         if not spec.flat:
             return parts
-        return np.concatenate([parts[key].reshape(self.count, -1) for key in sorted(parts)], axis=1)
+        flat = [parts[key].reshape(self.count, -1) for key in sorted(parts)]
+        return np.concatenate(flat, axis=1).astype(np.float32, copy=False)
 
     def truth(self) -> dict[str, Any]:
         """See `CompiledVectorEnv.truth`."""

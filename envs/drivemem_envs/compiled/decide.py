@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, tasks
+from drivemem_envs.compiled import exit_recall, lane_keeping, tasks
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.judge import Verdict, judge, remember
+from drivemem_envs.compiled.native import Native, show_native
 from drivemem_envs.compiled.observe import View, show
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
@@ -32,20 +33,18 @@ class Batch(NamedTuple):
     memory: EpisodeMemory
     verdict: Verdict
     template: Template
+    native: Native
 
 
-@jit(inner=True, inline="always")
-def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> None:
-    """The world's own `_simulate`; the action that it was given stays what it was."""
-    if task.vector[tasks.FAMILY] != tasks.EXIT_RECALL:
-        advance(one, action, one.world[0].frames, True)
-        return
-    hidden = task.hidden[index]
-    chosen = action[0]
-    action[0] = exit_recall.before(hidden, chosen)
-    advance(one, action, one.world[0].frames, True)
-    exit_recall.after(one, task.numbers, hidden)
-    action[0] = chosen
+@jit
+def _before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> float:
+    """What a world of its own does before it simulates; returns the choice that is simulated."""
+    family = task.vector[tasks.FAMILY]
+    if family == tasks.EXIT_RECALL:
+        return exit_recall.before(task.hidden[index], action[0])
+    if family == tasks.KEEPING:
+        lane_keeping.steer(one, task.numbers, task.hidden[index], action)
+    return float(action[0])
 
 
 @jit(inner=True, inline="always")
@@ -53,14 +52,17 @@ def _see(
     one: OneWorld,
     sight: Sight,
     shown: View,
+    task: Task,
     memory: EpisodeMemory,
     verdict: Verdict,
+    native: Native,
     index: int,
     thread: int,
 ) -> None:
     """Perceive, show and remember a world as it is."""
     given = look(one, sight, index, thread)
     show(one, sight, shown, index, thread, given)
+    show_native(one, sight, task, native, index, thread, given)
     remember(sight, memory, index, verdict.boxes[thread])
 
 
@@ -74,20 +76,32 @@ def _advance(
     memory: EpisodeMemory,
     verdict: Verdict,
     template: Template,
+    native: Native,
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
     thread: int,
     threads: int,
 ) -> None:
+    family = task.vector[tasks.FAMILY]
+    lags = family == tasks.KEEPING  # it observes after acting, before it simulates
     # Worlds are dealt out like cards, so that costly ones spread over the threads.
     for place in range(thread, rows.shape[0], threads):
         index = rows[place]
         one = world_of(worlds, scratch, index, thread)
+        chosen = np.float32(0.0)
         if acts:
-            _simulate(one, task, index, actions[place])
-        _see(one, sight, shown, memory, verdict, index, thread)
+            chosen = actions[place, 0]
+            actions[place, 0] = _before(one, task, index, actions[place])
+        for phase in range(2):  # one place in the code for each half, which is compiled once
+            if (phase == 1) != lags:
+                _see(one, sight, shown, task, memory, verdict, native, index, thread)
+            elif acts:
+                advance(one, actions[place], one.world[0].frames, not lags)
+                if family == tasks.EXIT_RECALL:
+                    exit_recall.after(one, task.numbers, task.hidden[index])
         if acts:
+            actions[place, 0] = chosen
             judge(one, task, sight, memory, actions[place], index, thread, verdict)
             clear_and_spawn(one, template)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled import tasks
 from drivemem_envs.compiled.lanes import is_on_lane, local_coordinates
-from drivemem_envs.compiled.records import MDP, OneWorld
+from drivemem_envs.compiled.records import MDP, STRAIGHT, OneWorld
 
 # What a lane means to the task (one code per lane): the ramp's lane on which merging cars are
 # counted, a lane that is the goal, a lane on which the ego has arrived after ARRIVED_M.
@@ -52,6 +52,7 @@ def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     facts[tasks.LANE] = one.lanes[looked_at].number
     facts[tasks.LANES] = one.roads[lane.road].lanes
     facts[tasks.LATERAL], facts[tasks.LANE_WIDTH] = lateral, lane.width
+    facts[tasks.ON_STRAIGHT] = 1.0 if lane.kind == STRAIGHT else 0.0
     meaning = task.lanes[world.network, looked_at]
     reached = meaning == GOAL_LANE or (meaning == ARRIVAL_LANE and longitudinal >= ARRIVED_M)
     facts[tasks.GOAL] = 1.0 if reached else 0.0
@@ -67,6 +68,13 @@ def merging_shortfall(one: OneWorld, task: Task) -> float:
         if it.kind <= MDP and task.lanes[world.network, it.lane] == MERGING_LANE:
             total += (it.target_speed - it.speed) / it.target_speed
     return total
+
+
+@jit
+def action_norm(action: NDArray[np.float32]) -> float:
+    """`np.linalg.norm` of a float32 action; what the space lacks is 0 here."""
+    first, second = action[0] * action[0], action[1] * action[1]
+    return float(np.sqrt(np.float32(float(first) + float(second))))
 
 
 @jit(inner=True)
@@ -86,6 +94,7 @@ def find_facts(one: OneWorld, task: Task, action: NDArray[np.float32], facts: Fl
     facts[tasks.SPEED_INDEX], facts[tasks.SPEEDS] = ego.speed_index, world.speeds
     facts[tasks.LANE_CHANGE] = 1.0 if action[0] == 0.0 or action[0] == 2.0 else 0.0
     _lane_facts(one, task, facts)
+    facts[tasks.ACTION_NORM] = action_norm(action)
     if task.vector[tasks.FAMILY] == tasks.MERGE:
         facts[tasks.MERGING] = merging_shortfall(one, task)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import exit_recall, facts, tasks
+from drivemem_envs.compiled import exit_recall, facts, lane_keeping, parking, tasks
 from drivemem_envs.compiled import tasks_metrics as metrics
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
@@ -65,8 +65,8 @@ def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> 
     if step == 0:
         metrics.forget(memory.hidden[index], memory.revealed[index])
     metrics.add_decision(
-        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, 0],
-        sight.report[index, :count], step, memory.ego[index], memory.paths[index],
+        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index, 0],
+        sight.report[index][:count], step, memory.ego[index], memory.paths[index],
         memory.others[index], memory.hidden[index], memory.revealed[index], boxes,
     )  # fmt: skip
 
@@ -99,6 +99,10 @@ def judge(
     facts.find_facts(one, task, action, known)
     if family == tasks.EXIT_RECALL:
         exit_recall.find_facts(one, task.numbers, task.hidden[index], known)
+    elif family == tasks.PARKING:
+        parking.find_facts(one, task.numbers, task.hidden[index], vector, known)
+    elif family == tasks.KEEPING:
+        lane_keeping.find_facts(one, task.numbers, task.hidden[index], known)
     decisions = sight.decisions[index] - 1
     task.time_s[index] += vector[tasks.DECISION]
     ended = tasks.is_truncated(vector, task.time_s[index], decisions)
@@ -132,11 +136,12 @@ def _conclude(
     wrong = False
     if family == tasks.EXIT_RECALL:
         success, wrong = known[tasks.RIGHT_GOAL] > 0.0, known[tasks.WRONG_GOAL] > 0.0
-    elif family in (tasks.INTERSECTION, tasks.EXIT):
+    elif family in (tasks.INTERSECTION, tasks.EXIT, tasks.PARKING):
         success = known[tasks.GOAL] > 0.0
         wrong = family == tasks.EXIT and not success and known[tasks.X] > EXIT_X
     crashed = known[tasks.CRASHED] > 0.0
-    code = metrics.outcome(crashed, known[tasks.ON_ROAD] == 0.0, wrong, success, stuck)
+    off_road = known[tasks.ON_ROAD] == 0.0 and family != tasks.PARKING
+    code = metrics.outcome(crashed, off_road, wrong, success, stuck)
     verdict.outcomes[index] = code
     verdict.successes[index] = code == metrics.SUCCESS
     decision_s = task.vector[tasks.DECISION]
@@ -144,8 +149,8 @@ def _conclude(
         memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
     )
     metrics.summarize_collision(
-        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, :count],
-        sight.crashed[index, :count], memory.hidden[index], memory.revealed[index],
+        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index][:count],
+        sight.crashed[index][:count], memory.hidden[index], memory.revealed[index],
         memory.paths.shape[2], steps, decision_s, boxes, out,
     )  # fmt: skip
 

@@ -55,7 +55,7 @@ def _roll(it: Record, dt: float) -> None:
 
 
 @jit
-def _derivative(it: Record, driver: Record, state: State) -> State:
+def derivative(it: Record, driver: Record, state: State) -> State:
     """`BicycleVehicle.derivative_func` (Rajamani 2011, chapter 2)."""
     _, _, heading, speed, lateral_speed, yaw_rate = state
     slip_front = math.atan2(lateral_speed + driver.length_a * yaw_rate, speed)
@@ -101,10 +101,10 @@ def _weighted(k: int, slopes: tuple[State, State, State, State]) -> float:
 def _slide(it: Record, driver: Record, dt: float) -> None:
     """`BicycleVehicle.step` after `clip_actions`: one step of `rk4`. Push-outs do not apply."""
     state = (it.x, it.y, it.heading, it.speed, it.lateral_speed, it.yaw_rate)
-    f1 = _derivative(it, driver, state)
-    f2 = _derivative(it, driver, _ahead(state, f1, dt / 2))
-    f3 = _derivative(it, driver, _ahead(state, f2, dt / 2))
-    f4 = _derivative(it, driver, _ahead(state, f3, dt))
+    f1 = derivative(it, driver, state)
+    f2 = derivative(it, driver, _ahead(state, f1, dt / 2))
+    f3 = derivative(it, driver, _ahead(state, f2, dt / 2))
+    f4 = derivative(it, driver, _ahead(state, f3, dt))
     slopes = (f1, f2, f3, f4)
     it.x = state[0] + dt / 6 * _weighted(0, slopes)
     it.y = state[1] + dt / 6 * _weighted(1, slopes)

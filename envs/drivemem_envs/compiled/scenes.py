@@ -42,6 +42,8 @@ class SceneSource(Protocol):
     """(N, K) `cue()` at the episode's begin; K = 0 without one."""
     latent: Floats
     """(N, H) `latent()` at the episode's begin."""
+    hidden: Ints
+    """(N, H) what a world with a task of its own remembers at the episode's begin; H = 0 else."""
     occluders: Floats
     """(N, C, 5) static occluders, padded."""
     occluder_counts: Ints

@@ -160,10 +160,10 @@ def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
         count += 1
     sight.counts[index] = count
     given = sense(
-        sight.actors[index, :count], sight.ids[index, :count], 0, sight.occluders[index],
+        sight.actors[index][:count], sight.ids[index][:count], 0, sight.occluders[index],
         sight.limits, sight.decisions[index], sight.seeds[index], sight.frames[index],
-        sight.status[index], sight.percepts[thread], sight.report[index, :count],
-        sight.scratch[thread, :count],
+        sight.status[index], sight.percepts[thread], sight.report[index][:count],
+        sight.scratch[thread][:count],
     )  # fmt: skip
     sight.decisions[index] += 1
     return given

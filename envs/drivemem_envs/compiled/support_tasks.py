@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from drivemem_envs.compiled import tasks
+from drivemem_envs.compiled.native import native_kind
 from drivemem_envs.compiled.support import CompiledUnsupported, refuse
 from drivemem_envs.scenarios.base import Scenario
 
@@ -24,8 +25,8 @@ _OWN = {
 }
 
 _COMPILED = (
-    tasks.HIGHWAY, tasks.EXIT, tasks.MERGE, tasks.ROUNDABOUT, tasks.INTERSECTION,
-    tasks.EXIT_RECALL,
+    tasks.HIGHWAY, tasks.EXIT, tasks.MERGE, tasks.ROUNDABOUT, tasks.INTERSECTION, tasks.TWO_WAY,
+    tasks.U_TURN, tasks.RACETRACK, tasks.PARKING, tasks.KEEPING, tasks.EXIT_RECALL,
 )  # fmt: skip
 
 
@@ -52,8 +53,7 @@ def family_of(scenario: Scenario) -> float:
         family not in _COMPILED,
         f"{scenario.name} has the task of {names.get(family, world.__name__).split(':')[-1]}",
     )
-    native = scenario.observation.native
-    refuse(native is not None, f"{scenario.name} observes {native and native['type']}")
+    native_kind(scenario, family)
     return family
 
 

@@ -30,7 +30,7 @@ from drivemem_envs.compiled.templates import (
 from drivemem_envs.compiled.threads import share
 
 
-@jit(inner=True)
+@jit(inner=True, inline="always")
 def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
     """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
 

@@ -21,6 +21,7 @@ from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 from numpy.typing import NDArray
 
+from drivemem_envs.compiled import exit_recall as recall
 from drivemem_envs.compiled import records, templates
 from drivemem_envs.compiled.actors_export import driver_of, fill_actor, fill_vehicle, kind_of
 from drivemem_envs.compiled.records import IDM
@@ -311,6 +312,9 @@ class CompiledResets:
         self._has_cue = cue is not None
         self.latent = np.zeros((count, len(latent)))
         self.cue = np.zeros((count, len(latent) if self._has_cue else 0), np.float32)
+        self._recalls = found.code == templates.EXIT_RECALL
+        size = recall.HIDDEN if self._recalls else 0
+        self.hidden = np.zeros((count, size), np.int64)
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
         self.slots = np.zeros((count, scenario.observation.vehicles_count - 1), np.int64)
@@ -328,6 +332,8 @@ class CompiledResets:
         )  # fmt: skip
         if self._has_cue:
             self.cue[rows] = self.latent[rows]
+        if self._recalls:
+            self.hidden[rows] = recall.hidden_of(self.latent[rows])
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
         road = self.worlds.lanes["road"][0, egos["lane"]]
         self.first_road_lanes[rows] = self.worlds.roads["lanes"][0, road]
