@@ -133,13 +133,13 @@ def take_meta_action(one: OneWorld, choice: int) -> None:
         index += 1 if action == FASTER else -1
         ego.speed_index = min(max(index, 0), world.speeds - 1)
         ego.target_speed = one.speeds[ego.speed_index]
-    follow_road(one, world.ego)
+    follow_road(one, int(world.ego))
     if action in (LANE_LEFT, LANE_RIGHT):
         lane = one.lanes[ego.target_lane]
         road = one.roads[lane.road]
         number = int(lane.number) + (1 if action == LANE_RIGHT else -1)
         wished = int(road.first_lane) + min(max(number, 0), int(road.lanes) - 1)
-        longitudinal, lateral = coordinates(one, world.ego, wished)
+        longitudinal, lateral = coordinates(one, int(world.ego), wished)
         if is_reachable(one.lanes[wished], one.points, longitudinal, lateral):
             ego.target_lane = wished
 

@@ -63,7 +63,7 @@ def merging_shortfall(one: OneWorld, task: Task) -> float:
     """Sum over cars on the ramp's last lane of how far below their wished speed they are."""
     world = one.world[0]
     total = 0.0
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         if it.kind <= MDP and task.lanes[world.network, it.lane] == MERGING_LANE:
             total += (it.target_speed - it.speed) / it.target_speed

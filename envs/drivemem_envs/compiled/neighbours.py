@@ -21,11 +21,11 @@ _MARGIN = 1.0
 def list_members(one: OneWorld) -> None:
     """Write who is on each lane, in the order of highway-env's `vehicles + objects`."""
     world = one.world[0]
-    for lane in range(world.lanes):
+    for lane in range(int(world.lanes)):
         one.member_counts[lane] = 0
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         _enter(one, actor)
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         if one.actors[actor].kind != LANDMARK:
             _enter(one, actor)
 
@@ -34,7 +34,7 @@ def list_members(one: OneWorld) -> None:
 def _enter(one: OneWorld, actor: int) -> None:
     """Add an actor to the lanes that it is on."""
     x, y = one.actors[actor].x, one.actors[actor].y
-    for index in range(one.world[0].lanes):
+    for index in range(int(one.world[0].lanes)):
         lane = one.lanes[index]
         one.on_lane[actor, index] = 0
         if lane.on_left <= x <= lane.on_right and lane.on_bottom <= y <= lane.on_top:

@@ -23,7 +23,7 @@ _ROUNDING = 1e-6
 @jit(inner=True)
 def forget(one: OneWorld, actor: int) -> None:
     """Drop what is known about an actor that has moved."""
-    for lane in range(one.world[0].lanes):
+    for lane in range(int(one.world[0].lanes)):
         one.known[actor, lane] = 0
 
 
@@ -59,7 +59,7 @@ def closest_lane(one: OneWorld, actor: int) -> int:
     least = _weighted_distance(one, actor, best)
     bound = (least + _ROUNDING) * (least + _ROUNDING)
     guess = best
-    for index in range(one.world[0].lanes):
+    for index in range(int(one.world[0].lanes)):
         lane = one.lanes[index]
         dx = max(lane.left - x, x - lane.right, 0.0)
         dy = max(lane.bottom - y, y - lane.top, 0.0)

@@ -31,7 +31,7 @@ def regulate(one: OneWorld) -> None:
 def _enforce_road_rules(one: OneWorld) -> None:
     """`RegulatedRoad.enforce_road_rules`."""
     world = one.world[0]
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         if it.yielding:
             if it.yield_timer >= world.yield_duration:

@@ -151,11 +151,11 @@ def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
     world = one.world[0]
     _take_in(one, sight, index, 0, world.ego)
     count = 1
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         if actor != world.ego:
             _take_in(one, sight, index, count, actor)
             count += 1
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         _take_in(one, sight, index, count, actor)
         count += 1
     sight.counts[index] = count

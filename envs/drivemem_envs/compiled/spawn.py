@@ -106,7 +106,7 @@ def number_actors(one: OneWorld) -> None:
     """Ids at the begin of an episode: the ego 0, others in order of the list."""
     world = one.world[0]
     identity = 1
-    for row in range(world.vehicles):
+    for row in range(int(world.vehicles)):
         if row == world.ego:
             one.actors[row].id = 0
         else:
@@ -136,7 +136,7 @@ def spawn_vehicle(
     speed = 8.0 + random.normal(one.stream) * speed_deviation
     lane = int(template.places[arm])
     x, y = position_at(one.lanes[lane], one.points, along, 0.0)
-    for other in range(world.vehicles):
+    for other in range(int(world.vehicles)):
         dx, dy = one.actors[other].x - x, one.actors[other].y - y
         if math.sqrt(dx * dx + dy * dy) < _NEAREST_SPAWN:
             return

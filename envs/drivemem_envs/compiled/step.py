@@ -64,9 +64,9 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
 def forget_all(one: OneWorld) -> None:
     """Drop what the working memory holds, which may belong to another world."""
     world = one.world[0]
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         forget(one, actor)
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         forget(one, actor)
 
 
@@ -83,7 +83,7 @@ def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
         return
     if world.action == META_ACTION:
         if drives_itself(one.actors[world.ego]):
-            drive(one, world.ego)  # highway-env's own drivers ignore the action but act on it
+            drive(one, int(world.ego))  # highway-env's own drivers ignore the action but act on it
         else:
             take_meta_action(one, int(action[0]))
     elif world.action == LOW_LEVEL_ACTION:
@@ -94,7 +94,7 @@ def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
 def frame(one: OneWorld, has_traffic: bool) -> None:
     """`Road.act` and `Road.step` once."""
     world = one.world[0]
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         if drives_itself(it):
             drive(one, actor)
@@ -102,7 +102,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
             control(one, actor)
     if world.regulated:
         regulate(one)
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         move(it, one.drivers[it.driver], world.dt)
         forget(one, actor)
@@ -125,7 +125,7 @@ def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool)
     """
     forget_all(one)
     has_traffic = False
-    for actor in range(one.world[0].vehicles):
+    for actor in range(int(one.world[0].vehicles)):
         has_traffic |= drives_itself(one.actors[actor])
     if has_traffic:
         list_members(one)

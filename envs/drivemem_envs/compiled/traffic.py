@@ -151,7 +151,7 @@ def _abort_lane_change(one: OneWorld, actor: int) -> None:
     """
     it = one.actors[actor]
     driver = one.drivers[it.driver]
-    for other in range(one.world[0].vehicles):
+    for other in range(int(one.world[0].vehicles)):
         ahead = one.actors[other]
         if (
             ahead.target_lane == it.target_lane

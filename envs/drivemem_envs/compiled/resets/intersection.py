@@ -54,7 +54,7 @@ def reset_intersection(one: OneWorld, template: Template) -> None:
     forget_all(one)
     list_members(one)
     for _ in range(int(numbers[FRAMES])):
-        frame(one, True)
+        frame(one, one.world[0].vehicles > 0)  # True, but no constant: it would compile anew
     spawn_vehicle(one, template, 60.0, 1.0, True, 0.1, 0.0)
     destination = int(numbers[DESTINATION])
     if destination == NONE:

@@ -59,7 +59,7 @@ def reset_merge(one: OneWorld, template: Template) -> None:
 @jit(inner=True)
 def _is_free(one: OneWorld, template: Template, lane: int, longitudinal: float) -> bool:
     """Whether no vehicle was put near a coordinate of a lane (kept in `bounds` by row)."""
-    for row in range(one.world[0].vehicles):
+    for row in range(int(one.world[0].vehicles)):
         if one.bounds[row, 0] == lane and abs(longitudinal - one.bounds[row, 1]) <= _SAFE:
             return False
     return True

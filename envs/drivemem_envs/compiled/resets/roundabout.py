@@ -78,7 +78,7 @@ def reset_roundabout(one: OneWorld, template: Template) -> None:
 
 @jit(inner=True)
 def _is_safe(one: OneWorld, x: float, y: float) -> bool:
-    for row in range(one.world[0].vehicles):
+    for row in range(int(one.world[0].vehicles)):
         dx, dy = x - one.actors[row].x, y - one.actors[row].y
         if math.sqrt(dx * dx + dy * dy) < _SAFE:
             return False
