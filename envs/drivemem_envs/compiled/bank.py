@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs import _jit
-from drivemem_envs.compiled.hidden import hidden_of
+from drivemem_envs.compiled.own import hidden_of
 from drivemem_envs.compiled.records import Worlds
 from drivemem_envs.compiled.resets.families import make_template, spawns
 from drivemem_envs.compiled.scene import Scene, export

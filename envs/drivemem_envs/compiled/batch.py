@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks, tasks_metrics
+from drivemem_envs.compiled import own, tasks, tasks_metrics
 from drivemem_envs.compiled.decide import Batch, begin, decide
 from drivemem_envs.compiled.facts import Task, meanings
 from drivemem_envs.compiled.judge import make_verdict
@@ -122,19 +122,12 @@ class CompiledWorlds:
         vector = tasks.task_vector(
             self.family, self.config, end_x=float(getattr(env, "end_position", 370.0))
         )
-        numbers: list[float] = []
-        if self.family == tasks.EXIT_RECALL:
-            numbers = exit_recall.numbers_of(env, self._lanes)
-        elif self.family == tasks.PARKING:
-            numbers = parking.numbers_of(env)
-        elif self.family == tasks.KEEPING:
-            numbers = lane_keeping.numbers_of(self._lanes)
         codes = meanings(self.family, list(self._lanes), self.config.get("lanes_count", 0))
         limit = self.scenario.time_limit_s
         return Task(
             vector=vector,
             lanes=codes[None].astype(np.int8),
-            numbers=np.array(numbers, dtype=np.float64),
+            numbers=own.numbers_of(self.family, env, self._lanes),
             hidden=np.zeros_like(self.source.hidden),
             time_s=np.zeros(self.count),
             limit_s=np.array([np.inf if limit is None else limit]),

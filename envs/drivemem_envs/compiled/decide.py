@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import exit_recall, lane_keeping, tasks
+from drivemem_envs.compiled import own, tasks
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.judge import Verdict, judge, remember
 from drivemem_envs.compiled.native import Native, show_native
@@ -34,17 +34,6 @@ class Batch(NamedTuple):
     verdict: Verdict
     template: Template
     native: Native
-
-
-@jit
-def _before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> float:
-    """What a world of its own does before it simulates; returns the choice that is simulated."""
-    family = task.vector[tasks.FAMILY]
-    if family == tasks.EXIT_RECALL:
-        return exit_recall.before(task.hidden[index], action[0])
-    if family == tasks.KEEPING:
-        lane_keeping.steer(one, task.numbers, task.hidden[index], action)
-    return float(action[0])
 
 
 @jit(inner=True, inline="always")
@@ -83,8 +72,8 @@ def _advance(
     thread: int,
     threads: int,
 ) -> None:
-    family = task.vector[tasks.FAMILY]
-    lags = family == tasks.KEEPING  # it observes after acting, before it simulates
+    # Lane keeping observes after acting, before it simulates.
+    lags = task.vector[tasks.FAMILY] == tasks.KEEPING
     # Worlds are dealt out like cards, so that costly ones spread over the threads.
     for place in range(thread, rows.shape[0], threads):
         index = rows[place]
@@ -92,14 +81,13 @@ def _advance(
         chosen = np.float32(0.0)
         if acts:
             chosen = actions[place, 0]
-            actions[place, 0] = _before(one, task, index, actions[place])
+            actions[place, 0] = own.before(one, task, index, actions[place])
         for phase in range(2):  # one place in the code for each half, which is compiled once
             if (phase == 1) != lags:
                 _see(one, sight, shown, task, memory, verdict, native, index, thread)
             elif acts:
                 advance(one, actions[place], one.world[0].frames, not lags)
-                if family == tasks.EXIT_RECALL:
-                    exit_recall.after(one, task.numbers, task.hidden[index])
+                own.after(one, task, index)
         if acts:
             actions[place, 0] = chosen
             judge(one, task, sight, memory, actions[place], index, thread, verdict)

@@ -8,6 +8,7 @@ import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled import tasks
+from drivemem_envs.compiled.gates import put_ego, take_traffic_away
 from drivemem_envs.compiled.records import IDLE, OneWorld
 from drivemem_envs.scenarios.exit_recall import COMMIT_M, GATE_LATERAL_M, GATE_M, SPEED
 
@@ -57,16 +58,12 @@ def before(hidden: Ints, choice: float) -> float:
 @jit(inner=True)
 def after(one: OneWorld, numbers: Floats, hidden: Ints) -> None:
     """`_gate`: fix what the ego could have stored a bit in, and take the traffic away."""
-    world = one.world[0]
-    ego = one.actors[world.ego]
+    ego = one.actors[one.world[0].ego]
     if hidden[PASSED_GATE] > 0 or ego.crashed or ego.x < numbers[GATE_FROM_X]:
         return
     hidden[PASSED_GATE] = 1
-    ego.x, ego.y = numbers[GATE_X], numbers[GATE_Y]
-    ego.heading, ego.cos_heading, ego.sin_heading = 0.0, 1.0, 0.0
-    ego.speed, ego.steering, ego.acceleration = SPEED, 0.0, 0.0
-    ego.lane = ego.target_lane = int(numbers[GATE_LANE])
-    world.vehicles = 1  # the ego is the first
+    put_ego(one, int(numbers[GATE_LANE]), numbers[GATE_X], numbers[GATE_Y], 0.0, SPEED)
+    take_traffic_away(one)
 
 
 @jit(inner=True)
@@ -78,3 +75,6 @@ def find_facts(one: OneWorld, numbers: Floats, hidden: Ints, facts: Floats) -> N
     facts[tasks.GOAL] = 1.0 if taken else 0.0
     facts[tasks.RIGHT_GOAL] = 1.0 if right else 0.0
     facts[tasks.WRONG_GOAL] = 1.0 if taken and not right else 0.0
+    facts[tasks.FIRST_TERM] = facts[tasks.CRASHED]
+    facts[tasks.FIRST_TERM + 1] = facts[tasks.RIGHT_GOAL]
+    facts[tasks.FIRST_TERM + 2] = facts[tasks.WRONG_GOAL]

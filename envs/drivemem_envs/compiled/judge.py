@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import exit_recall, facts, lane_keeping, parking, tasks
+from drivemem_envs.compiled import facts, own, tasks
 from drivemem_envs.compiled import tasks_metrics as metrics
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
@@ -95,16 +95,12 @@ def judge(
         verdict: written.
     """
     known, terms = verdict.facts[thread], verdict.terms[index]
-    vector, family = task.vector, task.vector[tasks.FAMILY]
-    facts.find_facts(one, task, action, known)
-    if family == tasks.EXIT_RECALL:
-        exit_recall.find_facts(one, task.numbers, task.hidden[index], known)
-    elif family == tasks.PARKING:
-        parking.find_facts(one, task.numbers, task.hidden[index], vector, known)
-    elif family == tasks.KEEPING:
-        lane_keeping.find_facts(one, task.numbers, task.hidden[index], known)
+    vector = task.vector
     decisions = sight.decisions[index] - 1
     task.time_s[index] += vector[tasks.DECISION]
+    facts.find_facts(one, task, action, known)
+    known[tasks.TIME] = task.time_s[index]
+    own.find_facts(one, task, index, known)
     ended = tasks.is_truncated(vector, task.time_s[index], decisions)
     known[tasks.SURVIVED] = 1.0 if ended and known[tasks.CRASHED] == 0.0 else 0.0
     tasks.reward_terms(vector, known, terms)
@@ -134,7 +130,7 @@ def _conclude(
     stuck = metrics.is_stuck(memory.ego[index], steps)
     success = verdict.terminated[index] or not stuck
     wrong = False
-    if family == tasks.EXIT_RECALL:
+    if family >= tasks.OWN:
         success, wrong = known[tasks.RIGHT_GOAL] > 0.0, known[tasks.WRONG_GOAL] > 0.0
     elif family in (tasks.INTERSECTION, tasks.EXIT, tasks.PARKING):
         success = known[tasks.GOAL] > 0.0

@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from drivemem_envs.compiled import tasks
+from drivemem_envs.compiled import own, tasks
 from drivemem_envs.compiled.native import native_kind
 from drivemem_envs.compiled.support import CompiledUnsupported, refuse
 from drivemem_envs.scenarios.base import Scenario
@@ -20,13 +20,13 @@ _TASK_METHODS = (
 
 # drivemem's own worlds whose changes the kernels know, and their family.
 _OWN = {
-    "drivemem_envs.scenarios.exit_recall:ExitRecallWorld": tasks.EXIT_RECALL,
+    **{world.path: world.family for world in own.WORLDS},
     "drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld": tasks.HIGHWAY,
 }
 
 _COMPILED = (
     tasks.HIGHWAY, tasks.EXIT, tasks.MERGE, tasks.ROUNDABOUT, tasks.INTERSECTION, tasks.TWO_WAY,
-    tasks.U_TURN, tasks.RACETRACK, tasks.PARKING, tasks.KEEPING, tasks.EXIT_RECALL,
+    tasks.U_TURN, tasks.RACETRACK, *(world.family for world in own.WORLDS),
 )  # fmt: skip
 
 

@@ -18,23 +18,25 @@ from drivemem_envs._jit import Floats, jit
 HIGHWAY, EXIT, MERGE, ROUNDABOUT, INTERSECTION, TWO_WAY, U_TURN, RACETRACK, KEEPING, PARKING = (
     0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0
 )  # fmt: skip
-# drivemem's own worlds that are more than a subclass of those.
-EXIT_RECALL = 10.0
+# drivemem's own worlds that are more than a subclass of those: codes from OWN on; see `own`.
+OWN = 10.0
+EXIT_RECALL = OWN
 
 # Facts about the ego after a step (FACTS,). Flags are 0 or 1; speeds m/s, angles rad, lengths m.
 # LANE is the id of the lane that the task looks at (the target lane for drivers with one), LANES
 # how many lie beside the ego; LATERAL the offset from the ego's lane as a share of nothing, m;
 # MERGING the sum over merging cars; GOAL whether the goal is reached (exit lane, far end of the
 # intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; SURVIVED whether
-# the time is over without a crash (a term of drivemem's highways).
+# the time is over without a crash (a term of drivemem's highways); TIME simulated s; FIRST_TERM …
+# FIRST_TERM + TERMS the terms of a world of drivemem's own, which its file finds itself.
 (
     CRASHED, ON_ROAD, SPEED, HEADING, X, LANE, LANES, SPEED_INDEX, SPEEDS, LATERAL, LANE_WIDTH,
     LANE_CHANGE, ACTION_NORM, MERGING, GOAL, GOAL_DISTANCE, ON_STRAIGHT, RIGHT_GOAL, WRONG_GOAL,
-    SURVIVED,
-) = range(20)  # fmt: skip
-FACTS = 20
+    SURVIVED, TIME, FIRST_TERM,
+) = range(22)  # fmt: skip
 
 TERMS = 5
+FACTS = FIRST_TERM + TERMS
 
 # A task (TASK,): family, weights of its terms, and how the sum becomes the reward and the end.
 FAMILY = 0
@@ -120,13 +122,13 @@ def task_vector(
     task[LOW], task[HIGH] = _reward_range(family, config)
     task[SPEED_LOW], task[SPEED_HIGH] = config.get("reward_speed_range", (0.0, 1.0))
     task[DECISION] = 1 / config["policy_frequency"]
-    endless = family in (MERGE, TWO_WAY, KEEPING, EXIT_RECALL)
+    endless = family in (MERGE, TWO_WAY, KEEPING) or family >= OWN
     task[DURATION] = math.inf if endless else config["duration"]
     task[STEP_LIMIT] = math.inf if step_limit is None else step_limit
     task[CRASH_ENDS] = family != KEEPING
     off_road_ends = "terminate_off_road" if family == RACETRACK else "offroad_terminal"
     task[OFF_ROAD_ENDS] = family in (HIGHWAY, INTERSECTION, RACETRACK) and config[off_road_ends]
-    task[GOAL_ENDS] = family in (INTERSECTION, PARKING, EXIT_RECALL)
+    task[GOAL_ENDS] = family in (INTERSECTION, PARKING) or family >= OWN
     task[END_X] = end_x if family == MERGE else math.inf
     task[CENTERING_COST] = config.get("lane_centering_cost", 0.0)
     if family == PARKING:
@@ -222,10 +224,9 @@ def reward_terms(task: Floats, facts: Floats, terms: Floats) -> None:
         terms[1] = facts[ACTION_NORM]
         terms[2] = facts[CRASHED]
         terms[3] = facts[ON_ROAD]
-    elif family == EXIT_RECALL:
-        terms[0] = facts[CRASHED]
-        terms[1] = facts[RIGHT_GOAL]
-        terms[2] = facts[WRONG_GOAL]
+    elif family >= OWN:
+        for i in range(TERMS):
+            terms[i] = facts[FIRST_TERM + i]
     elif family not in (KEEPING, PARKING):
         _terms_of_lanes(task, facts, terms)
 

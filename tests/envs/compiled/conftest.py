@@ -71,6 +71,16 @@ def compare_backends() -> Iterator[Compare]:
         yield partial(_ask, worker, "scenario", defaults)
 
 
+@pytest.fixture(scope="session")
+def judge_exactly() -> Iterator[Compare]:
+    """Compare rewards, ends and metrics of the two vector environments: keywords are the request."""
+    defaults = {
+        "worlds": 4, "threads": 2, "first_seed": 7, "steps": 20, "plan": "random", "changes": {},
+    }  # fmt: skip
+    for worker in _worker("judge_worker.py"):
+        yield partial(_ask, worker, "scenario", defaults)
+
+
 def _ask(
     worker: Worker, key: str, defaults: dict[str, Any], name: str, **request: Any
 ) -> dict[str, Any]:

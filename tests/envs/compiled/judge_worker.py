@@ -43,7 +43,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     ]  # fmt: skip
     for env in made:
         env.reset()
-    draw, seen = np.random.default_rng(first), Counter[str]()
+    draw, seen, hidden = np.random.default_rng(first), Counter[str](), 0
     for step in range(request["steps"]):
         actions = choose(made[0].single_action_space, request["plan"], worlds, draw)
         told = []
@@ -59,10 +59,12 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
         found = difference(*told, f"step {step} ")
         if found is not None:
             return {"difference": found, "outcomes": {}}
-        seen.update(str(each) for each in told[0]["final"].get("outcome", ()) if each is not None)
+        final = told[0]["final"]
+        seen.update(str(each) for each in final.get("outcome", ()) if each is not None)
+        hidden += int(np.sum(final.get("hidden_origin_collision", 0)))
     for env in made:
         env.close()
-    return {"difference": None, "outcomes": seen}
+    return {"difference": None, "outcomes": seen, "hidden_origin": hidden}
 
 
 def main() -> None:
