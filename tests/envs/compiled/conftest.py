@@ -73,7 +73,7 @@ def compare_backends() -> Iterator[Compare]:
 
 @pytest.fixture(scope="session")
 def judge_exactly() -> Iterator[Compare]:
-    """Compare rewards, ends and metrics of the two vector environments: keywords are the request."""
+    """Compare rewards, ends and metrics of both backends: keywords are the request."""
     defaults = {
         "worlds": 4, "threads": 2, "first_seed": 7, "steps": 20, "plan": "random", "changes": {},
     }  # fmt: skip
