@@ -1,4 +1,4 @@
-"""Speed of the compiled kernels beside highway-env's own simulation, in the same run.
+"""Speed of compiled worlds beside highway-env's own simulation, in the same run.
 
 `python -m benchmarks.simulation` prints the table; `run` gives its rows.
 """
@@ -18,21 +18,13 @@ from typing import Any
 
 import gymnasium
 import highway_env  # noqa: F401  registers its ids
-import numba
 import numpy as np
 from highway_env.vehicle.behavior import IDMVehicle
-from numpy.typing import NDArray
 
-from drivemem_envs.compiled.records import NONE, Worlds
-from drivemem_envs.compiled.scene import Scene, export
-from drivemem_envs.compiled.step import simulate
-from drivemem_envs.compiled.worlds import scratch_for, stack
-from drivemem_envs.registry import HIGHWAY_ENV_IDS
+from benchmarks.tables import Row, text
+from drivemem_envs.making import compiles, make_vec
+from drivemem_envs.registry import HIGHWAY_ENV_IDS, scenario
 
-Row = dict[str, Any]
-
-SCENES = 16
-"""Different scenes that a batch of worlds starts from."""
 _ENDLESS = 40
 _SHIPPED = {"DISTANCE_WANTED": 10.0, "COMFORT_ACC_MAX": 3.0, "COMFORT_ACC_MIN": -5.0}
 
@@ -104,160 +96,111 @@ def _rate_of_processes(pipes: Sequence[Connection], seconds: float) -> float:
     return float(sum(pipe.recv() for pipe in pipes)) / seconds
 
 
-# ---- compiled kernels ---------------------------------------------------------------------
+# ---- compiled worlds ----------------------------------------------------------------------
 
 
-class Batch:
-    """Many worlds that start again from their scene when the ego crashes or time is up."""
+class Worlds:
+    """A compiled vector environment with actions drawn ahead of time."""
 
-    def __init__(self, name: str, count: int, config: dict[str, Any] | None = None) -> None:
-        env = make(name, config)
-        self.scenes: list[Scene] = []
-        for seed in range(min(SCENES, count)):
-            env.reset(seed=seed)
-            self.scenes.append(export(env))
-        self.start = stack([self.scenes[i % len(self.scenes)] for i in range(count)])
-        self.worlds = Worlds(*(np.array(table) for table in self.start))
-        self.limit = episode_decisions(env)
-        self.count = count
-        self.frames = int(self.start.world["frames"][0])
-        self.decisions = np.arange(count) % self.limit
-        draw = np.random.default_rng(0)
-        self.actions = [self._random(env.action_space, draw) for _ in range(64)]
-        self.actors = int(self.start.world["vehicles"].max() + self.start.world["objects"].max())
-
-    def _random(self, space: Any, draw: np.random.Generator) -> NDArray[np.float32]:
+    def __init__(self, name: str, count: int, threads: int, **changes: Any) -> None:
+        self.env: Any = make_vec(name, count, backend="compiled", num_workers=threads, **changes)
+        self.env.reset(seed=0)
+        draw, space = np.random.default_rng(0), self.env.single_action_space
         if isinstance(space, gymnasium.spaces.Discrete):
-            return draw.integers(space.n, size=self.count).astype(np.float32)
-        return draw.uniform(-1, 1, (self.count, *space.shape)).astype(np.float32)
+            self.actions = list(draw.integers(space.n, size=(64, count)))
+        else:
+            drawn = draw.uniform(-1, 1, (64, count, *space.shape))
+            self.actions = list(drawn.astype(np.float32))
+        self.count = count
 
-    def bytes_per_world(self) -> int:
-        """Memory that grows with the number of worlds."""
-        return sum(getattr(self.start, name).nbytes for name in Worlds._fields[:5]) // self.count
-
-    def rate(self, threads: int, seconds: float) -> float:
-        """Decisions a second."""
-        numba.set_num_threads(threads)
-        scratch = scratch_for(self.worlds, threads)
-        simulate(self.worlds, scratch, self.actions[0], self.frames)
+    def rate(self, seconds: float) -> float:
+        """Decisions a second: simulation, sensors, observation, reward, metrics and resets."""
         steps, begin = 0, time.perf_counter()
         while (spent := time.perf_counter() - begin) < seconds:
-            simulate(self.worlds, scratch, self.actions[steps % 64], self.frames)
-            self._restart()
+            self.env.step(self.actions[steps % 64])
             steps += 1
         return steps * self.count / spent
-
-    def _restart(self) -> None:
-        self.decisions += 1
-        egos = self.worlds.world["ego"]
-        crashed = self.worlds.actors["crashed"][np.arange(self.count), np.maximum(egos, 0)]
-        done = (crashed & (egos != NONE)) | (self.decisions >= self.limit)
-        if done.any():
-            for table, start in zip(self.worlds[:5], self.start[:5], strict=True):
-                table[done] = start[done]
-            self.decisions[done] = 0
 
 
 def run(
     names: Sequence[str] = HIGHWAY_ENV_IDS,
     *,
-    worlds: int = 256,
-    seconds: float = 1.0,
+    worlds: int = 512,
+    seconds: float = 2.0,
     rounds: int = 3,
-    config: dict[str, Any] | None = None,
 ) -> list[Row]:
-    """Measure ids; contenders take turns, and each one's best round counts.
+    """Measure ids; contenders take turns, and each one's median round counts.
+
+    Both sides do the same work for random actions: simulate, observe, reward, end, reset. (The
+    compiled side also computes outcome and metrics.)
 
     Args:
         names: highway-env ids.
         worlds: worlds in a batch.
         seconds: length of one measurement.
         rounds: how often each contender's turn comes.
-        config: changes to the ids' configuration.
 
     Returns:
-        A row for each id: decisions a second of highway-env (`env.step` with its own observation
-        and resets, one process per core) and of the kernels (dynamics with restarts, no
-        observation) on one thread and on all, ratios to highway-env, and bytes per world.
+        A row for each id that compiles: decisions a second of highway-env (`env.step`, one
+        process per core), of compiled worlds on one thread and on all, with line of sight on all,
+        and the ratio of all threads to all processes.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cores = cores or 1
     rows = []
-    for name in names:
-        batch = Batch(name, worlds, config)
-        row: Row = {"id": name, "worlds": worlds, "actors": batch.actors, "cores": cores}
-        best = {"highway_env": 0.0, "one_thread": 0.0, "all_threads": 0.0}
-        with highway_env_processes(name, config, cores) as pipes:
+    for name in (name for name in names if compiles(scenario(name)) is None):
+        contenders = {
+            "one_thread": Worlds(name, worlds, 1),
+            "all_threads": Worlds(name, worlds, cores),
+            "all_with_sight": Worlds(
+                name, worlds, cores, sensors={"line_of_sight": ["actors", "occluders"]}
+            ),
+        }
+        turns: dict[str, list[float]] = {key: [] for key in ("highway_env", *contenders)}
+        with highway_env_processes(name, None, cores) as pipes:
             for _ in range(rounds):
-                turns = {
-                    "highway_env": _rate_of_processes(pipes, seconds),
-                    "one_thread": batch.rate(1, seconds),
-                    "all_threads": batch.rate(cores, seconds),
-                }
-                best = {key: max(best[key], value) for key, value in turns.items()}
-        row |= best
-        row["ratio_all"] = best["all_threads"] / best["highway_env"]
-        row["microseconds"] = 1e6 / best["one_thread"]
-        row["bytes_per_world"] = batch.bytes_per_world()
-        rows.append(row)
+                turns["highway_env"].append(_rate_of_processes(pipes, seconds))
+                for key, contender in contenders.items():
+                    turns[key].append(contender.rate(seconds))
+        rates = {key: float(np.median(each)) for key, each in turns.items()}
+        ratio = rates["all_threads"] / rates["highway_env"]
+        rows.append({"id": name, "cores": cores, "worlds": worlds, **rates, "ratio": ratio})
     return rows
 
 
 def growth_with_worlds(
     name: str = "highway-fast-v0",
     counts: Sequence[int] = (1, 4, 16, 64, 256, 1024, 4096),
-    seconds: float = 0.5,
+    seconds: float = 1.0,
 ) -> list[Row]:
-    """Decisions a second of the kernels by number of worlds."""
-    rows = []
-    for count in counts:
-        batch = Batch(name, count)
-        rates = {
-            threads: batch.rate(threads, seconds) for threads in (1, numba.config.NUMBA_NUM_THREADS)
+    """Decisions a second by number of worlds, on one thread and on two."""
+    return [
+        {
+            "id": name,
+            "worlds": count,
+            **{f"threads_{n}": Worlds(name, count, n).rate(seconds) for n in (1, 2)},
         }
-        rows.append({"id": name, "worlds": count, **{f"threads_{t}": r for t, r in rates.items()}})
-    return rows
+        for count in counts
+    ]
 
 
 def growth_with_actors(
-    name: str = "highway-v0",
-    counts: Sequence[int] = (5, 10, 20, 50, 100),
-    seconds: float = 0.5,
+    name: str = "highway-v0", counts: Sequence[int] = (5, 10, 20, 50, 100), seconds: float = 1.0
 ) -> list[Row]:
     """Microseconds of one thread per decision by number of vehicles."""
     rows = []
     for count in counts:
-        rate = Batch(name, 64, {"vehicles_count": count}).rate(1, seconds)
+        rate = Worlds(name, 64, 1, config={"vehicles_count": count}).rate(seconds)
         rows.append({"id": name, "vehicles": count + 1, "microseconds": 1e6 / rate})
     return rows
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Rows as aligned text."""
-    columns = list(rows[0])
-    cells = [[_text(row[column]) for column in columns] for row in rows]
-    widths = [max(map(len, (name, *column))) for name, *column in zip(columns, *cells, strict=True)]
-    lines = [columns, *cells]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
-
-
-def _text(value: Any) -> str:
-    return (
-        f"{value:.4g}"
-        if isinstance(value, float) and value < 1000
-        else (f"{value:.0f}" if isinstance(value, float) else str(value))
-    )
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", default=list(HIGHWAY_ENV_IDS))
-    parser.add_argument("--worlds", type=int, default=256)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--worlds", type=int, default=512)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", help="write the rows to this file")
     parser.add_argument("--growth", action="store_true", help="also growth with worlds and actors")
@@ -266,7 +209,7 @@ def main() -> None:
     if told.growth:
         rows |= {"worlds": growth_with_worlds(), "actors": growth_with_actors()}
     for part in rows.values():
-        print(table(part) + "\n")
+        print(text(part) + "\n")
     if told.json:
         with open(told.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

@@ -31,3 +31,14 @@ def choose_backend(
             "use --backend reference"
         )
     return "reference"
+
+
+def announce(backend: str) -> None:
+    """Say why the first episode of all takes minutes to begin."""
+    from drivemem.progress import console
+    from drivemem_envs.making import kernels_are_cached
+
+    if backend == "compiled" and not kernels_are_cached():
+        console().print(
+            "Compiling the simulation kernels: once on this machine, one to three minutes."
+        )

@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "compare runs: table, intervals, report",
     "watch": "watch a driver in a window, or drive by hand",
     "replay": "show recorded episodes: video, page, verification",
+    "bench": "measure the speed of this machine beside its peers",
     "export": "write a run's agent as an ONNX file",
 }
 

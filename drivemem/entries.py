@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from drivemem.backends import choose_backend
+from drivemem.backends import announce, choose_backend
 from drivemem.driving import (
     AgentDriver,
     Evaluated,
@@ -173,6 +173,7 @@ def open_worlds(
     import drivemem_envs
 
     chosen = choose_backend(backend, suite.scenario)
+    announce(chosen)
     env = drivemem_envs.make_vec(
         suite.scenario, seeds.worlds, backend=chosen, seeds=seeds, num_workers=num_workers
     )

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
-from drivemem.backends import choose_backend
+from drivemem.backends import announce, choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
@@ -141,10 +141,12 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
 
     limit_threads()
     scenario = drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+    backend = choose_backend(config.backend, scenario)
+    announce(backend)
     worlds = drivemem_envs.make_vec(
         scenario,
         config.num_envs,
-        backend=choose_backend(config.backend, scenario),
+        backend=backend,
         seeds=TrainingSeeds(config.seed),
         num_workers=config.num_workers or os.cpu_count(),
     )

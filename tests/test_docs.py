@@ -7,6 +7,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -78,3 +79,13 @@ def test_the_example_scenario_drives(monkeypatch: pytest.MonkeyPatch) -> None:
         if terminated or truncated:
             break
     assert info["outcome"]
+    worlds = drivemem_envs.make_vec(scenario, 2, seeds=lambda world, episode: world)
+    assert worlds.backend == "compiled"  # type: ignore[attr-defined]
+    compiled, _ = worlds.reset()
+    single, _ = env.reset(seed=0)
+    assert np.abs(compiled["vehicles"][0] - single["vehicles"]).max() < 1e-6
+
+
+def test_the_example_of_the_compiled_backend_runs() -> None:
+    for text in blocks("docs/compiled-backend.md", "python"):
+        exec(compile(text, "compiled-backend.md", "exec"), {"__name__": "example"})

@@ -120,6 +120,14 @@ def compiles(scenario: Scenario) -> str | None:
     return None
 
 
+def kernels_are_cached() -> bool:
+    """Whether the kernels are compiled already; the first use on a machine takes minutes."""
+    from drivemem_envs._jit import cache_folder
+
+    folder = cache_folder()
+    return folder is not None and any(folder.rglob("decide._advance*.nbi"))
+
+
 def make_registered(
     scenario: str, render_mode: str | None = None, **changes: Any
 ) -> gymnasium.Env[Any, Any]:

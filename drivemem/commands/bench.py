@@ -1,0 +1,47 @@
+"""`drivemem bench`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from drivemem.commands.parsing import read_options
+from drivemem.errors import DrivememError
+
+Part = Literal["simulation", "memories", "updates", "training"]
+
+
+@dataclass
+class Options:
+    """Measure the speed of this machine, beside named peers in the same run.
+
+    Needs a checkout with the extra `dev`: the benchmarks and the peers are no part of the package.
+    """
+
+    only: Annotated[tuple[Part, ...], tyro.conf.arg(metavar="PART …")] = ()
+    """simulation, memories, updates, training; none: all."""
+    json: Path | None = None
+    """Also write all rows to this file."""
+    markdown: Path | None = None
+    """Also write all tables to this file."""
+
+
+def run(words: list[str]) -> int:
+    """Measure and print tables."""
+    options = read_options(Options, "bench", words)
+    try:
+        benchmarks = import_module("benchmarks.__main__")
+    except ModuleNotFoundError as error:
+        raise DrivememError(
+            f"{error}: the benchmarks need a checkout installed with `make install`"
+        ) from error
+    arguments = ["--only", *options.only] if options.only else []
+    for name in ("json", "markdown"):
+        if getattr(options, name) is not None:
+            arguments += [f"--{name}", str(getattr(options, name))]
+    code: int = benchmarks.main(arguments)
+    return code
