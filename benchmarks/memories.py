@@ -7,7 +7,6 @@ One update is forward and backward through a (T, B) block whose episodes last 20
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks.peers import print_table
+from benchmarks.tables import report
 from drivemem_agents.matching import match_parameters, parameter_count
 from drivemem_agents.memory import Memory, make_memory, memory_names
 
@@ -119,7 +118,8 @@ def _growth(lengths: Sequence[int], times: Sequence[float]) -> float:
     points = [(n, t) for n, t in zip(lengths, times, strict=True) if n >= 64 or max(lengths) < 128]
     if len(points) < 2:
         return float("nan")
-    return float(np.polyfit(*np.log(np.array(points)).T, 1)[0])
+    logs = np.log(np.array(points))
+    return float(np.polyfit(logs[:, 0], logs[:, 1], 1)[0])
 
 
 def main() -> None:
@@ -131,15 +131,13 @@ def main() -> None:
     parser.add_argument("--weights", type=int, default=16_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write the rows here")
+    parser.add_argument("--out", type=Path, help="also write the rows here, .json or .md")
     options = parser.parse_args()
     rows = run(
         options.memories, options.lengths, options.worlds, options.weights, options.repeats,
         options.threads,
     )  # fmt: skip
-    print_table(f"B = {options.worlds}, milliseconds of processor time", rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+    report(f"B = {options.worlds}, milliseconds of processor time", rows, options.out)
 
 
 if __name__ == "__main__":

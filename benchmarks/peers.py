@@ -1,4 +1,4 @@
-"""What the training benchmarks share: cheap worlds, the same network for each peer, a table."""
+"""What the training benchmarks share: cheap worlds, the same network for each peer, a clock."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents import MemoryPPO
 from gymnasium import spaces
 from numpy.typing import NDArray
 from sb3_contrib import RecurrentPPO
@@ -16,6 +15,8 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
+
+from drivemem_agents import MemoryPPO
 
 OBSERVATION_SIZE = 56
 ACTIONS = 5
@@ -59,7 +60,7 @@ class RandomWorlds(VecEnv):
         pass
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        return [getattr(self, attr_name, None) for _ in self._get_indices(indices)]
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         raise AttributeError(attr_name)
@@ -120,25 +121,14 @@ def seconds(work: Callable[[], Any]) -> float:
     return clock() - began
 
 
-def interleaved(works: dict[str, tuple[Callable[[], Any], Callable[[], Any]]], repeats: int) -> Any:
-    """Median seconds of (collect, update) pairs by name, peers taking turns on the same machine."""
+def interleaved(
+    works: dict[str, tuple[Callable[[], Any], Callable[[], Any]]], repeats: int
+) -> dict[str, NDArray[np.float64]]:
+    """Seconds (repeats, 2) of (collect, update) by name, peers taking turns on one machine."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
     for repeat in range(repeats + 1):
         for name, (collect, update) in works.items():
             pair = (seconds(collect), seconds(update))
             if repeat:  # the first is warm-up
                 times[name].append(pair)
-    return {name: np.median(np.array(pairs), axis=0).tolist() for name, pairs in times.items()}
-
-
-def print_table(title: str, rows: list[dict[str, Any]]) -> None:
-    """Rows of equal keys as a table on the terminal."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{title} (torch {torch.__version__}, {torch.get_num_threads()} threads)")
-    for column in rows[0]:
-        table.add_column(column, justify="left" if column == rows[0] else "right")
-    for row in rows:
-        table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
-    Console().print(table)
+    return {name: np.array(pairs) for name, pairs in times.items()}

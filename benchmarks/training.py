@@ -7,21 +7,21 @@ Same worlds, network, settings and number of steps, CPU time of the process with
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from drivemem_agents import MemoryPPO
-from drivemem_agents.toys import CartPoleNoVel
 from sb3_contrib import RecurrentPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import VecNormalize
 
-from benchmarks.peers import print_table, seconds
+from benchmarks.peers import seconds
+from benchmarks.tables import report
+from drivemem_agents import MemoryPPO
+from drivemem_agents.toys import CartPoleNoVel
 
 SHARED: dict[str, Any] = {
     "n_steps": 128, "batch_size": 256, "n_epochs": 10, "learning_rate": 7e-4, "gamma": 0.99,
@@ -104,12 +104,10 @@ def main() -> None:
     parser.add_argument("--memories", nargs="+", default=["lstm", "gru", "none"])
     parser.add_argument("--steps", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path, help="also write the rows here, .json or .md")
     given = parser.parse_args()
     rows = run(tuple(given.memories), given.steps, given.seed)
-    print_table(f"CartPole without velocities, {given.steps} steps", rows)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    report(f"CartPole without velocities, {given.steps} steps", rows, given.out)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ Same worlds, network, batch and machine, taking turns: `python -m benchmarks.upd
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.peers import (
@@ -17,16 +17,19 @@ from benchmarks.peers import (
     interleaved,
     ours,
     prepare,
-    print_table,
     recurrent_ppo,
     sb3_ppo,
 )
+from benchmarks.tables import report
 
 SETTINGS = {"n_steps": 128, "batch_size": 512, "n_epochs": 4}
 
 
 def run(
-    sizes: tuple[int, ...] = (64, 128, 256), worlds: int = 16, repeats: int = 5, threads: int = 1
+    sizes: tuple[int, ...] = (64, 128, 256),
+    worlds: int = 16,
+    repeats: int = 5,
+    threads: tuple[int, ...] = (1, 2),
 ) -> list[dict[str, Any]]:
     """Measure.
 
@@ -34,34 +37,31 @@ def run(
         sizes: widths of the LSTM.
         worlds: parallel worlds.
         repeats: rollouts and updates of each learner; medians are reported.
-        threads: of PyTorch.
+        threads: of PyTorch, one after another.
 
     Returns:
         One row for each comparison: seconds of an update and of a rollout, ours and the peer's,
-        and how many times faster ours is.
+        and how many times faster ours is (the median over turns).
     """
+    return [row for count in threads for row in _with_threads(sizes, worlds, repeats, count)]
+
+
+def _with_threads(
+    sizes: tuple[int, ...], worlds: int, repeats: int, threads: int
+) -> list[dict[str, Any]]:
     torch.set_num_threads(threads)
     rows = []
     for size in sizes:
-        rows += _compare(
-            f"lstm {size}",
-            {
-                "peer": recurrent_ppo(RandomWorlds(worlds), size, **SETTINGS),
-                "ours": ours("lstm", RandomWorlds(worlds), size, **SETTINGS),
-            },
-            repeats,
-            threads,
-        )
-    rows += _compare(
-        "none",
-        {
-            "peer": sb3_ppo(RandomWorlds(worlds), **SETTINGS),
-            "ours": ours("none", RandomWorlds(worlds), **SETTINGS),
-        },
-        repeats * 2,
-        threads,
-    )
-    return rows
+        rivals = {
+            "peer": recurrent_ppo(RandomWorlds(worlds), size, **SETTINGS),
+            "ours": ours("lstm", RandomWorlds(worlds), size, **SETTINGS),
+        }
+        rows += _compare(f"lstm {size}", rivals, repeats, threads)
+    rivals = {
+        "peer": sb3_ppo(RandomWorlds(worlds), **SETTINGS),
+        "ours": ours("none", RandomWorlds(worlds), **SETTINGS),
+    }
+    return rows + _compare("none", rivals, repeats * 2, threads)
 
 
 def _compare(name: str, models: dict[str, Any], repeats: int, threads: int) -> list[dict[str, Any]]:
@@ -69,7 +69,10 @@ def _compare(name: str, models: dict[str, Any], repeats: int, threads: int) -> l
     for model in models.values():
         model.set_logger(_quiet())
     found = interleaved(works, repeats)
-    (peer_collect, peer_update), (our_collect, our_update) = found["peer"], found["ours"]
+    ratios = np.median(found["peer"] / found["ours"], axis=0)  # of turns that follow each other
+    (peer_collect, peer_update), (our_collect, our_update) = (
+        np.median(found[key], axis=0).tolist() for key in ("peer", "ours")
+    )
     return [
         {
             "memory": name,
@@ -77,10 +80,10 @@ def _compare(name: str, models: dict[str, Any], repeats: int, threads: int) -> l
             "peer": type(models["peer"]).__name__,
             "peer update s": peer_update,
             "update s": our_update,
-            "update ratio": peer_update / our_update,
+            "update ratio": float(ratios[1]),
             "peer rollout s": peer_collect,
             "rollout s": our_collect,
-            "rollout ratio": peer_collect / our_collect,
+            "rollout ratio": float(ratios[0]),
         }
     ]
 
@@ -97,17 +100,11 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 256])
     parser.add_argument("--worlds", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1])
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--out", type=Path, help="also write the rows here, .json or .md")
     given = parser.parse_args()
-    rows = [
-        row
-        for threads in given.threads
-        for row in run(tuple(given.sizes), given.worlds, given.repeats, threads)
-    ]
-    print_table("PPO update and rollout, median seconds", rows)
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    rows = run(tuple(given.sizes), given.worlds, given.repeats, tuple(given.threads))
+    report("PPO update and rollout, median seconds", rows, given.out)
 
 
 if __name__ == "__main__":

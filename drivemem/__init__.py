@@ -10,10 +10,20 @@ if TYPE_CHECKING:
     from drivemem.errors import DrivememError
     from drivemem.evaluation import evaluate
     from drivemem.loading import load
+    from drivemem.probes import probe
     from drivemem.replay import replay
     from drivemem.training import train
 
-__all__ = ["DrivememError", "TrainConfig", "compare", "evaluate", "load", "replay", "train"]
+__all__ = [
+    "DrivememError",
+    "TrainConfig",
+    "compare",
+    "evaluate",
+    "load",
+    "probe",
+    "replay",
+    "train",
+]
 
 _HOMES = {
     "DrivememError": ("errors", "DrivememError"),
@@ -22,6 +32,7 @@ _HOMES = {
     "evaluate": ("evaluation", "evaluate"),
     "load": ("loading", "load"),
     "compare": ("compare", "compare_runs"),
+    "probe": ("probes", "probe"),
     "replay": ("replay", "replay"),
 }
 

@@ -15,8 +15,11 @@ COMMANDS = {
     "list": "what there is: scenarios, memories, drivers, lesions",
     "train": "train an agent on a scenario",
     "evaluate": "drive a fixed suite of episodes with a trained run or a reference driver",
+    "probe": "decode what is hidden from the memory state of trained runs",
     "compare": "compare runs: table, intervals, report",
+    "watch": "watch a driver in a window, or drive by hand",
     "replay": "show recorded episodes: video, page, verification",
+    "export": "write a run's agent as an ONNX file",
 }
 
 

@@ -40,6 +40,9 @@ class TrainConfig(BaseModel):
     """Decisions to train for, over all worlds (1e6 is understood)."""
     seed: int = Field(default=0, ge=0)
     """Of weights, exploration and training episodes."""
+    start_from: str | None = None
+    """Folder of a trained run whose weights training starts with (fine-tuning: transfer and
+    forgetting)."""
     full_sensors: bool = False
     """Train on the twin: the same scenario with full sensors."""
     sensors: SensorChanges = SensorChanges()
@@ -74,12 +77,16 @@ class TrainConfig(BaseModel):
     """Decisions that gradients flow back through; default n_steps."""
     state_init: Literal["stored", "zero", "burn_in", "recompute"] = "stored"
     """Where the memory state at the start of a training chunk comes from."""
+    burn_in_steps: int = Field(default=16, ge=1)
+    """Decisions run before a chunk to warm its memory state, with state_init burn_in."""
     gamma: float = Field(default=0.99, gt=0, le=1)
     """Discount factor."""
     gae_lambda: float = Field(default=0.95, ge=0, le=1)
     """Bias-variance trade-off of generalised advantage estimation."""
     clip_range: float = Field(default=0.2, gt=0)
     """PPO's clip range."""
+    clip_range_vf: float | None = None
+    """Clip range of the change in values; default: not clipped."""
     ent_coef: float = Field(default=0.01, ge=0)
     """Weight of the entropy bonus."""
     vf_coef: float = Field(default=0.5, ge=0)
@@ -88,8 +95,10 @@ class TrainConfig(BaseModel):
     """Gradients are scaled down to this norm."""
     target_kl: float | None = None
     """End a rollout's epochs when the policy has moved this far."""
-    critic: Literal["shared", "separate"] = "shared"
-    """Whether the value estimate shares the memory or has its own."""
+    critic: Literal["shared", "separate", "privileged"] = "shared"
+    """Whether the value estimate shares the memory, has its own, or sees the truth (training)."""
+    observe_previous_action: bool = False
+    """Whether the memory also reads the action taken one decision before."""
     aux_coef: float = Field(default=0.0, ge=0)
     """Weight of the auxiliary loss: predict what is hidden from the memory (training only)."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -102,6 +111,10 @@ class TrainConfig(BaseModel):
     """Scale observations by running statistics."""
     normalize_rewards: bool = False
     """Scale rewards by running statistics."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """bf16: encoder and heads in bfloat16 while training."""
+    compile: bool = False
+    """Run encoder and heads through torch.compile (needs a C++ compiler on CPU)."""
     device: str = "auto"
     """auto, cpu or cuda."""
     checkpoint_every: int = Field(default=10, ge=1)
@@ -122,6 +135,7 @@ class TrainConfig(BaseModel):
         parts += ["full"] if self.full_sensors else []
         parts += [self.tracker] if self.tracker != "none" else []
         parts += ["aux"] if self.aux_coef > 0 else []
+        parts += [f"from-{Path(self.start_from).name}"] if self.start_from else []
         return "-".join([*parts, f"s{self.seed}"])
 
     def scenario_changes(self) -> dict[str, Any]:

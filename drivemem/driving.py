@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from drivemem.attention import AttentionTap
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, make_lesion
 from drivemem.runs import Run
@@ -29,6 +30,8 @@ class Decision(NamedTuple):
     probs: NDArray[np.float64] | None = None
     memory_norm: NDArray[np.float64] | None = None
     memory_change: NDArray[np.float64] | None = None
+    attention: NDArray[np.float64] | None = None
+    """(N, W) over past frames, the oldest first, mean over heads and layers."""
 
 
 class Evaluated(Protocol):
@@ -71,11 +74,28 @@ class PolicyDriver:
         self._deterministic = deterministic
         self._lesion = make_lesion(lesion, policy)
         self._policy = self._lesion.prepare(policy)
+        self._tap: AttentionTap | None = None
 
     @property
     def policy(self) -> MemoryPolicy:
         """The policy that acts."""
         return self._policy
+
+    @property
+    def state(self) -> dict[str, torch.Tensor]:
+        """Memory state after the last decision, (N, ...), less the critic's own; {} without one."""
+        return {key: value for key, value in self._state.items() if not key.startswith("critic.")}
+
+    @property
+    def repeats_alone(self) -> bool:
+        """Whether an episode goes the same whatever was driven before it: nothing is drawn."""
+        return self._deterministic and not self._lesion.draws
+
+    def show_attention(self, shown: bool = True) -> None:
+        """Whether decisions tell where attention goes, if the memory attends; it costs time."""
+        if self._tap is not None:
+            self._tap.close()
+        self._tap = AttentionTap(self._policy.memory) if shown else None
 
     def begin(self, worlds: int) -> None:
         """Initial memory state; sampling is seeded, so evaluations repeat."""
@@ -105,8 +125,12 @@ class PolicyDriver:
         norm, change = _memory_numbers(state, act.state)
         return Decision(
             actions, _column(act.values), _column(act.entropy), _column(act.log_prob),
-            None if act.probs is None else _column(act.probs), norm, change,
+            None if act.probs is None else _column(act.probs), norm, change, self._attention(),
         )  # fmt: skip
+
+    def _attention(self) -> NDArray[np.float64] | None:
+        weights = None if self._tap is None else self._tap.weights()
+        return None if weights is None else weights.mean(axis=(1, 2))[:, ::-1]
 
 
 class AgentDriver(PolicyDriver):

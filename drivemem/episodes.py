@@ -38,7 +38,8 @@ RECORDED_COLUMNS = {**EPISODE_COLUMNS, "occluders": "VARCHAR", "config": "VARCHA
 STEP_COLUMNS: dict[str, str] = {
     "episode": "INTEGER", "step": "INTEGER", "t_s": "DOUBLE", "action": "VARCHAR",
     "reward": "DOUBLE", "rewards": "VARCHAR", "value": "DOUBLE", "entropy": "DOUBLE",
-    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "memory_norm": "DOUBLE", "memory_change": "DOUBLE",
+    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "attention": "DOUBLE[]", "memory_norm": "DOUBLE",
+    "memory_change": "DOUBLE",
     "ego_x": "DOUBLE", "ego_y": "DOUBLE", "ego_heading": "DOUBLE", "ego_speed": "DOUBLE",
     "cue": "VARCHAR",
 }  # fmt: skip
@@ -48,7 +49,8 @@ ACTOR_COLUMNS: dict[str, str] = {
     "crashed": "BOOLEAN", "visible_fraction": "DOUBLE", "perceived": "BOOLEAN", "age_s": "DOUBLE",
 }  # fmt: skip
 
-_TRACE = ("id", "x", "y", "heading", "speed", "crashed")
+TRACE_COLUMNS = ("id", "x", "y", "heading", "speed", "crashed")
+"""What a digest covers, in this order."""
 
 
 class Digest:
@@ -63,7 +65,7 @@ class Digest:
 
     def add(self, truth: dict[str, NDArray[Any]]) -> None:
         """Take in the truth at the next decision."""
-        table = np.stack([truth[name].astype("<f8") for name in _TRACE], axis=1)
+        table = np.stack([truth[name].astype("<f8") for name in TRACE_COLUMNS], axis=1)
         self._hash.update(np.ascontiguousarray(table).tobytes())
 
     def hexdigest(self) -> str:
@@ -95,32 +97,6 @@ def write_table(
         tuple(row.get(name) for name in columns) if isinstance(row, dict) else tuple(row)
         for row in rows
     ]
-    names = ", ".join(f'"{name}"' for name in columns)
-    types = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as connection:
-            connection.execute(f"CREATE TABLE rows ({types})")
-            _insert(connection, columns, table)
-            target = str(temporary).replace("'", "''")
-            connection.execute(
-                f"COPY (SELECT {names} FROM rows) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-            )
-        os.replace(temporary, path)
-    except (OSError, duckdb.IOException) as error:
-        raise DrivememError(f"cannot write {path}: {error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _insert(
-    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], table: list[tuple[Any, ...]]
-) -> None:
-    """Insert through a JSON-free bulk path: NumPy columns, which DuckDB scans directly."""
-    if not table:
-        return
     import pandas
 
     def column(index: int, kind: str) -> Any:
@@ -128,11 +104,46 @@ def _insert(
         # DuckDB guesses an object column's type from a sample: integers there would round the rest.
         return pandas.Series(values, dtype="float64" if kind == "DOUBLE" else object)
 
-    frame = pandas.DataFrame(  # noqa: F841  DuckDB reads it by name
-        {name: column(index, kind) for index, (name, kind) in enumerate(columns.items())}
+    write_columns(
+        path, columns, {name: column(i, kind) for i, (name, kind) in enumerate(columns.items())}
     )
-    casts = ", ".join(f'CAST("{name}" AS {kind})' for name, kind in columns.items())
-    connection.execute(f"INSERT INTO rows SELECT {casts} FROM frame")
+
+
+def write_columns(path: Path, columns: dict[str, str], values: dict[str, Any]) -> None:
+    """Write a Parquet file (zstd), atomically, from whole columns.
+
+    Args:
+        path: the file.
+        columns: name to DuckDB type.
+        values: a column each, all of one length; missing ones and not-a-number are NULL.
+
+    Raises:
+        DrivememError: the file cannot be written.
+    """
+    import pandas
+
+    # DuckDB scans the frame directly, by its name.
+    frame = pandas.DataFrame({name: values[name] for name in columns if name in values})
+    parts = [
+        f'CAST("{name}" AS {kind}) AS "{name}"' if name in values else f'NULL::{kind} AS "{name}"'
+        for name, kind in columns.items()
+    ]
+    types = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with duckdb.connect() as connection:
+            connection.execute(f"CREATE TABLE rows ({types})")
+            if len(frame):
+                connection.execute(f"INSERT INTO rows SELECT {', '.join(parts)} FROM frame")
+            target = str(temporary).replace("'", "''")
+            connection.execute(f"COPY rows TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+        os.replace(temporary, path)
+    except (OSError, duckdb.IOException) as error:
+        raise DrivememError(f"cannot write {path}: {error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:

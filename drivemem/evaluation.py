@@ -7,42 +7,38 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from drivemem.backends import choose_backend
-from drivemem.driving import (
-    AgentDriver,
-    Evaluated,
-    Identity,
-    ReferenceDriver,
-    agent_identity,
-    driver_identity,
-)
-from drivemem.episodes import (
-    ACTOR_COLUMNS,
-    EPISODE_COLUMNS,
-    RECORDED_COLUMNS,
-    STEP_COLUMNS,
-    write_table,
+from drivemem.driving import Evaluated, Identity, PolicyDriver
+from drivemem.entries import (
+    Backend,
+    Changes,
+    Entry,
+    agent_entry,
+    driver_entry,
+    evaluation_name,
+    open_worlds,
 )
 from drivemem.errors import DrivememError
-from drivemem.foreign import build_driver
-from drivemem.lesions import INTACT, folder_name, parse_lesions
+from drivemem.lesions import INTACT, parse_lesions
 from drivemem.progress import Progress
-from drivemem.recording import EpisodeLog, record_limit
-from drivemem.runs import RUNS, Run, manifest, open_run, write_json_file
-from drivemem.settings import parse_pairs
-from drivemem.suites import Suite, SuiteSeeds, load_suite, make_suite, training_suite
+from drivemem.recording import EpisodeLog
+from drivemem.runs import open_run
+from drivemem.selection import record_number, select
+from drivemem.suites import Suite, SuiteSeeds
 from drivemem.threads import limit_threads
-from drivemem_envs import Scenario
+from drivemem.unfinished import Unfinished
 
-Backend = Literal["auto", "compiled", "reference"]
 WORLDS = 16
+
+
+Audience = Callable[[Any, Evaluated], Evaluated]
 
 
 @dataclass
@@ -55,6 +51,8 @@ class Evaluation:
     backend: str
     rows: list[dict[str, Any]]
     recording: Path | None = None
+    reused: bool = False
+    """Driven before, by the same agent on the same episodes; nothing was driven anew."""
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -69,41 +67,6 @@ class Evaluation:
         """Mean of a column over the episodes where it is defined."""
         values = np.array([row[column] for row in self.rows], dtype=np.float64)
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-
-@dataclass(frozen=True)
-class Changes:
-    """How the evaluated scenario differs from the driver's own."""
-
-    full_sensors: bool = False
-    sensors: dict[str, Any] | None = None
-    dials: tuple[str, ...] = ()
-
-    def apply(self, scenario: Scenario) -> Scenario:
-        """The changed scenario.
-
-        Raises:
-            DrivememError: unknown keys or values out of range.
-        """
-        try:
-            changed = scenario.twin() if self.full_sensors else scenario
-            return changed.with_(
-                sensors=self.sensors or None, config=parse_pairs(self.dials, "--dials") or None
-            )
-        except ValueError as error:
-            raise DrivememError(str(error).splitlines()[0]) from error
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One driver about to meet one suite."""
-
-    home: Run
-    driver: Evaluated
-    identity: Identity
-    own: Scenario
-    """What the driver was made for; evaluations elsewhere get a name that says so."""
-    suite: Suite
 
 
 def evaluate(
@@ -124,6 +87,7 @@ def evaluate(
     dials: Iterable[str] = (),
     out: str | Path | None = None,
     trust: bool = False,
+    again: bool = False,
     quiet: bool = False,
 ) -> list[Evaluation]:
     """Evaluate a trained run, or a driver on a scenario.
@@ -141,7 +105,8 @@ def evaluate(
             overfitting), or the path of a published suite.json.
         lesion: `name:argument`; several with commas, as in `span:1,2,4`.
         sampled: draw actions from the policy in place of the most likely.
-        record: how many episodes to record for replay (the first ones), `all`, or `failures`.
+        record: how many episodes to record for replay (the first ones), `all`, `failures`, or
+            `disagreements:RUN` (those that one of the two ends well and the other does not).
         backend: auto, compiled or reference.
         num_envs: worlds driven at once.
         num_workers: threads or processes.
@@ -150,6 +115,8 @@ def evaluate(
         dials: changes of the scenario's dials as key=value words.
         out: where a driver's results go; default `runs/<scenario>-<driver>`.
         trust: load files that run code when they are loaded (SB3's).
+        again: drive what is there already anew. Else an agent's evaluation that is finished is
+            returned as it is, and one that was interrupted goes on where it was.
         quiet: no progress.
 
     Returns:
@@ -157,156 +124,99 @@ def evaluate(
 
     Raises:
         DrivememError: no such run, driver, scenario or lesion; files that cannot be written.
-        KeyboardInterrupt: after Ctrl-C; evaluations that were done by then are written.
+        KeyboardInterrupt: after Ctrl-C; repeat the call for the rest.
     """
     limit_threads()
-    record_limit(record, episodes)  # complain before anything is driven
+    record_number(record)  # complain before anything is driven
     changes = Changes(full_sensors, sensors, tuple(dials))
     home = None if run is None else open_run(run)
     if home is not None and home.is_driver():
         stored = home.settings()
         driver, scenario = stored["driver"], scenario or stored["scenario"]
         out, home = out or home.folder, None
+    if driver == "manual":
+        raise DrivememError("a person drives in a window: `drivemem watch --driver manual`")
     lesions = parse_lesions(lesion)
     if home is None and driver is not None and lesions != [INTACT]:
         raise DrivememError(f"lesion '{lesion}' cuts trained agents; {driver} is none")
     done = []
     for one in lesions:
         if home is not None:
-            entry = _agent_entry(home, scenario, changes, one, sampled, suite, episodes)
+            entry = agent_entry(home, scenario, changes, one, sampled, suite, episodes)
         elif driver is None or scenario is None:
             raise DrivememError("give a run, or --driver NAME and --scenario NAME")
         else:
-            entry = _driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
-        done.append(_drive(entry, record, backend, num_envs, num_workers, quiet))
+            entry = driver_entry(driver, scenario, changes, sampled, suite, episodes, out, trust)
+        done.append(drive(entry, record, backend, num_envs, num_workers, quiet, again))
     return done
 
 
-def _agent_entry(
-    home: Run, elsewhere: str | None, changes: Changes, lesion: str, sampled: bool,
-    suite: str | Path, episodes: int,
-) -> _Entry:  # fmt: skip
-    if not (home.model / "agent.json").is_file():
-        raise DrivememError(
-            f"{home.folder} has no trained agent yet: go on with the same "
-            "`drivemem train` command and --resume"
-        )
-    config = home.config()
-    own = _changed(config.scenario, config.scenario_changes())
-    met = own
-    if elsewhere is not None:  # the run's dials are those of its own scenario
-        met = _changed(elsewhere, {**config.scenario_changes(), "config": None})
-    met = changes.apply(met)
-    chosen = (
-        training_suite(met, episodes, config.seed, config.num_envs)
-        if suite == "train"
-        else _suite(suite, met, episodes)
-    )
-    agent = AgentDriver(home.model, lesion, not sampled)
-    return _Entry(home, agent, agent_identity(home, lesion, not sampled), own, chosen)
-
-
-def _driver_entry(
-    driver: str, scenario: str, changes: Changes, sampled: bool, suite: str | Path,
-    episodes: int, out: str | Path | None, trust: bool,
-) -> _Entry:  # fmt: skip
-    own = _changed(scenario, {})
-    if suite == "train":
-        raise DrivememError("suite 'train' is a run's own training episodes; a driver has none")
-    met = _suite(suite, changes.apply(own), episodes)
-    built = build_driver(driver, met.scenario, trust)
-    met = Suite(met.name, built.scenario, met.seeds)
-    home = Run(Path(out) if out else RUNS / f"{_bare(own.name)}-{folder_name(built.name)}")
-    _write_driver_folder(home, driver, own.name, built.tracker)
-    identity = driver_identity(
-        built.name, home.name, built.tracker, changes.full_sensors, not sampled
-    )
-    return _Entry(home, ReferenceDriver(built.driver, not sampled), identity, own, met)
-
-
-def _changed(name: str, changes: dict[str, Any]) -> Scenario:
-    import drivemem_envs
-
-    try:
-        return drivemem_envs.scenario(name).with_(**changes)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("drivemem/")
-
-
-def _suite(suite: str | Path, scenario: Scenario, episodes: int) -> Suite:
-    """A suite by name, or a published one met with the driver's own observation."""
-    if suite in ("test", "eval"):
-        return make_suite(scenario, episodes, suite)  # type: ignore[arg-type]
-    if Path(suite).suffix != ".json":
-        raise DrivememError(
-            f"unknown suite '{suite}' (one of: test, eval, train, or the path of a suite.json)"
-        )
-    published = load_suite(Path(suite))
-    driver = scenario.observation
-    met = published.scenario.with_(slots=driver.slots, tracker=driver.tracker, flat=driver.flat)
-    return Suite(published.name, met, published.seeds)
-
-
-def _write_driver_folder(home: Run, driver: str, scenario: str, tracker: str) -> None:
-    settings = {"driver": driver, "scenario": scenario, "tracker": tracker}
-    if home.config_file.exists() and home.settings() != settings:
-        raise DrivememError(f"{home.folder} holds another run: choose another --out")
-    write_json_file(home.config_file, settings)
-
-
-def _drive(
-    entry: _Entry, record: str | int, backend: Backend, num_envs: int,
-    num_workers: int | None, quiet: bool,
+def drive(
+    entry: Entry, record: str | int, backend: Backend, num_envs: int,
+    num_workers: int | None, quiet: bool, again: bool, audience: Audience | None = None,
 ) -> Evaluation:  # fmt: skip
-    import drivemem_envs
+    """Drive one entry; arguments as in `evaluate`.
 
+    Args:
+        entry: who meets what.
+        record: which episodes to record.
+        backend: auto, compiled or reference.
+        num_envs: worlds driven at once.
+        num_workers: threads or processes.
+        quiet: no progress.
+        again: drive what is there already anew.
+        audience: given the worlds and the driver, returns one that is watched; an interruption
+            then ends the suite with the episodes driven so far.
+
+    Raises:
+        DrivememError: see `evaluate`; an audience that left before the first episode ended.
+        KeyboardInterrupt: after Ctrl-C, without an audience.
+    """
     home, identity, suite = entry.home, entry.identity, entry.suite
-    worlds = min(num_envs, len(suite.seeds))
-    seeds = SuiteSeeds(suite, worlds)
-    chosen = choose_backend(backend, suite.scenario)
-    env: Any = drivemem_envs.make_vec(
-        suite.scenario, worlds, backend=chosen, seeds=seeds,
-        num_workers=num_workers or os.cpu_count(),
-    )  # fmt: skip
+    selection = select(record, suite)
+    name = evaluation_name(entry)
+    progress = Unfinished(
+        entry, home.folder / "evaluations" / name, choose_backend(backend, suite.scenario)
+    )
+    before = None if again or selection.limit else progress.finished()
+    if before is not None:
+        return Evaluation(progress.folder, identity, suite, progress.backend, before, reused=True)
+    keeps = not selection.limit  # a recording is not kept in parts
+    done = progress.rows() if keeps and not again else []
+    worlds, numbers = min(num_envs, len(suite.seeds)), {row["episode"] for row in done}
+    left = [number for number in range(len(suite.seeds)) if number not in numbers]
+    seeds = SuiteSeeds(suite, worlds, left)
+    env, chosen = open_worlds(suite, seeds, progress.backend, num_workers or os.cpu_count())
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
+    title = f"{home.name} {label} ({chosen})"
+    driver = entry.driver
+    if selection.limit and isinstance(driver, PolicyDriver):
+        driver.show_attention()
+    log = EpisodeLog(env, suite, seeds, identity, chosen, selection, done)
     try:
-        with Progress(
-            f"{home.name} {label} ({chosen})", len(suite.seeds), "episodes", 0, quiet
-        ) as bar:
-            log = EpisodeLog(env, suite, seeds, identity, chosen, record)
-            run_suite(env, entry.driver, log, bar)
+        with Progress(title, len(suite.seeds), "episodes", len(done), quiet) as bar:
+            pilot = driver if audience is None else audience(env, driver)
+            run_suite(env, pilot, log, bar, progress if keeps else None)
+    except KeyboardInterrupt:
+        if keeps:
+            progress.save(log.episodes)
+        if audience is None:
+            raise
+        suite = log.cut_short()
+        progress.suite = suite
     finally:
         env.close()
-    name = _evaluation_name(entry)
-    folder = home.folder / "evaluations" / name
-    write_table(folder / "episodes.parquet", EPISODE_COLUMNS, log.episodes)
-    suite.save(folder / "suite.json")
-    write_json_file(folder / "manifest.json", manifest("done", backend=chosen))
-    recording = None
-    if log.recorded:
-        recording = home.folder / "recordings" / name
-        write_table(recording / "episodes.parquet", RECORDED_COLUMNS, log.recorded_episodes())
-        write_table(recording / "steps.parquet", STEP_COLUMNS, log.recorded_steps())
-        write_table(recording / "actors.parquet", ACTOR_COLUMNS, log.recorded_actors())
-        suite.save(recording / "suite.json")
-    return Evaluation(folder, identity, suite, chosen, log.episodes, recording)
+    recording = home.folder / "recordings" / name
+    recorded = log.write_recording(recording)
+    progress.finish(log.episodes)
+    return Evaluation(
+        progress.folder, identity, suite, chosen, log.episodes, recording if recorded else None
+    )
 
 
-def _evaluation_name(entry: _Entry) -> str:
-    """`<suite>-<lesion>`; elsewhere than at home behind the scenario's name and a hash."""
-    identity, suite = entry.identity, entry.suite
-    name = f"{suite.name}-{folder_name(identity.lesion)}"
-    name += "" if identity.deterministic else "-sampled"
-    if suite.episodes_hash() == Suite("", entry.own, ()).episodes_hash():
-        return name
-    return f"{_bare(suite.scenario.name)}-{suite.episodes_hash()[:6]}-{name}"
-
-
-def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> None:
+def run_suite(
+    env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress, saved: Unfinished | None = None
+) -> None:
     """Drive all episodes of a suite.
 
     Args:
@@ -314,6 +224,7 @@ def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> No
         driver: who drives.
         log: what is kept.
         bar: where progress is shown.
+        saved: where episodes are saved now and then, in case of an interruption.
     """
     worlds = env.num_envs
     observation, _ = env.reset()
@@ -328,4 +239,6 @@ def run_suite(env: Any, driver: Evaluated, log: EpisodeLog, bar: Progress) -> No
         starts = terminated | truncated
         log.add(decision, rewards, starts, infos, observation)
         bar.update(len(log.episodes))
+        if saved is not None:
+            saved.save_now_and_then(log.episodes)
     log.sort()

@@ -49,6 +49,8 @@ def build_driver(name: str, scenario: Scenario, trust: bool = False) -> Built:
         return _sb3(rest, scenario, trust)
     if re.fullmatch(r"[\w.]+:\w+", name) and kind not in _KNOWN:
         return _from_factory(name, scenario)
+    if name == "manual":
+        return Built(name, None, scenario, scenario.observation.tracker)
     try:
         driver = make_driver(name, scenario, _spaces(scenario)[1])
     except ValueError as error:

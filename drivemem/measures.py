@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from drivemem.compare.collect import Evaluated, bare
-from drivemem.compare.tables import Row, SuiteTable, conditions
+from drivemem.compare.tables import Row, SuiteTable, all_conditions
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json
 from drivemem.statistics import Interval, bootstrap
@@ -90,6 +90,49 @@ class Generalisation:
     unseen: float
     loss: Interval
     """Success on trained episodes less that on unseen ones, runs paired."""
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """Success on the first scenario before and after the same agents learned a second one."""
+
+    label: str
+    """The agent before."""
+    second: str
+    """The scenario learned since."""
+    runs: int
+    before: float
+    after: float
+    loss: Interval
+    """Before less after, each run paired with the one that started from it."""
+
+
+def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
+    """What agents forgot of this suite by training on another scenario (`train --start-from`).
+
+    Args:
+        table: of a suite that the agents were trained for first.
+        seed: of the resampling.
+    """
+    generator = np.random.default_rng(seed)
+    rows = [row for row in table.rows if row.kind == "agent"]
+    before = {one.run.folder.resolve(): (row, one) for row in rows for one in row.members}
+    pairs: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for one in (one for row in rows for one in row.members if one.start is not None):
+        found = before.get(one.start.resolve()) if one.start is not None else None
+        if found is None or one.trained_on == bare(table.scenario):
+            continue
+        key = (found[0].label, str(one.trained_on))
+        means = [float(which.column("success").mean()) for which in (found[1], one)]
+        pairs.setdefault(key, []).append((means[0], means[1]))
+    return [
+        Forgetting(
+            label, second, len(of), float(np.mean([a for a, _ in of])),
+            float(np.mean([b for _, b in of])),
+            bootstrap([np.array([[a - b] for a, b in of])], generator),
+        )
+        for (label, second), of in pairs.items()
+    ]  # fmt: skip
 
 
 def generalisation(
@@ -188,12 +231,18 @@ def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
         by_scenario.setdefault(table.scenario, []).append(table)
     found: dict[str, list[Curve]] = {}
     for scenario, suites in by_scenario.items():
-        varied = _varied([conditions(table) for table in suites])
+        varied = _varied(all_conditions(suites))
         if varied is None:
             continue
         key, values = varied
         points: dict[str, list[Point]] = {}
+        # Several suites of one value differ in their number of episodes: the fullest counts.
+        fullest: dict[float, SuiteTable] = {}
         for table, value in zip(suites, values, strict=True):
+            kept = fullest.setdefault(value, table)
+            if (len(table.rows), table.episodes) > (len(kept.rows), kept.episodes):
+                fullest[value] = table
+        for value, table in fullest.items():
             for row in table.rows:
                 if row.kind != "lesion":
                     point = Point(value, row.success, row.runs)
@@ -235,6 +284,8 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
         for row in table.rows:
             if row.kind != "agent" or row.members[0].first["driver"] != memory:
                 continue
+            if any(one.start is not None for one in row.members):
+                continue  # it knows two scenarios: see `forgetting`
             trained = {one.trained_on for one in row.members}
             home = trained.pop()
             if trained or home is None:

@@ -83,10 +83,12 @@ class Progress:
 
     def _line(self, note: str) -> None:
         self._last_line = time.monotonic()
-        left = (self.total - self.done) / max(self.rate(), 1e-9)
+        left = (
+            f"{(self.total - self.done) / self.rate():.0f}" if self.done > self._started_at else "?"
+        )
         print(
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit}, {self.rate():,.0f}/s, "
-            f"{left:.0f} s left  {note}".rstrip(),
+            f"{left} s left  {note}".rstrip(),
             file=sys.stderr,
             flush=True,
         )

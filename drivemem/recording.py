@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,29 +13,34 @@ from numpy.typing import NDArray
 
 from drivemem.driving import Decision, Identity
 from drivemem.episodes import (
+    ACTOR_COLUMNS,
     EPISODE_COLUMNS,
+    RECORDED_COLUMNS,
     SCHEMA_VERSION,
-    Digest,
-    actor_rows,
+    STEP_COLUMNS,
     as_json,
     plain,
+    write_columns,
+    write_table,
 )
 from drivemem.errors import DrivememError
+from drivemem.recorder import Recorder
+from drivemem.selection import Selection
 from drivemem.suites import Suite, SuiteSeeds
 
 
-@dataclass
-class _Recorded:
-    """What is kept of one episode for replay."""
-
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    actors: list[tuple[Any, ...]] = field(default_factory=list)
-    digest: Digest = field(default_factory=Digest)
-    occluders: str = "[]"
-
-
 class EpisodeLog:
-    """Collects episodes of a vector environment, and the recordings asked for."""
+    """Collects episodes of a vector environment, and the recordings asked for.
+
+    Args:
+        env: the worlds.
+        suite: the episodes.
+        seeds: the rule that gives them to the worlds.
+        identity: who drives.
+        backend: on which backend.
+        selection: what to record.
+        done: rows of episodes that were driven before.
+    """
 
     def __init__(
         self,
@@ -42,21 +49,20 @@ class EpisodeLog:
         seeds: SuiteSeeds,
         identity: Identity,
         backend: str,
-        record: str | int,
+        selection: Selection,
+        done: Sequence[dict[str, Any]] = (),
     ) -> None:
         self._env, self._suite, self._seeds = env, suite, seeds
         self._identity, self._backend = identity, backend
-        self._failures = record == "failures"
-        self._limit = record_limit(record, len(suite.seeds))
+        self.recorder = Recorder(env, selection)
         self._dt = suite.scenario.decision_s
-        self.episodes: list[dict[str, Any]] = []
-        self.recorded: dict[int, _Recorded] = {}
+        self.episodes: list[dict[str, Any]] = list(done)
         worlds = env.num_envs
-        self._number = np.arange(worlds)  # number in the suite of each world's episode
+        # Number in the suite of each world's episode.
+        self._number = np.array([seeds.index(world, 0) for world in range(worlds)])
         self._count = np.zeros(worlds, dtype=np.int64)
         self._returns = np.zeros(worlds)
         self._lengths = np.zeros(worlds, dtype=np.int64)
-        self._partial: list[_Recorded] = [_Recorded() for _ in range(worlds)]
 
     @property
     def open(self) -> bool:
@@ -65,9 +71,8 @@ class EpisodeLog:
 
     def begin(self, observation: Any) -> None:
         """After the first reset."""
-        if self._limit:
-            self._env.keep_final_truth(True)
-            self._look(observation)
+        if self.recorder.active:
+            self.recorder.look(self._number, self._lengths, observation)
 
     def add(
         self,
@@ -78,47 +83,65 @@ class EpisodeLog:
         observation: Any,
     ) -> None:
         """After every step; `observation` is what the next decision will see."""
+        if self.recorder.active:
+            self.recorder.decide(self._number, self._lengths, decision, rewards, ended, infos)
         self._returns += rewards
         self._lengths += 1
-        if self._limit:
-            self._record_step(decision, rewards, ended, infos)
         for world in np.flatnonzero(ended):
             if self._number[world] < len(self._suite.seeds):
                 self._close(int(world), infos["final_info"])
             self._count[world] += 1
             self._number[world] = self._seeds.index(int(world), int(self._count[world]))
             self._returns[world], self._lengths[world] = 0.0, 0
-            self._partial[world] = _Recorded()
-        if self._limit:
-            self._look(observation, ended)
+        if self.recorder.active:
+            self.recorder.look(self._number.copy(), self._lengths.copy(), observation)
+
+    def cut_short(self) -> Suite:
+        """End the suite with the episodes that were driven; one world drives them in order.
+
+        Raises:
+            DrivememError: none has ended yet.
+        """
+        count = len(self.episodes)
+        if not count:
+            raise DrivememError("no episode had ended: nothing was kept")
+        self._suite = replace(self._suite, seeds=self._suite.seeds[:count])
+        return self._suite
 
     def sort(self) -> None:
         """Episodes in the suite's order."""
         self.episodes.sort(key=lambda row: row["episode"])
 
-    def recorded_episodes(self) -> list[dict[str, Any]]:
-        """Rows of recorded episodes."""
+    def write_recording(self, folder: Path) -> bool:
+        """Write the episodes recorded into a folder; False if there are none.
+
+        Raises:
+            DrivememError: the folder cannot be written.
+        """
+        kept = self.recorder.kept
+        if not kept:
+            return False
+        steps, actors = self.recorder.tables(self._dt)
+        for row in self.episodes:
+            row["digest"] = self.recorder.digests.get(row["episode"], "")
         config = json.dumps(self._suite.scenario.config, sort_keys=True)
-        return [
-            {**row, "occluders": self.recorded[row["episode"]].occluders, "config": config}
+        rows = [
+            {**row, "occluders": self.recorder.occluders[row["episode"]], "config": config}
             for row in self.episodes
-            if row["episode"] in self.recorded
+            if row["episode"] in kept
         ]
-
-    def recorded_steps(self) -> list[dict[str, Any]]:
-        """Rows of the steps table."""
-        return [row for number in sorted(self.recorded) for row in self.recorded[number].steps]
-
-    def recorded_actors(self) -> list[tuple[Any, ...]]:
-        """Rows of the actors table."""
-        return [row for number in sorted(self.recorded) for row in self.recorded[number].actors]
+        write_table(folder / "episodes.parquet", RECORDED_COLUMNS, rows)
+        write_columns(folder / "steps.parquet", STEP_COLUMNS, steps)
+        write_columns(folder / "actors.parquet", ACTOR_COLUMNS, actors)
+        self._suite.save(folder / "suite.json")
+        return True
 
     def _close(self, world: int, info: dict[str, Any]) -> None:
         number = int(self._number[world])
         told = {key: plain(info[key][world]) for key in EPISODE_COLUMNS if key in info}
         outcome = str(told["outcome"])
         scenario, who = self._suite.scenario, self._identity
-        keep = self._wanted(number) and not (self._failures and outcome == "success")
+        self.recorder.close(number, outcome == "success")
         self.episodes.append(
             {
                 **told,
@@ -141,96 +164,7 @@ class EpisodeLog:
                 "return": float(self._returns[world]),
                 "length": int(self._lengths[world]),
                 "duration_s": float(self._lengths[world] * self._dt),
-                "digest": self._partial[world].digest.hexdigest() if keep else "",
+                "digest": "",
                 "schema_version": SCHEMA_VERSION,
             }
         )
-        if keep:
-            self.recorded[number] = self._partial[world]
-
-    def _wanted(self, number: int) -> bool:
-        return number < self._limit
-
-    def _look(self, observation: Any, fresh: NDArray[np.bool_] | None = None) -> None:
-        """Record the truth that the next decision meets, and the cue that it is shown."""
-        cues = observation.get("cue") if isinstance(observation, dict) else None
-        truth = self._env.truth()
-        occluders = self._env.occluders() if fresh is None or fresh.any() else None
-        for world in range(self._env.num_envs):
-            if not self._wanted(int(self._number[world])):
-                continue
-            partial = self._partial[world]
-            if occluders is not None and not partial.actors:
-                partial.occluders = json.dumps(np.asarray(occluders[world]).tolist())
-            present = truth["present"][world]
-            mine = {key: value[world][present] for key, value in truth.items() if key != "present"}
-            self._enter(partial, int(self._number[world]), int(self._lengths[world]), mine)
-            partial.steps[-1]["cue"] = None if cues is None else as_json(cues[world])
-
-    @staticmethod
-    def _enter(partial: _Recorded, number: int, step: int, truth: dict[str, NDArray[Any]]) -> None:
-        partial.digest.add(truth)
-        partial.actors += actor_rows(number, step, truth)
-        partial.steps.append(
-            {
-                "episode": number,
-                "step": step,
-                "ego_x": float(truth["x"][0]),
-                "ego_y": float(truth["y"][0]),
-                "ego_heading": float(truth["heading"][0]),
-                "ego_speed": float(truth["speed"][0]),
-            }
-        )
-
-    def _record_step(
-        self,
-        decision: Decision,
-        rewards: NDArray[np.float64],
-        ended: NDArray[np.bool_],
-        infos: dict[str, Any],
-    ) -> None:
-        finals = self._env.final_truths() if ended.any() else None
-        for world in range(self._env.num_envs):
-            number = int(self._number[world])
-            if not self._wanted(number):
-                continue
-            partial = self._partial[world]
-            partial.steps[-1] |= {
-                "t_s": float((self._lengths[world] - 1) * self._dt),
-                "action": as_json(decision.actions[world]),
-                "reward": float(rewards[world]),
-                "rewards": as_json(_terms(infos, world, bool(ended[world]))),
-                **{
-                    name: None if column is None else plain(column[world])
-                    for name, column in decision._asdict().items()
-                    if name not in ("actions", "probs")
-                },
-                "probs": None if decision.probs is None else decision.probs[world].tolist(),
-            }
-            if ended[world] and finals is not None and finals[world] is not None:
-                step = int(self._lengths[world])
-                self._enter(partial, number, step, finals[world])
-                partial.steps[-1]["t_s"] = step * self._dt
-
-
-def _terms(infos: dict[str, Any], world: int, ended: bool) -> dict[str, float]:
-    source = infos.get("final_info", {}) if ended else infos
-    terms = source.get("rewards", {})
-    return {key: float(value[world]) for key, value in terms.items() if not key.startswith("_")}
-
-
-def record_limit(record: str | int, episodes: int) -> int:
-    """How many of a suite's first episodes to record.
-
-    Raises:
-        DrivememError: `record` is neither a number, nor `all`, nor `failures`.
-    """
-    if record in ("all", "failures"):
-        return episodes
-    try:
-        limit = int(record)
-    except ValueError as error:
-        raise DrivememError(
-            f"record is '{record}': give a number of episodes, 'all' or 'failures'"
-        ) from error
-    return min(max(limit, 0), episodes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,14 +115,22 @@ def load_suite(path: Path) -> Suite:
 
 
 class SuiteSeeds:
-    """The rule that gives each world its share of a suite: episode i goes to world i mod N."""
+    """The rule that gives each world its share of a suite: the i-th episode to world i mod N.
 
-    def __init__(self, suite: Suite, worlds: int) -> None:
+    Args:
+        suite: the episodes.
+        worlds: N.
+        order: numbers of the episodes to drive; None: all of them.
+    """
+
+    def __init__(self, suite: Suite, worlds: int, order: Sequence[int] | None = None) -> None:
         self.seeds, self.worlds = suite.seeds, worlds
+        self.order = range(len(suite.seeds)) if order is None else order
 
     def index(self, world: int, episode: int) -> int:
         """Number in the suite of a world's episode; beyond the suite's end for idle ones."""
-        return world + episode * self.worlds
+        place = world + episode * self.worlds
+        return self.order[place] if place < len(self.order) else len(self.seeds) + place
 
     def __call__(self, world: int, episode: int) -> int:
         """Seed of a world's episode; idle worlds repeat the last."""

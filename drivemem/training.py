@@ -20,13 +20,19 @@ from drivemem.backends import choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, read_json, write_json_file
+from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
 from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_training, save_agent, write_training
+from drivemem_agents.checkpoint import (
+    CheckpointError,
+    load_agent,
+    load_training,
+    save_agent,
+    write_training,
+)
 from drivemem_agents.files import atomic_folder
 
 KEPT_CHECKPOINTS = 2
@@ -105,20 +111,25 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
         n_epochs=config.n_epochs,
         bptt_steps=config.bptt_steps,
         state_init=config.state_init,
+        burn_in_steps=config.burn_in_steps,
         gamma=config.gamma,
         gae_lambda=config.gae_lambda,
         clip_range=config.clip_range,
+        clip_range_vf=config.clip_range_vf,
         ent_coef=config.ent_coef,
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl,
         critic=config.critic,
+        observe_previous_action=config.observe_previous_action,
         aux_coef=config.aux_coef,
         dropout=config.dropout,
         weight_decay=config.weight_decay,
         l1_coef=config.l1_coef,
         normalize_observations=config.normalize_observations,
         normalize_rewards=config.normalize_rewards,
+        precision=config.precision,
+        compile=config.compile,
         memory_horizon_steps=steps,
         seed=config.seed,
         device=config.device,
@@ -137,12 +148,33 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         seeds=TrainingSeeds(config.seed),
         num_workers=config.num_workers or os.cpu_count(),
     )
-    env = WorldsVecEnv(worlds)
+    env = WorldsVecEnv(worlds, final_privileged=config.critic == "privileged")
     try:
-        return build_model(config, env), env
+        model = build_model(config, env)
+        if config.start_from is not None:
+            _start_from(model, open_run(config.start_from))
+        return model, env
     except BaseException:
         env.close()
         raise
+
+
+def _start_from(model: MemoryPPO, other: Run) -> None:
+    """Take over another run's weights; the optimiser starts afresh."""
+    try:
+        weights = load_agent(other.model, device="cpu").policy.state_dict()
+    except CheckpointError as error:
+        raise DrivememError(f"--start-from: {error}") from error
+    own = model.policy.state_dict()
+    for name in sorted({*weights, *own}):
+        mine, theirs = own.get(name), weights.get(name)
+        if mine is None or theirs is None or mine.shape != theirs.shape:
+            shapes = [None if part is None else tuple(part.shape) for part in (mine, theirs)]
+            raise DrivememError(
+                f"--start-from {other.folder}: its {name} is {shapes[1]}, here it is {shapes[0]}: "
+                "memory, sizes, observation and actions must be the same"
+            )
+    model.policy.load_state_dict(weights)
 
 
 def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:

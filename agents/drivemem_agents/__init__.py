@@ -6,12 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drivemem_agents.checkpoint import CheckpointError, load_agent, save_agent
+    from drivemem_agents.export import ExportError, export_onnx
     from drivemem_agents.policy import MemoryPolicy
     from drivemem_agents.ppo import MemoryPPO
 
-__all__ = ["CheckpointError", "MemoryPPO", "MemoryPolicy", "load_agent", "save_agent"]
+__all__ = [
+    "CheckpointError",
+    "ExportError",
+    "MemoryPPO",
+    "MemoryPolicy",
+    "export_onnx",
+    "load_agent",
+    "save_agent",
+]
 
-_HOMES = {"MemoryPPO": "ppo", "MemoryPolicy": "policy"}
+_HOMES = {
+    "MemoryPPO": "ppo",
+    "MemoryPolicy": "policy",
+    "ExportError": "export",
+    "export_onnx": "export",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -39,12 +39,16 @@ class ActionHead(nn.Module, ABC):
         """Entropy (...) of the distribution (an estimate where it has no closed form)."""
 
     @abstractmethod
-    def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
-        """Actions as the environment takes them."""
+    def in_space(self, actions: Tensor) -> Tensor:
+        """Stored actions (B, action_size) as the environment takes them (B, ...)."""
 
     @abstractmethod
     def describe(self, actions: Tensor) -> Tensor:
         """Stored actions (..., action_size) as a network's input (..., `described_size`)."""
+
+    def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
+        """`in_space`, as an array."""
+        return np.asarray(self.in_space(actions).cpu().numpy())
 
     def probabilities(self, parameters: Tensor) -> Tensor | None:
         """Probability of each discrete action (..., n), or None."""
@@ -101,10 +105,10 @@ class CategoricalHead(ActionHead):
         """Sum of the choices' entropies."""
         return -(parameters.exp() * parameters).sum(-1)
 
-    def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
+    def in_space(self, actions: Tensor) -> Tensor:
         """Integers of the space's shape."""
-        shifted = (actions + self.start).cpu().numpy()  # type: ignore[operator]
-        return np.asarray(shifted.reshape(shifted.shape[0], *self.shape))
+        shifted: Tensor = actions + self.start  # type: ignore[operator]
+        return shifted.reshape(actions.shape[0], *self.shape)
 
     def describe(self, actions: Tensor) -> Tensor:
         """One-hot rows, joined (..., sum of choices)."""
@@ -169,13 +173,13 @@ class GaussianHead(ActionHead):
         log_std = parameters.chunk(2, dim=-1)[1]
         return (log_std + 0.5 * math.log(2.0 * math.pi * math.e)).sum(-1)
 
-    def to_environment(self, actions: Tensor) -> np.ndarray[Any, Any]:
+    def in_space(self, actions: Tensor) -> Tensor:
         """Actions inside the space's bounds."""
         if self.squash:
             actions = self.low + (actions.tanh() + 1.0) * 0.5 * (self.high - self.low)  # type: ignore[operator]
         else:
             actions = torch.minimum(torch.maximum(actions, self.low), self.high)  # type: ignore[arg-type]
-        return np.asarray(actions.cpu().numpy().reshape(actions.shape[0], *self.shape))
+        return actions.reshape(actions.shape[0], *self.shape)
 
     def describe(self, actions: Tensor) -> Tensor:
         """Actions as the environment scales them to [-1, 1], or unsquashed ones as they are."""

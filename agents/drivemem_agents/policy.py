@@ -183,6 +183,10 @@ class MemoryPolicy(BasePolicy):
             state |= {_CRITIC + key: value for key, value in first.items()}
         return state | self.previous.initial(batch, self.device)
 
+    def is_critics(self, name: str) -> bool:
+        """Whether a tensor of the memory state is carried for the separate critic alone."""
+        return name.startswith(_CRITIC)
+
     def to_tensors(self, observation: Any) -> Observation:
         """A batch of observations as tensors on the policy's device."""
         return to_tensors(self.observation_space, observation, self.device)
@@ -252,6 +256,7 @@ class MemoryPolicy(BasePolicy):
             self.action_head.probabilities(parameters),
             carried,
             features,
+            parameters,
         )
 
     def evaluate_sequence(

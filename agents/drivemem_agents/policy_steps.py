@@ -26,6 +26,8 @@ class Act(NamedTuple):
     """Memory state after the step."""
     features: Tensor
     """(B, H) the memory's output."""
+    parameters: Tensor
+    """(B, P) of the action distribution, as the action head gives them."""
 
 
 class Evaluation(NamedTuple):

@@ -67,5 +67,5 @@ class PreviousInputs:
             return {}
         parts = [head.describe(actions)] if self.action_size else []
         if self.reward:
-            parts.append(torch.full((len(actions), 1), torch.nan, device=actions.device))
+            parts.append(torch.full((actions.shape[0], 1), torch.nan, device=actions.device))
         return {PREVIOUS: torch.cat(parts, dim=1)}

@@ -17,9 +17,11 @@ if TYPE_CHECKING:  # the package's other half imports this module
 
 RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 
-# One more call of the CPU LSTM costs about 300 us forward and backward, a slot about 1.2e-4 us
-# for each weight (H 64 to 256).
-_GROUP_SLOTS_TIMES_WEIGHTS = 2.5e6
+# One more call of the CPU LSTM costs about 300 us forward and backward and rearranges the weights;
+# a slot costs about 1.2e-4 us for each weight. Measured best: 80 to 160 slots a call at H = 64,
+# 20 to 80 at H = 256.
+_GROUP_SLOTS_TIMES_WEIGHTS = 3.5e6
+_LEAST_GROUP_SLOTS = 40.0
 
 
 def chronometric_bias(size: int, longest: float) -> Tensor:
@@ -77,7 +79,8 @@ def run_layer(
         y: Tensor = layer(packed, carried if len(carried) > 1 else carried[0])[0].data
         return y
 
-    return run_packed(x, starts, run, _GROUP_SLOTS_TIMES_WEIGHTS / weights if by_groups else 0.0)
+    group_slots = max(_LEAST_GROUP_SLOTS, _GROUP_SLOTS_TIMES_WEIGHTS / weights)
+    return run_packed(x, starts, run, group_slots if by_groups else 0.0)
 
 
 def _run_groups(

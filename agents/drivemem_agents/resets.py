@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,15 @@ def pack(starts: Tensor, group_slots: float = 0.0) -> Packing:
         group_slots: what it costs to change the number of slots from one step to the next, in
             slots; 0: change freely, which leaves no padding.
     """
-    begins = starts.detach().cpu().numpy().T.copy()  # (B, T)
+    begins = starts.detach().cpu().numpy()
+    return _pack(begins.tobytes(), begins.shape, group_slots, starts.device)
+
+
+@lru_cache(maxsize=2)  # an actor's memory and its critic's get the same block one after the other
+def _pack(
+    starts: bytes, shape: tuple[int, int], group_slots: float, device: torch.device
+) -> Packing:
+    begins = np.frombuffer(starts, dtype=bool).reshape(shape).T.copy()  # (B, T)
     worlds, steps = begins.shape
     fresh = begins.copy()
     begins[:, 0] = True
@@ -52,7 +61,7 @@ def pack(starts: Tensor, group_slots: float = 0.0) -> Packing:
     length = np.where(is_last, steps, following) - begin
     order = np.argsort(-length, kind="stable")
     column, begin, length = column[order], begin[order], length[order]
-    origin = torch.from_numpy(np.where(fresh[column, begin], worlds, column)).to(starts.device)
+    origin = torch.from_numpy(np.where(fresh[column, begin], worlds, column)).to(device)
     if len(order) == worlds:  # equal lengths keep their order: worlds as they are
         return Packing([worlds] * steps, None, None, origin)
     # Pieces are sorted, so those longer than t come first: their number is a search.
@@ -67,8 +76,8 @@ def pack(starts: Tensor, group_slots: float = 0.0) -> Packing:
     inverse = np.empty(steps * worlds, dtype=np.int64)
     slots = np.flatnonzero(inside)
     inverse[rows[slots]] = slots
-    to_tensor = (torch.from_numpy(array).to(starts.device) for array in (rows, inverse))
-    return Packing(counts.tolist(), *to_tensor, origin)
+    slot_row, row_slot = (torch.from_numpy(array).to(device) for array in (rows, inverse))
+    return Packing(counts.tolist(), slot_row, row_slot, origin)
 
 
 def grouped(counts: Ints, group_slots: float) -> Ints:

@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
         out.print(table)
         lines = [suite.headline()]
         for row in suite.rows:
-            if row.versus:
+            if row.versus and row.kind != "lesion":
                 lines.append(f"  {row.label} against the memoryless agent: {row.versus}")
             if row.versus_intact:
                 lines.append(f"  {row.label} against the same agent uncut: {row.versus_intact}")

@@ -33,7 +33,7 @@ class Options:
     sampled: bool = False
     """Draw actions from the policy in place of the most likely."""
     record: str = "0"
-    """Record the first N episodes for replay; or all, or failures."""
+    """Record the first N episodes for replay; or all, failures, or disagreements:OTHER_RUN."""
     backend: Literal["auto", "compiled", "reference"] = "auto"
     """auto: compiled where the scenario supports it."""
     num_envs: int = 16
@@ -44,6 +44,9 @@ class Options:
     """Evaluate on the twin: the same episodes with full sensors."""
     dials: tuple[str, ...] = ()
     """Changes of the scenario's dials as key=value words, such as exits_count=5."""
+    again: bool = False
+    """Drive anew what is there already; else finished evaluations are kept, and one that was
+    interrupted goes on."""
     trust: bool = False
     """Load sb3: files, which run code that is stored in them."""
     sensors: SensorChanges = field(default_factory=SensorChanges)
@@ -64,8 +67,7 @@ def run(words: list[str]) -> int:
         for path in options.runs or (None,):
             done += _evaluate(path, options)
     except KeyboardInterrupt:
-        kept = f"{len(done)} finished evaluations are kept" if done else "nothing was written"
-        print(f"\ninterrupted; {kept}; repeat the command for the rest", file=sys.stderr)
+        print("\ninterrupted; repeat the command for the rest", file=sys.stderr)
         return 1
     finally:
         if done:
@@ -94,6 +96,7 @@ def _evaluate(path: str | None, options: Options) -> list[Any]:
             sensors=sensors or None,
             dials=options.dials,
             trust=options.trust,
+            again=options.again,
             out=options.out,
         )
     )
@@ -121,7 +124,8 @@ def _show(done: list[Any]) -> None:
             )  # fmt: skip
         console().print(table)
     for one in done:
-        console().print(f"episodes: {one.folder / 'episodes.parquet'}", soft_wrap=True)
+        kept = " (driven before; --again drives them anew)" if one.reused else ""
+        console().print(f"episodes: {one.folder / 'episodes.parquet'}{kept}", soft_wrap=True)
         if one.recording:
             console().print(
                 f"recording: {one.recording}\nnext: drivemem replay {one.recording}",

@@ -71,6 +71,7 @@ def compare_runs(
     collection = collect(list(paths))
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)
+    tables.sort(key=lambda table: (table.scenario, -len(table.rows)))  # what most drove comes first
     written: list[Path] = []
     if report is not None:
         from drivemem.compare.report import write_report

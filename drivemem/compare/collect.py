@@ -31,6 +31,8 @@ class Evaluated:
     episodes: list[dict[str, Any]]
     settings: dict[str, Any]
     """What was trained: the run's configuration less what has no effect on the result."""
+    start: Path | None = None
+    """Folder of the run whose weights training started with."""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
@@ -71,7 +73,9 @@ class Evaluated:
         if row["full_sensors"]:
             parts.append("(full sensors)")
         trained = self.trained_on
-        if trained is not None and trained != bare(self.suite["scenario"]):
+        if self.start is not None:
+            parts.append(f"(first {self.settings['first_trained_on']}, then {trained})")
+        elif trained is not None and trained != bare(self.suite["scenario"]):
             parts.append(f"(trained on {trained})")
         if variant:
             parts.append(f"({variant})")
@@ -172,7 +176,19 @@ def _read(run: Run, file: Path) -> Evaluated:
     if not rows or [row["seed"] for row in rows] != suite["seeds"]:
         raise DrivememError("incomplete: evaluate it again")
     settings = {key: value for key, value in stored.items() if key not in _WITHOUT_EFFECT}
-    return Evaluated(run, file.parent, suite, rows, settings)
+    start = settings.pop("start_from", None)
+    if start is None:
+        return Evaluated(run, file.parent, suite, rows, settings)
+    settings["first_trained_on"] = _first_scenario(Path(start))
+    return Evaluated(run, file.parent, suite, rows, settings, Path(start))
+
+
+def _first_scenario(start: Path) -> str:
+    """What the run that training started from was trained on; its folder if that is gone."""
+    try:
+        return bare(str(read_json(start / "config.json")["scenario"]))
+    except (DrivememError, KeyError):
+        return start.as_posix()
 
 
 def _by(found: list[Evaluated], key: Callable[[Evaluated], str]) -> list[list[Evaluated]]:

@@ -23,10 +23,11 @@ from drivemem.compare.formats import (
     to_records,
 )
 from drivemem.compare.overall import overall
+from drivemem.compare.probing import probe_figures
 from drivemem.compare.tables import METRICS, SuiteTable
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.measures import Transfer, generalisation, transfer_matrix
+from drivemem.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.runs import manifest, read_json
 
 DIFFERING = 8
@@ -70,7 +71,11 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
     environment.globals["svg"] = Markup  # figures are made here, their labels escaped
     return environment.get_template("report.html").render(
         suites=[
-            {**_suite(folder, table), "generalisation": generalisation(table, collection.training)}
+            {
+                **_suite(folder, table),
+                "generalisation": generalisation(table, collection.training),
+                "forgetting": forgetting(table),
+            }
             for table in tables
         ],
         header=HEADER,
@@ -98,6 +103,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
             name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
         ],
         "figures": suite_figures(table),
+        "probes": probe_figures(table),
         "runs": list(runs.values()),
         "pages": _pages(folder, members),
         "differing": _differing(table),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +120,7 @@ class SuiteTable:
             f"{self.title}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
             f"succeed, without {base.success.estimate:.0%}"
         )
-        if best.gap_closed is not None:
+        if best.gap_closed is not None and best.gap_closed.known:
             sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
         cut = [r for r in self.rows if r.label.startswith(f"{best.label} / ")]
         cut = [r for r in cut if r.lesion.startswith(WORKING)]
@@ -193,7 +194,10 @@ def name_suites(tables: list[SuiteTable]) -> None:
     """Say what tells suites of one scenario apart: dials, sensors, stream, number of episodes."""
     for scenario in {table.scenario for table in tables}:
         same = [table for table in tables if table.scenario == scenario]
-        facts = [{**conditions(table), "episodes": table.episodes} for table in same]
+        facts = [
+            {**one, "episodes": t.episodes}
+            for one, t in zip(all_conditions(same), same, strict=True)
+        ]
         for fact, table in zip(facts, same, strict=True):
             fact["suite"] = table.rows[0].members[0].suite.get("name")
         keys = [
@@ -208,6 +212,23 @@ def conditions(table: SuiteTable) -> dict[str, Any]:
     limited = [row for row in table.rows if row.kind != "upper bound"] or table.rows
     suite = limited[0].members[0].suite
     return {**suite["config"], **suite["sensors"]}
+
+
+def all_conditions(tables: Sequence[SuiteTable]) -> list[dict[str, Any]]:
+    """Conditions of suites of one scenario; a dial that one leaves alone has its default."""
+    found = [conditions(table) for table in tables]
+    turned = set().union(*(table.rows[0].members[0].suite["config"] for table in tables))
+    defaults = _defaults(tables[0].scenario) if turned else {}
+    return [{**{key: defaults.get(key) for key in turned}, **one} for one in found]
+
+
+def _defaults(scenario: str) -> dict[str, Any]:
+    import drivemem_envs
+
+    try:
+        return drivemem_envs.scenario(scenario).resolved_config()
+    except (ValueError, LookupError):  # a scenario of another version, or of somebody else's
+        return {}
 
 
 def _text(fact: dict[str, Any], key: str) -> str:

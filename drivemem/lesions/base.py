@@ -22,6 +22,8 @@ class Lesion:
 
     needs_state = True
     """Whether it cuts working memory: then the policy must carry a state."""
+    draws = False
+    """Whether it draws random numbers as it goes, so that episodes depend on each other."""
     name = ""
     """Under which it is registered."""
 

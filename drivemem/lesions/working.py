@@ -62,6 +62,8 @@ class Freeze(Lesion):
 class Noise(Lesion):
     """State + sigma * N(0, 1), seeded."""
 
+    draws = True
+
     def __init__(self, argument: str) -> None:
         self.sigma = number(argument, "noise")
 
@@ -118,6 +120,8 @@ class Span(Lesion):
 class Shuffle(Lesion):
     """The state is recomputed with the episode's last k past observations in random order."""
 
+    draws = True
+
     def __init__(self, argument: str) -> None:
         self.steps = whole(argument, "shuffle", 1) if argument else None
 
@@ -165,6 +169,8 @@ class Shuffle(Lesion):
 @register_lesion("swap", "take over another episode's state at decision T (no T: a random one)")
 class Swap(Lesion):
     """Once an episode, the state is replaced by the one that another world has at that moment."""
+
+    draws = True
 
     def __init__(self, argument: str) -> None:
         self.at = whole(argument, "swap", 1) if argument else None

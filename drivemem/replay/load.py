@@ -42,6 +42,9 @@ REQUIRED: Mapping[str, Mapping[str, str]] = {
         "perceived": _TRUTH_VALUE, "age_s": _NUMBER,
     },
 }  # fmt: skip
+DECODED = ("decoded_x", "decoded_y")
+"""Optional columns of actors: where a probe of the memory places them, m."""
+_SAME_PLACE_M = 0.01
 _AGAIN = "record again with `drivemem evaluate RUN --record N`"
 
 
@@ -157,7 +160,42 @@ class Recording:
                 f"{self.folder}: episode {row.episode} has no steps or no actors; {_AGAIN}"
             )
         actors.pop("file_row_number", None)
-        return Trace(row, steps, actors)
+        return Trace(row, steps, actors | self._decoded(row, actors))
+
+    def _decoded(self, row: EpisodeRow, actors: dict[str, NDArray[Any]]) -> dict[str, Any]:
+        """Where a probe of the driver's memory places hidden actors; {} without a probe.
+
+        Only places of the very actors that were recorded count: a probe may be of another day.
+        """
+        file = self.folder.parent.parent / "probes" / self.folder.name / "decoded.parquet"
+        if "decoded_x" in actors or not file.is_file():
+            return {}
+        query = "SELECT * FROM read_parquet($decoded) WHERE episode = $episode AND seed = $seed"
+        try:
+            answer = self._connection.execute(
+                query, {"decoded": str(file), "episode": row.episode, "seed": row.seed}
+            )
+            found = {key: _plain(column) for key, column in answer.fetchnumpy().items()}
+            places = list(
+                zip(*(found[key] for key in ("step", "id", "x", "y", *DECODED)), strict=True)
+            )
+        except (duckdb.Error, KeyError) as error:
+            raise DrivememError(
+                f"{file} cannot be read ({str(error).splitlines()[0]}): probe again with "
+                "`drivemem probe`, or delete it"
+            ) from error
+        at = {
+            (int(step), int(actor)): k
+            for k, (step, actor) in enumerate(zip(actors["step"], actors["id"], strict=True))
+        }
+        columns = {key: np.full(len(actors["step"]), np.nan) for key in DECODED}
+        for step, actor, x, y, *decoded in places:
+            k = at.get((int(step), int(actor)))
+            if k is None or max(abs(actors["x"][k] - x), abs(actors["y"][k] - y)) > _SAME_PLACE_M:
+                continue
+            for key, value in zip(DECODED, decoded, strict=True):
+                columns[key][k] = value
+        return columns if np.isfinite(columns[DECODED[0]]).any() else {}
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

@@ -15,12 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.replay.events import contact, dark_steps, events_of, story
-from drivemem.replay.load import Trace
+from drivemem.replay.load import DECODED, Trace
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
 """What a unit of each column is divided into."""
-_DECODED = ("decoded_x", "decoded_y")
-"""Optional columns: where a probe of the memory places an actor, m."""
 
 
 def blob(value: Any) -> str:
@@ -87,8 +85,8 @@ def _track(actors: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, Any
         if name == "heading":
             values = np.unwrap(values)
         packed[name] = _differences(np.where(np.isfinite(values), values * scale, -1.0))
-    if all(name in actors for name in _DECODED):
-        for name in _DECODED:
+    if all(name in actors for name in DECODED):
+        for name in DECODED:
             packed[name] = _numbers(actors[name][rows], 2)
     return packed
 

@@ -31,9 +31,9 @@ _OWN_IMPORT = re.compile(r"^\s*(?:from|import)\s+drivemem_envs\.([\w.]+)", re.MU
 @overload
 def jit(kernel: Kernel) -> Kernel: ...
 @overload
-def jit(*, parallel: bool = False, inline: str = "never") -> Callable[[Kernel], Kernel]: ...
+def jit(*, inner: bool = False, inline: str = "never") -> Callable[[Kernel], Kernel]: ...
 def jit(
-    kernel: Kernel | None = None, *, parallel: bool = False, inline: str = "never"
+    kernel: Kernel | None = None, *, inner: bool = False, inline: str = "never"
 ) -> Kernel | Callable[[Kernel], Kernel]:
     """Compile a kernel on its first call.
 
@@ -43,18 +43,20 @@ def jit(
 
     Args:
         kernel: the function, when used without parentheses.
-        parallel: allow `numba.prange` to run its body on several threads.
-        inline: numba's `inline` option ("never" leaves it to LLVM, which is usually right).
+        inner: only kernels call it, so that no way in from Python is compiled (a fifth of the
+            time where arguments are large).
+        inline: numba's `inline` option. "never" leaves it to LLVM; "always" saves compiling a
+            level of calls, each of which optimises all below it once more.
 
     Returns:
         The compiled function; its plain Python form is its attribute `py_func`.
     """
     if kernel is None:
-        return lambda function: _compile(function, parallel, inline)
-    return _compile(kernel, parallel, inline)
+        return lambda function: _compile(function, inner, inline)
+    return _compile(kernel, inner, inline)
 
 
-def _compile(kernel: Kernel, parallel: bool, inline: str) -> Kernel:
+def _compile(kernel: Kernel, inner: bool, inline: str) -> Kernel:
     folder = cache_folder()
     # numba reads its CACHE_DIR when the dispatcher is made; pointing it at our folder for that
     # moment keeps the setting of other packages as it is.
@@ -64,7 +66,8 @@ def _compile(kernel: Kernel, parallel: bool, inline: str) -> Kernel:
         compiled = numba.njit(
             kernel,
             cache=folder is not None,
-            parallel=parallel,
+            no_cpython_wrapper=inner,
+            no_cfunc_wrapper=inner,
             inline=inline,
             nogil=True,
             error_model="numpy",

@@ -12,6 +12,7 @@ from drivemem_envs.scenarios.base import Scenario
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 Backend = Literal["reference", "compiled"]
+VecBackend = Literal["auto", "reference", "compiled"]
 
 
 class EpisodeSeeds(Protocol):
@@ -72,7 +73,7 @@ def make_vec(
     scenario: Scenario | str,
     num_envs: int,
     *,
-    backend: Backend = "reference",
+    backend: VecBackend = "auto",
     seeds: EpisodeSeeds | None = None,
     num_workers: int | None = None,
     **changes: Any,
@@ -82,7 +83,9 @@ def make_vec(
     Args:
         scenario: a scenario or its name.
         num_envs: N, worlds.
-        backend: "reference" (highway-env, in this process or several); "compiled" is yet to come.
+        backend: "compiled" (kernels, equal to highway-env), "reference" (highway-env itself, in
+            this process or several), or "auto": compiled where the scenario compiles; the
+            environment's attribute `backend` says which it is, `compiles(scenario)` why not.
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
         num_workers: threads (compiled; None: all cores) or processes (reference; None: this one
             alone; more are started afresh, so a script needs `if __name__ == "__main__":`).
@@ -92,12 +95,14 @@ def make_vec(
         ValueError: unknown names or values, or a scenario that does not compile.
     """
     resolved = resolve(scenario, **changes)
+    if backend == "auto":
+        backend = "compiled" if compiles(resolved) is None else "reference"
     if backend == "reference":
         from drivemem_envs.reference.vector_env import ReferenceVectorEnv
 
         return ReferenceVectorEnv(resolved, num_envs, seeds=seeds, num_workers=num_workers)
     if backend != "compiled":
-        raise ValueError(f"unknown backend '{backend}' (one of: compiled, reference)")
+        raise ValueError(f"unknown backend '{backend}' (one of: auto, compiled, reference)")
     from drivemem_envs.compiled.vector_env import CompiledVectorEnv
 
     return CompiledVectorEnv(resolved, num_envs, seeds=seeds, num_threads=num_workers)

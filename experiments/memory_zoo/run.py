@@ -1,7 +1,7 @@
 """Which memory learns what: a passive T-maze and velocity-free CartPole at equal parameter counts.
 
 Every finished run is one JSON file under `results/`; the same command again goes on where it was
-stopped and writes RESULTS.md's tables from all of them.
+stopped and writes RESULTS.md (NOTES.md and tables) from all of them.
 
     python experiments/memory_zoo/run.py --tasks tmaze10 tmaze30 cartpole --seeds 3
 """
@@ -76,7 +76,7 @@ TASKS = {
         "CartPole without velocities", 50_000, 475.0,
         {"n_steps": 128, "batch_size": 256, "n_epochs": 10, "ent_coef": 0.0, "gamma": 0.99,
          "gae_lambda": 0.98, "max_grad_norm": 1.0, "critic": "separate", "learning_rate": 7e-4,
-         "normalize_observations": True},
+         "normalize_observations": True, "normalize_rewards": True},
     ),
 }  # fmt: skip
 
@@ -91,7 +91,10 @@ def arms(task: Task) -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 class Watch(BaseCallback):
-    """Stops when the score of three rollouts in a row is high enough; notes when it first was."""
+    """Stops when the score of three rollouts in a row is high enough; notes when it first was.
+
+    Where policies come and go (CartPole) it also keeps the weights that did best in evaluations.
+    """
 
     def __init__(self, task: Task) -> None:
         super().__init__()
@@ -99,6 +102,16 @@ class Watch(BaseCallback):
         self.solved_at: int | None = None
         self.high = 0
         self.scores: list[float] = []
+        self.best: tuple[float, dict[str, torch.Tensor]] = (-np.inf, {})
+        self.rollouts = 0
+
+    def choose(self) -> None:
+        """Keep the weights if none did better on ten episodes; the later ones of equals."""
+        assert isinstance(self.model, MemoryPPO)
+        score = evaluate(self.model, self.task, 10, seed=500)
+        if score >= self.best[0]:
+            weights = self.model.policy.state_dict()
+            self.best = (score, {key: value.clone() for key, value in weights.items()})
 
     def _on_rollout_start(self) -> None:
         if self.scores:
@@ -107,6 +120,9 @@ class Watch(BaseCallback):
             self.solved_at = self.solved_at or self.num_timesteps if reached else None
         if self.task.corridor:
             self.scores = []
+        elif self.rollouts and self.rollouts % 5 == 0:
+            self.choose()
+        self.rollouts += 1
 
     def _on_step(self) -> bool:
         for info in self.locals["infos"]:
@@ -116,9 +132,9 @@ class Watch(BaseCallback):
         return self.high < 3
 
 
-def evaluate(model: MemoryPPO, task: Task, episodes: int) -> float:
+def evaluate(model: MemoryPPO, task: Task, episodes: int, seed: int = 10_000) -> float:
     """Mean score of the most likely actions: share of right turns, or steps balanced."""
-    env, scores = task.worlds(10_000), []
+    env, scores = task.worlds(seed), []
     observation, state = env.reset(), None
     starts, whole = np.ones(env.num_envs, dtype=bool), np.zeros(env.num_envs, dtype=bool)
     if not task.corridor:
@@ -145,6 +161,9 @@ def train(task: Task, memory: str, kwargs: dict[str, Any], seed: int) -> dict[st
     watch = Watch(task)
     begun, cpu = time.perf_counter(), time.process_time()
     model.learn(task.budget, callback=watch)
+    if not task.corridor:
+        watch.choose()
+        model.policy.load_state_dict(watch.best[1])
     built = make_memory(memory, FEATURES, matched)
     return {
         "memory": memory,
@@ -228,7 +247,8 @@ def main() -> None:
                 part.write_text(json.dumps(run, indent=1) + "\n")
                 os.replace(part, path)
                 print(key, arm, seed, run["solved_at"], f"{run['score']:.2f}", flush=True)
-    (HERE / "TABLES.md").write_text(tables(options.out))
+    notes = (HERE / "NOTES.md").read_text()
+    (HERE / "RESULTS.md").write_text(f"# What each memory learns\n\n{notes}{tables(options.out)}")
 
 
 if __name__ == "__main__":

@@ -63,7 +63,8 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         rows = [
             {
                 "episode": number, "seed": suite.seeds[number], "scenario": met.name,
-                "sensors": as_json(suite.scenario.sensors.model_dump(mode="json")), "slots": "sorted", "tracker": "none", "backend": "reference",
+                "sensors": as_json(suite.scenario.sensors.model_dump(mode="json")),
+                "slots": "sorted", "tracker": "none", "backend": "reference",
                 "driver": memory, "run": folder.name, "train_seed": seed, "full_sensors": full,
                 "lesion": lesion, "deterministic": True, "suite": stream,
                 "outcome": OUTCOMES[letter], "success": letter == "S", "collision": letter == "C",

@@ -524,7 +524,7 @@ def test_queries_of_the_page_give_the_figures(
     lines = ['{"step": 10, "other": 1.0}', '{"step": 20, "rollout/success_rate": 0.25}', '{"st']
     (study / "gru-s0" / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
     comparison = compare_runs(["runs"])
-    profile, improvement, doses, retention, costs, learning = (
+    profile, improvement, doses, retention, costs, learning, transfer = (
         ask(query) for query in queries()[5:-1]
     )
     gru, full = row(comparison, "gru"), row(comparison, "none (full sensors)")
@@ -553,6 +553,14 @@ def test_queries_of_the_page_give_the_figures(
             (size.label, size.state_bytes, size.parameters, pytest.approx(size.success.estimate))
             for size in memory_sizes(table)
         ]  # fmt: skip
+    matrix = {(line["driver"], line["home"], line["runs"]): line["success"] for line in transfer}
+    assert matrix == {
+        (one.members[0].first["driver"], "exit-recall", one.runs): pytest.approx(
+            one.success.estimate
+        )
+        for one in table.rows
+        if one.kind == "agent"
+    }
     assert learning == [{"run": "gru-s0", "step": 20, "success": 0.25}]
     assert read_curve(study / "gru-s0" / "metrics.jsonl") == ([20], [0.25])
 

@@ -17,6 +17,7 @@ from drivemem.errors import DrivememError
 from drivemem.lesions import folder_name, lesion_names, make_lesion, parse_lesions, register_lesion
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import load_agent, save_agent
+from drivemem_agents.memory import memory_names
 from drivemem_agents.toys import TMazes
 
 torch.set_num_threads(1)
@@ -31,6 +32,13 @@ MEMORIES = {
     "none": {},
 }
 REMEMBERING = [name for name in MEMORIES if name != "none"]
+EVERY = [name for name in memory_names() if name != "none"]
+"""Also those that other packages bring."""
+EMPTY = {
+    "reset_every": "inf", "noise": "0", "prune": "0", "span": "14", "freeze": "14",
+    "weight_noise": "0", "prune_random": "0", "shuffle": "1", "swap": "14",
+}  # fmt: skip
+"""Arguments with which a lesion cuts nothing; `STEPS` is 14."""
 WORKING = {
     "reset_every": "2", "freeze": "2", "noise": "0.5", "span": "2", "shuffle": "3", "swap": "2",
 }  # fmt: skip
@@ -52,10 +60,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
         if memory not in known:
             model = MemoryPPO(
                 "MemoryPolicy", TMazes(8, corridor=3), memory=memory,
-                memory_kwargs=MEMORIES[memory], n_steps=32, batch_size=64, n_epochs=2, seed=0,
-                learning_rate=3e-3, device="cpu",
+                memory_kwargs=MEMORIES.get(memory, {}), n_steps=32, batch_size=64, n_epochs=2,
+                seed=0, learning_rate=3e-3, device="cpu",
             )  # fmt: skip
-            model.learn(512)
+            model.learn(512 if memory in MEMORIES else 256)
             known[memory] = tmp_path_factory.mktemp(memory) / "model"
             save_agent(model, known[memory])
         return known[memory]
@@ -100,16 +108,28 @@ def probs(play: Play) -> NDArray[np.float64]:
     return np.stack([np.asarray(decision.probs) for decision in play])
 
 
-@pytest.mark.parametrize("deterministic", [True, False])
-@pytest.mark.parametrize("lesion", ["reset_every:inf", "noise:0", "prune:0", f"span:{STEPS}",
-                                    f"freeze:{STEPS}", "weight_noise:0", "prune_random:0",
-                                    "shuffle:1", f"swap:{STEPS}"])  # fmt: skip
-@pytest.mark.parametrize("memory", REMEMBERING)
+@pytest.mark.parametrize("lesion", [f"{name}:{argument}" for name, argument in EMPTY.items()])
+@pytest.mark.parametrize(
+    ("memory", "deterministic"),
+    [*((name, True) for name in EVERY), ("gru", False), ("attention", False)],
+)
 def test_empty_lesions_change_no_bit(
     folder: Folder, memory: str, lesion: str, deterministic: bool
 ) -> None:
     intact = drive(folder(memory), deterministic=deterministic)
     assert equal(drive(folder(memory), lesion, deterministic), intact)
+
+
+def test_every_lesion_with_a_dose_is_tried_without_one() -> None:
+    """A new lesion must say with which argument it cuts nothing, or that it has none."""
+    always = {"reinit", "quantize", "stack"}
+    assert set(EMPTY) | always == set(lesion_names())
+
+
+@pytest.mark.parametrize("lesion", ["span:1", "reset_every:1", "prune:1"])
+@pytest.mark.parametrize("memory", EVERY)
+def test_the_strongest_lesions_cut_every_memory(folder: Folder, memory: str, lesion: str) -> None:
+    assert not equal(drive(folder(memory), lesion), drive(folder(memory)))
 
 
 @pytest.mark.parametrize("lesion", [f"{k}:{v}" for k, v in {**WORKING, **LONG_TERM}.items()])

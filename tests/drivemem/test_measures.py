@@ -11,6 +11,7 @@ import pytest
 from drivemem.compare import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.measures import (
+    forgetting,
     generalisation,
     lesion_curves,
     memory_sizes,
@@ -75,6 +76,25 @@ def test_retention_curve_over_suites(
     assert [(p.x, p.success.estimate) for p in curve.points] == [
         (float(value), pytest.approx((number + 1) / 5)) for value, number in rising
     ]
+
+
+def test_a_dial_left_alone_has_its_default_on_the_curve(write: Write, tmp_path: Path) -> None:
+    write("a", "SSSC", memory="gru")
+    write("b", "SCCC", memory="gru", dials={"exits_count": 5})
+    tables = compared(tmp_path).tables
+    (curve,) = retention_curves(tables)["exit-recall-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+    assert sorted(table.variant for table in tables) == ["exits_count=3", "exits_count=5"]
+
+
+def test_of_several_suites_at_one_value_the_fullest_is_on_the_curve(
+    write: Write, tmp_path: Path
+) -> None:
+    write("a", "SC", memory="gru")
+    write("b", "SSSC", memory="gru")
+    write("c", "SCCC", memory="gru", dials={"exits_count": 5})
+    (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
 
 
 def test_suites_that_differ_in_two_things_make_no_retention_curve(
@@ -161,3 +181,28 @@ def test_the_report_draws_every_measure(write: Write, tmp_path: Path) -> None:
                   "Transfer of gru", "exit-recall-v0, cue_window_s=1.0",
                   "the same agents with memory cut"):  # fmt: skip
         assert words in text, words
+
+
+def test_forgetting_pairs_each_run_with_the_one_that_started_from_it(
+    write: Write, tmp_path: Path
+) -> None:
+    home = "exit-recall"
+    for seed, (before, after) in enumerate((("SSSS", "SSCC"), ("SSSC", "CCCC"))):
+        first = write(f"gru-s{seed}", before, memory="gru", seed=seed)
+        then = write(f"then-s{seed}", after, memory="gru", seed=seed, scenario=home)
+        config = {"scenario": "blackout-highway", "memory": "gru", "seed": seed}
+        write_json_file(then / "config.json", {**config, "start_from": str(first)})
+    (table,) = compared(tmp_path).tables
+    (found,) = forgetting(table)
+    assert (found.label, found.second, found.runs) == ("gru", "blackout-highway", 2)
+    assert (found.before, found.after) == (0.875, 0.25)
+    assert found.loss.estimate == pytest.approx(0.625)
+    labels = {row.label for row in table.rows}
+    assert labels == {"gru", "gru (first exit-recall, then blackout-highway)"}
+    assert transfer_matrix([table], "gru") is None, "an agent of two scenarios is no zero-shot one"
+
+
+def test_without_a_second_scenario_nothing_is_forgotten(write: Write, tmp_path: Path) -> None:
+    write("gru", "SSSC", memory="gru")
+    (table,) = compared(tmp_path).tables
+    assert forgetting(table) == []

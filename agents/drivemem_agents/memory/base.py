@@ -100,7 +100,7 @@ class Memory(nn.Module, ABC):
         """
         if not state:
             return state
-        first = self.initial_state(int(starts.shape[0]))
+        first = self.initial_state(starts.shape[0])
         return {
             key: torch.where(
                 starts.reshape(-1, *[1] * (value.dim() - 1)), first[key].to(value), value

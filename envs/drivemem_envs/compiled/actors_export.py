@@ -108,8 +108,8 @@ def export_actors(
     next_id = 1
     for row, vehicle in enumerate(road.vehicles):
         kind = kind_of(vehicle)
-        _fill_actor(actors[row], vehicle, kind, lanes)
-        _fill_vehicle(actors[row], vehicle, kind, lanes)
+        fill_actor(actors[row], vehicle, kind, lanes)
+        fill_vehicle(actors[row], vehicle, kind, lanes)
         if vehicle is ego:
             actors[row].id = 0
         else:
@@ -124,7 +124,7 @@ def export_actors(
             drivers.append(driver)
     for number, thing in enumerate(road.objects):
         record = actors[len(road.vehicles) + number]
-        _fill_actor(record, thing, known_base(thing, OBJECTS), lanes)
+        fill_actor(record, thing, known_base(thing, OBJECTS), lanes)
         record.id = FIRST_OBJECT_ID + number
         live[int(record.id)] = thing
     table = np.zeros(max(len(drivers), 1), records.DRIVER)
@@ -187,7 +187,8 @@ def driver_of(vehicle: Any, kind: int) -> Any:
     return driver
 
 
-def _fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> None:
+def fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> None:
+    """Write what every live thing has into an ACTOR record; `lanes` are rows by index."""
     record.kind = kind
     record.x, record.y = thing.position
     record.heading, record.speed = thing.heading, thing.speed
@@ -200,7 +201,8 @@ def _fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> No
     record.lane = record.target_lane = lanes[thing.lane_index]
 
 
-def _fill_vehicle(record: Any, vehicle: Any, kind: int, lanes: dict[Any, int]) -> None:
+def fill_vehicle(record: Any, vehicle: Any, kind: int, lanes: dict[Any, int]) -> None:
+    """Write what only vehicles have, and what their kind has, into an ACTOR record."""
     record.steering = vehicle.action["steering"]
     record.acceleration = vehicle.action["acceleration"]
     record.predicts_straight = vehicle.prediction_type == "zero_steering"

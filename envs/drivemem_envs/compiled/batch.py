@@ -12,22 +12,17 @@ from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks, ta
 from drivemem_envs.compiled.decide import Batch, begin, decide
 from drivemem_envs.compiled.facts import Task, meanings
 from drivemem_envs.compiled.judge import make_verdict
-from drivemem_envs.compiled.live_scenes import LiveScenes, Start
 from drivemem_envs.compiled.native import make_native, parts_of
 from drivemem_envs.compiled.observe import EGO_X_LANE, FIXED_SLOTS, NUMBERS, View, is_available
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
-from drivemem_envs.compiled.sight import make_sight
+from drivemem_envs.compiled.scenes import scene_source
+from drivemem_envs.compiled.sight import Sight, make_sight
 from drivemem_envs.compiled.step import world_of
-from drivemem_envs.compiled.support import refuse
 from drivemem_envs.compiled.support_tasks import family_of
-from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
-from drivemem_envs.compiled.worlds import put, scratch_for, stack
+from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenarios.base import Scenario
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.rows import FEATURES, feature_table, options_vector
-
-_PROBE_SEEDS = 8
-"""Scenes looked at to find how much room worlds need; more is made when it does not do."""
 
 
 class CompiledWorlds:
@@ -47,46 +42,35 @@ class CompiledWorlds:
         self.family = family_of(scenario)
         self.config = scenario.resolved_config()
         self.survival = "survived_reward" in self.config
-        self.source = LiveScenes(scenario, self.family)
-        starts = [self.source.start(seed) for seed in range(_PROBE_SEEDS)]
-        self.observation_space = self.source.env.observation_space
-        self.action_space = self.source.env.action_space
-        self._controls = starts[0].scene.controls
-        self.batch = self._make(starts)
+        self.source = scene_source(scenario, count, threads)
+        self.env = self.source.env
+        self.observation_space = self.env.observation_space
+        self.action_space = self.env.action_space
+        self.latents = self.source.latent
         self._every = np.arange(count)
-        self.latents = np.zeros((count, len(starts[0].latent)))
+        self._lanes = {
+            index: row for row, index in enumerate(self.source.scene.network.lane_indices)
+        }
+        self._ranges: dict[int, NDArray[np.float64]] = {}
+        self.batch = self._make()
 
     # ---- making ---------------------------------------------------------------------------
 
-    def _make(self, starts: list[Start]) -> Batch:
-        """Room for worlds like these."""
-        scenes = [start.scene for start in starts]
-        template = stack(scenes)
-        self._networks = {scenes[0].network.key(): 0}
-        refuse(
-            len({scene.network.key() for scene in scenes}) > 1,
-            f"{self.scenario.name} builds another road for every episode",
-        )
-        self._lanes = {index: row for row, index in enumerate(scenes[0].network.lane_indices)}
-        worlds = _repeat(template, self.count)
-        return self._around(worlds, starts[0])
-
-    def _around(self, worlds: Worlds, start: Start) -> Batch:
-        """Sensors, view, task and metrics around worlds."""
-        spec, threads = self.scenario.observation, self.threads
-        actors = worlds.actors.shape[1]
+    def _make(self) -> Batch:
+        """Sensors, view, task and metrics around the worlds."""
+        spec, source, threads = self.scenario.observation, self.source, self.threads
+        actors = source.worlds.actors.shape[1]
         lanes = any(FEATURES.get(name, 0) >= layout.COLUMNS for name in spec.features)
         limits = layout.limit_vector(self.scenario.sensors, self.scenario.decision_s, spec.tracker)
         decisions = self._longest()
-        sight = make_sight(limits, self.count, actors, actors, len(start.occluders), lanes, threads)
-        memory = tasks_metrics.make_memory(self.count, decisions, actors, actors + 1)
-        view = self._view(start, sight.percepts.shape)
+        most = actors + (decisions if source.template.spawns else 0)
+        occluders = source.occluders.shape[1]
+        sight = make_sight(limits, self.count, actors, most, occluders, lanes, threads)
+        memory = tasks_metrics.make_memory(self.count, decisions, actors, most + 1)
         return Batch(
-            worlds, scratch_for(worlds, threads), sight, view, self._task(start), memory,
-            make_verdict(self.count, threads),
-            make_native(
-                self.scenario, self.family, self.source.env, self.count, actors, threads
-            ),
+            source.worlds, source.scratch, sight, self._view(sight), self._task(), memory,
+            make_verdict(self.count, threads), source.template,
+            make_native(self.scenario, self.family, self.env, self.count, actors, threads),
         )  # fmt: skip
 
     def _longest(self) -> int:
@@ -96,8 +80,9 @@ class CompiledWorlds:
             limit = float(self.config["duration"])
         return int(np.ceil(limit / self.scenario.decision_s)) + 1
 
-    def _view(self, start: Start, percepts: tuple[int, ...]) -> View:
-        spec, env = self.scenario.observation, self.source.env
+    def _view(self, sight: Sight) -> View:
+        spec, env = self.scenario.observation, self.env
+        room, cues = sight.percepts.shape[1], self.source.cue.shape[1]
         codes, _ = feature_table(spec.features, {})
         rows, threads = spec.vehicles_count, self.threads
         numbers = np.zeros(NUMBERS, dtype=np.int64)
@@ -122,18 +107,18 @@ class CompiledWorlds:
             ),
             numbers=numbers,
             slots=np.zeros((self.count, rows - 1), dtype=np.int64),
-            cues=np.zeros((self.count, len(start.cue))),
+            cues=np.zeros((self.count, cues)),
             window_s=np.array([np.inf if window is None else window]),
             rows=np.zeros((self.count, rows, len(codes)), dtype=np.float32),
-            shown=np.zeros((self.count, len(start.cue)), dtype=np.float32),
-            along=np.zeros((threads, percepts[1])),
-            order=np.zeros((threads, percepts[1]), dtype=np.int64),
+            shown=np.zeros((self.count, cues), dtype=np.float32),
+            along=np.zeros((threads, room)),
+            order=np.zeros((threads, room), dtype=np.int64),
             places=np.zeros((threads, rows - 1), dtype=np.int64),
-            own=np.zeros((threads, 1, percepts[2] - layout.PERCEPT_COLUMNS)),
+            own=np.zeros((threads, 1, sight.actors.shape[2])),
         )
 
-    def _task(self, start: Start) -> Task:
-        env = self.source.env
+    def _task(self) -> Task:
+        env = self.env
         vector = tasks.task_vector(
             self.family, self.config, end_x=float(getattr(env, "end_position", 370.0))
         )
@@ -150,7 +135,7 @@ class CompiledWorlds:
             vector=vector,
             lanes=codes[None].astype(np.int8),
             numbers=np.array(numbers, dtype=np.float64),
-            hidden=np.zeros((self.count, len(start.hidden)), dtype=np.int64),
+            hidden=np.zeros_like(self.source.hidden),
             time_s=np.zeros(self.count),
             limit_s=np.array([np.inf if limit is None else limit]),
         )
@@ -164,40 +149,25 @@ class CompiledWorlds:
             rows: (R,) in which worlds.
             seeds: their seeds.
         """
-        for row, seed in zip(rows, seeds, strict=True):
-            self._put(int(row), self.source.start(seed))
-        begin(self.batch, np.asarray(rows, dtype=np.int64))
+        rows = np.asarray(rows, dtype=np.int64)
+        source, sight, shown = self.source, self.batch.sight, self.batch.shown
+        source.fill(rows, np.asarray(seeds, dtype=np.int64))
+        sight.seeds[rows] = source.sensor_seed[rows].view(np.int64)
+        sight.occluders[rows] = source.occluders[rows]
+        shown.slots[rows], shown.cues[rows] = source.slots[rows], source.cue[rows]
+        for row in rows:
+            shown.ranges[row] = self._ranges_of(int(source.first_road_lanes[row]))
+        self.batch.task.hidden[rows] = source.hidden[rows]
+        begin(self.batch, rows)
 
-    def _put(self, row: int, start: Start) -> None:
-        refuse(
-            start.scene.network.key() not in self._networks,
-            f"{self.scenario.name} builds another road for every episode",
-        )
-        batch = self.batch
-        try:
-            put(batch.worlds, row, start.scene, 0)
-        except ValueError:
-            self._grow(start)
-            batch = self.batch
-            put(batch.worlds, row, start.scene, 0)
-        batch.sight.seeds[row] = start.sensor_seed
-        batch.sight.occluders[row] = start.occluders
-        batch.shown.slots[row], batch.shown.cues[row] = start.slots, start.cue
-        batch.shown.ranges[row] = start.ranges
-        batch.task.hidden[row] = start.hidden
-        self.latents[row] = start.latent
-
-    def _grow(self, start: Start) -> None:
-        """Make room for a larger scene, keeping the worlds as they are."""
-        old = self.batch
-        larger = stack([start.scene], vehicles=old.worlds.routes.shape[1])
-        worlds = _repeat(larger, self.count)
-        fresh = self._around(worlds, start)
-        _copy_worlds(old.worlds, worlds)
-        for name in ("sight", "shown", "task", "memory", "verdict", "native"):
-            _copy(getattr(old, name), getattr(fresh, name))
-        _move_objects(old.memory, fresh.memory)
-        self.batch = fresh
+    def _ranges_of(self, lanes: int) -> NDArray[np.float64]:
+        """What is scaled to [-1, 1] (F, 2), nan for features that are not."""
+        if lanes not in self._ranges:
+            spec = self.scenario.observation
+            known = features_range(spec, lanes) if spec.normalize else {}
+            pairs = [known.get(feature, (np.nan, np.nan)) for feature in spec.features]
+            self._ranges[lanes] = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+        return self._ranges[lanes]
 
     # ---- stepping -------------------------------------------------------------------------
 
@@ -219,8 +189,9 @@ class CompiledWorlds:
     def _padded(self, actions: Any, count: int) -> NDArray[np.float32]:
         """Actions as the kernels take them (N, 2)."""
         given = np.asarray(actions)
-        if self._controls is not None:
-            given = self._controls[given.astype(np.int64)]
+        controls = self.source.scene.controls
+        if controls is not None:
+            given = controls[given.astype(np.int64)]
         given = given.astype(np.float32).reshape(len(given), -1)
         if given.shape[0] != count or given.shape[1] > 2:
             raise ValueError(
@@ -286,46 +257,3 @@ def _write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> 
         one = world_of(worlds, scratch, index, 0)
         for choice in range(masks.shape[1]):
             masks[index, choice] = is_available(one, choice)
-
-
-_OF_NETWORKS = ("lanes", "roads", "links", "points")
-_OF_THREADS = ("percepts", "scratch", "along", "order", "places", "own", "facts", "boxes", "poses")
-_OF_ALL = (
-    "limits", "codes", "options", "numbers", "window_s", "vector", "lanes", "limit_s",
-    "kind", "scales", "settings",
-)  # fmt: skip
-
-
-def _repeat(template: Worlds, count: int) -> Worlds:
-    """N times the first world of a batch, on the same network."""
-    parts = {
-        name: part if name in _OF_NETWORKS else np.repeat(part[:1], count, axis=0)
-        for name, part in template._asdict().items()
-    }
-    return Worlds(**parts)
-
-
-def _copy_worlds(old: Worlds, new: Worlds) -> None:
-    """Copy worlds into a batch with more room."""
-    before, after = old.routes.shape[1], new.routes.shape[1]
-    _copy(old, new, skip=(*_OF_NETWORKS, "actors"))
-    new.actors[:, :before] = old.actors[:, :before]
-    new.actors[:, after : after + old.actors.shape[1] - before] = old.actors[:, before:]
-    new.world["first_object"] = after
-
-
-def _copy(old: Any, new: Any, skip: tuple[str, ...] = ()) -> None:
-    """Copy the arrays of a NamedTuple into larger ones."""
-    for name, part in old._asdict().items():
-        if name in skip or name in _OF_THREADS or name in _OF_ALL:
-            continue
-        getattr(new, name)[tuple(slice(0, size) for size in part.shape)] = part
-
-
-def _move_objects(old: EpisodeMemory, new: EpisodeMemory) -> None:
-    """Objects' slots are the last ones, see `tasks_metrics.slot_of`."""
-    before, after = old.paths.shape[2], new.paths.shape[2]
-    for was, now in ((old.hidden, new.hidden), (old.revealed, new.revealed)):
-        vehicles, room = was.shape[1] - before, now.shape[1] - after
-        now[:, vehicles:] = -1
-        now[:, room : room + before] = was[:, vehicles:]

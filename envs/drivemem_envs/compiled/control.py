@@ -51,7 +51,7 @@ def _arcsin(value: float) -> float:
     return math.asin(value) if value != 0.0 else value
 
 
-@jit
+@jit(inner=True)
 def follow_road(one: OneWorld, actor: int) -> None:
     """`ControlledVehicle.follow_road`: at the end of the target lane, go on to the next one."""
     it = one.actors[actor]
@@ -61,7 +61,7 @@ def follow_road(one: OneWorld, actor: int) -> None:
         it.target_lane = next_lane(one, actor, target)
 
 
-@jit
+@jit(inner=True)
 def steering_control(one: OneWorld, actor: int, driver: Record) -> float:
     """`ControlledVehicle.steering_control`: lateral position → heading → yaw rate → steering.
 
@@ -84,7 +84,7 @@ def steering_control(one: OneWorld, actor: int, driver: Record) -> float:
     return clip(steering, -driver.max_steering_angle, driver.max_steering_angle)
 
 
-@jit
+@jit(inner=True)
 def control(one: OneWorld, actor: int) -> None:
     """`ControlledVehicle.act()` without an action: what is asked for in each frame."""
     follow_road(one, actor)
@@ -119,7 +119,7 @@ def meta_action(vocabulary: int, choice: int) -> int:
     return IDLE if choice == 1 else FASTER
 
 
-@jit
+@jit(inner=True)
 def take_meta_action(one: OneWorld, choice: int) -> None:
     """`MDPVehicle.act(action)` of the ego, but for the controls: `control` follows in the frame.
 
@@ -133,13 +133,13 @@ def take_meta_action(one: OneWorld, choice: int) -> None:
         index += 1 if action == FASTER else -1
         ego.speed_index = min(max(index, 0), world.speeds - 1)
         ego.target_speed = one.speeds[ego.speed_index]
-    follow_road(one, world.ego)
+    follow_road(one, int(world.ego))
     if action in (LANE_LEFT, LANE_RIGHT):
         lane = one.lanes[ego.target_lane]
         road = one.roads[lane.road]
         number = int(lane.number) + (1 if action == LANE_RIGHT else -1)
         wished = int(road.first_lane) + min(max(number, 0), int(road.lanes) - 1)
-        longitudinal, lateral = coordinates(one, world.ego, wished)
+        longitudinal, lateral = coordinates(one, int(world.ego), wished)
         if is_reachable(one.lanes[wished], one.points, longitudinal, lateral):
             ego.target_lane = wished
 
@@ -156,7 +156,7 @@ def _stretch(share: np.float32, low: float, high: float, wide: bool) -> float:
     return float(np.float32(low) + (share - np.float32(-1.0)) * span / np.float32(2.0))
 
 
-@jit
+@jit(inner=True)
 def take_low_level_action(one: OneWorld, controls: NDArray[np.float32]) -> None:
     """`ContinuousAction.act` of the ego.
 

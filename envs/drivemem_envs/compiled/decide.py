@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
@@ -16,8 +15,11 @@ from drivemem_envs.compiled.native import Native, show_native
 from drivemem_envs.compiled.observe import View, show
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
+from drivemem_envs.compiled.spawn import clear_and_spawn
 from drivemem_envs.compiled.step import advance, world_of
 from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
+from drivemem_envs.compiled.templates import Template
+from drivemem_envs.compiled.threads import share
 
 
 class Batch(NamedTuple):
@@ -30,24 +32,22 @@ class Batch(NamedTuple):
     task: Task
     memory: EpisodeMemory
     verdict: Verdict
+    template: Template
     native: Native
 
 
 @jit
-def _simulate(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> None:
-    """The world's own `_simulate`; the action that it was given stays what it was."""
-    if task.vector[tasks.FAMILY] != tasks.EXIT_RECALL:
-        advance(one, action, one.world[0].frames, True)
-        return
-    hidden = task.hidden[index]
-    chosen = action[0]
-    action[0] = exit_recall.before(hidden, chosen)
-    advance(one, action, one.world[0].frames, True)
-    exit_recall.after(one, task.numbers, hidden)
-    action[0] = chosen
+def _before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> float:
+    """What a world of its own does before it simulates; returns the choice that is simulated."""
+    family = task.vector[tasks.FAMILY]
+    if family == tasks.EXIT_RECALL:
+        return exit_recall.before(task.hidden[index], action[0])
+    if family == tasks.KEEPING:
+        lane_keeping.steer(one, task.numbers, task.hidden[index], action)
+    return float(action[0])
 
 
-@jit
+@jit(inner=True, inline="always")
 def _see(
     one: OneWorld,
     sight: Sight,
@@ -66,10 +66,7 @@ def _see(
     remember(sight, memory, index, verdict.boxes[thread])
 
 
-# numba's parallel loops take NamedTuples of arrays, but not NamedTuples of those.
-
-
-@jit(parallel=True)
+@jit
 def _advance(
     worlds: Worlds,
     scratch: Scratch,
@@ -78,27 +75,35 @@ def _advance(
     task: Task,
     memory: EpisodeMemory,
     verdict: Verdict,
+    template: Template,
     native: Native,
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
+    thread: int,
+    threads: int,
 ) -> None:
-    threads = scratch.known.shape[0]
-    lags = task.vector[tasks.FAMILY] == tasks.KEEPING  # it observes before it simulates
-    for thread in prange(threads):
-        # Worlds are dealt out like cards, so that costly ones spread over the threads.
-        for place in range(thread, rows.shape[0], threads):
-            index = rows[place]
-            one = world_of(worlds, scratch, index, thread)
-            if acts and lags:
-                lane_keeping.steer(one, task.numbers, task.hidden[index], actions[place])
+    family = task.vector[tasks.FAMILY]
+    lags = family == tasks.KEEPING  # it observes after acting, before it simulates
+    # Worlds are dealt out like cards, so that costly ones spread over the threads.
+    for place in range(thread, rows.shape[0], threads):
+        index = rows[place]
+        one = world_of(worlds, scratch, index, thread)
+        chosen = np.float32(0.0)
+        if acts:
+            chosen = actions[place, 0]
+            actions[place, 0] = _before(one, task, index, actions[place])
+        for phase in range(2):  # one place in the code for each half, which is compiled once
+            if (phase == 1) != lags:
+                _see(one, sight, shown, task, memory, verdict, native, index, thread)
             elif acts:
-                _simulate(one, task, index, actions[place])
-            _see(one, sight, shown, task, memory, verdict, native, index, thread)
-            if acts and lags:
-                advance(one, actions[place], one.world[0].frames, False)
-            if acts:
-                judge(one, task, sight, memory, actions[place], index, thread, verdict)
+                advance(one, actions[place], one.world[0].frames, not lags)
+                if family == tasks.EXIT_RECALL:
+                    exit_recall.after(one, task.numbers, task.hidden[index])
+        if acts:
+            actions[place, 0] = chosen
+            judge(one, task, sight, memory, actions[place], index, thread, verdict)
+            clear_and_spawn(one, template)
 
 
 def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
@@ -109,7 +114,7 @@ def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
         rows: (R,) which worlds.
         actions: (R, 2) index of a discrete action first, or continuous controls.
     """
-    _advance(*batch, rows, actions, True)
+    share(_advance, batch.scratch.known.shape[0], *batch, rows, actions, True)
 
 
 def begin(batch: Batch, rows: Ints) -> None:
@@ -121,4 +126,5 @@ def begin(batch: Batch, rows: Ints) -> None:
     """
     batch.sight.decisions[rows] = 0
     batch.task.time_s[rows] = 0.0
-    _advance(*batch, rows, np.zeros((0, 2), dtype=np.float32), False)
+    nothing = np.zeros((0, 2), dtype=np.float32)
+    share(_advance, batch.scratch.known.shape[0], *batch, rows, nothing, False)

@@ -20,7 +20,7 @@ def exact_environment() -> dict[str, str]:
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return {}
-    from numpy._core import _multiarray_umath as umath
+    from numpy._core import _multiarray_umath as umath  # type: ignore[attr-defined]
 
     enabled = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.get(name)]
     return {

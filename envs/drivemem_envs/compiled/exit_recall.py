@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled import tasks
 from drivemem_envs.compiled.records import IDLE, OneWorld
@@ -30,9 +32,16 @@ def numbers_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
     return [begin, float(x), float(y), float(lanes[gate]), env.fork_x + COMMIT_M]
 
 
-def hidden_of(env: Any) -> list[int]:
-    """What a live world remembers after a reset."""
-    return [env.exit, int(env.passed_gate), env.choices_left]
+def hidden_of(signs: Floats) -> Ints:
+    """What worlds remember after a reset (R, HIDDEN).
+
+    Args:
+        signs: the one-hot signs (R, K).
+    """
+    hidden = np.zeros((len(signs), HIDDEN), dtype=np.int64)
+    hidden[:, EXIT] = signs.argmax(axis=1)
+    hidden[:, CHOICES_LEFT] = signs.shape[1] // 2
+    return hidden
 
 
 @jit
@@ -45,7 +54,7 @@ def before(hidden: Ints, choice: float) -> float:
     return float(IDLE) if committed else choice
 
 
-@jit
+@jit(inner=True)
 def after(one: OneWorld, numbers: Floats, hidden: Ints) -> None:
     """`_gate`: fix what the ego could have stored a bit in, and take the traffic away."""
     world = one.world[0]
@@ -60,7 +69,7 @@ def after(one: OneWorld, numbers: Floats, hidden: Ints) -> None:
     world.vehicles = 1  # the ego is the first
 
 
-@jit
+@jit(inner=True)
 def find_facts(one: OneWorld, numbers: Floats, hidden: Ints, facts: Floats) -> None:
     """`taken_exit`, as facts."""
     ego = one.actors[one.world[0].ego]

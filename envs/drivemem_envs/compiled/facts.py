@@ -37,7 +37,7 @@ class Task(NamedTuple):
     """(1,) drivemem's own time limit or inf."""
 
 
-@jit
+@jit(inner=True)
 def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     """Where the ego is, and whether it has reached the goal."""
     world = one.world[0]
@@ -58,12 +58,12 @@ def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     facts[tasks.GOAL] = 1.0 if reached else 0.0
 
 
-@jit
+@jit(inner=True)
 def merging_shortfall(one: OneWorld, task: Task) -> float:
     """Sum over cars on the ramp's last lane of how far below their wished speed they are."""
     world = one.world[0]
     total = 0.0
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         if it.kind <= MDP and task.lanes[world.network, it.lane] == MERGING_LANE:
             total += (it.target_speed - it.speed) / it.target_speed
@@ -77,7 +77,7 @@ def action_norm(action: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.float32(float(first) + float(second))))
 
 
-@jit
+@jit(inner=True)
 def find_facts(one: OneWorld, task: Task, action: NDArray[np.float32], facts: Floats) -> None:
     """Write the facts (FACTS,) about a world after a decision.
 

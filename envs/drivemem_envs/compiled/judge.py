@@ -65,13 +65,13 @@ def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> 
     if step == 0:
         metrics.forget(memory.hidden[index], memory.revealed[index])
     metrics.add_decision(
-        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, 0],
-        sight.report[index, :count], step, memory.ego[index], memory.paths[index],
+        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index, 0],
+        sight.report[index][:count], step, memory.ego[index], memory.paths[index],
         memory.others[index], memory.hidden[index], memory.revealed[index], boxes,
     )  # fmt: skip
 
 
-@jit
+@jit(inner=True)
 def judge(
     one: OneWorld,
     task: Task,
@@ -117,7 +117,7 @@ def judge(
         _conclude(one, task, sight, memory, index, thread, verdict)
 
 
-@jit
+@jit(inner=True)
 def _conclude(
     one: OneWorld,
     task: Task,
@@ -149,8 +149,8 @@ def _conclude(
         memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
     )
     metrics.summarize_collision(
-        sight.actors[index, :count], sight.ids[index, :count], sight.speeds[index, :count],
-        sight.crashed[index, :count], memory.hidden[index], memory.revealed[index],
+        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index][:count],
+        sight.crashed[index][:count], memory.hidden[index], memory.revealed[index],
         memory.paths.shape[2], steps, decision_s, boxes, out,
     )  # fmt: skip
 

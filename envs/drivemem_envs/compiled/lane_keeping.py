@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled import tasks
+from drivemem_envs.compiled.control import take_low_level_action
 from drivemem_envs.compiled.kinematics import derivative
 from drivemem_envs.compiled.lanes import heading_at, is_on_lane, local_coordinates
 from drivemem_envs.compiled.random import copy_stream, uniform
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.step import take_action
 from drivemem_envs.compiled.support import refuse
 
 _LANES = (("c", "d", 0), ("a", "b", 0))
@@ -78,7 +78,7 @@ def steer(one: OneWorld, numbers: Floats, hidden: Ints, action: NDArray[np.float
         longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
         if not is_on_lane(lane, one.points, longitudinal, lateral, 0.0):
             hidden[_LANE] = 1
-    take_action(one, action)
+    take_low_level_action(one, action)
 
 
 @jit

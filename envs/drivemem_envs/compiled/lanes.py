@@ -114,7 +114,7 @@ def is_reachable(lane: Record, points: Floats, longitudinal: float, lateral: flo
 def lane_distance(lane: Record, longitudinal: float, lateral: float) -> float:
     """`distance`: along the lane plus across it, m."""
     beyond = max(longitudinal - lane.length, 0.0)
-    return abs(lateral) + beyond + max(0.0 - longitudinal, 0.0)
+    return float(abs(lateral) + beyond + max(0.0 - longitudinal, 0.0))
 
 
 @jit

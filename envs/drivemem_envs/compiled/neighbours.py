@@ -17,24 +17,24 @@ from drivemem_envs.compiled.records import LANDMARK, NONE, OneWorld
 _MARGIN = 1.0
 
 
-@jit
+@jit(inner=True)
 def list_members(one: OneWorld) -> None:
     """Write who is on each lane, in the order of highway-env's `vehicles + objects`."""
     world = one.world[0]
-    for lane in range(world.lanes):
+    for lane in range(int(world.lanes)):
         one.member_counts[lane] = 0
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         _enter(one, actor)
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         if one.actors[actor].kind != LANDMARK:
             _enter(one, actor)
 
 
-@jit
+@jit(inner=True)
 def _enter(one: OneWorld, actor: int) -> None:
     """Add an actor to the lanes that it is on."""
     x, y = one.actors[actor].x, one.actors[actor].y
-    for index in range(one.world[0].lanes):
+    for index in range(int(one.world[0].lanes)):
         lane = one.lanes[index]
         one.on_lane[actor, index] = 0
         if lane.on_left <= x <= lane.on_right and lane.on_bottom <= y <= lane.on_top:
@@ -45,7 +45,7 @@ def _enter(one: OneWorld, actor: int) -> None:
                 one.member_counts[index] += 1
 
 
-@jit
+@jit(inner=True)
 def neighbours(one: OneWorld, actor: int, lane: int) -> tuple[int, int]:
     """`Road.neighbour_vehicles`: the actors ahead of and behind one, were it on a lane.
 
@@ -72,7 +72,7 @@ def neighbours(one: OneWorld, actor: int, lane: int) -> tuple[int, int]:
     return front, rear
 
 
-@jit
+@jit(inner=True)
 def _search_links(one: OneWorld, actor: int, lane: int, front: int, rear: int) -> tuple[int, int]:
     """`neighbour_vehicles_connected_lanes`: search the following and preceding lanes as well.
 
@@ -98,7 +98,7 @@ def _search_links(one: OneWorld, actor: int, lane: int, front: int, rear: int) -
     return front, rear
 
 
-@jit
+@jit(inner=True)
 def _is_listed(one: OneWorld, actor: int, lane: int, first: int, link: int) -> bool:
     """Whether the actor was found on the lane itself or on an earlier link."""
     if one.on_lane[actor, lane] != 0:

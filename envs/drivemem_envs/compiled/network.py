@@ -20,14 +20,14 @@ from drivemem_envs.compiled.records import NONE, ROUTE_LANE, ROUTE_ROAD, OneWorl
 _ROUNDING = 1e-6
 
 
-@jit
+@jit(inner=True)
 def forget(one: OneWorld, actor: int) -> None:
     """Drop what is known about an actor that has moved."""
-    for lane in range(one.world[0].lanes):
+    for lane in range(int(one.world[0].lanes)):
         one.known[actor, lane] = 0
 
 
-@jit
+@jit(inner=True)
 def coordinates(one: OneWorld, actor: int, lane: int) -> tuple[float, float]:
     """An actor's longitudinal and lateral coordinates in a lane, m."""
     if one.known[actor, lane] == 0:
@@ -39,14 +39,14 @@ def coordinates(one: OneWorld, actor: int, lane: int) -> tuple[float, float]:
     return one.coordinates[actor, lane, 0], one.coordinates[actor, lane, 1]
 
 
-@jit
+@jit(inner=True)
 def _weighted_distance(one: OneWorld, actor: int, lane: int) -> float:
     longitudinal, lateral = coordinates(one, actor, lane)
     heading = one.actors[actor].heading
     return lane_distance_with_heading(one.lanes[lane], one.points, longitudinal, lateral, heading)
 
 
-@jit
+@jit(inner=True)
 def closest_lane(one: OneWorld, actor: int) -> int:
     """`RoadNetwork.get_closest_lane_index`: the first of the lanes at the least distance.
 
@@ -59,7 +59,7 @@ def closest_lane(one: OneWorld, actor: int) -> int:
     least = _weighted_distance(one, actor, best)
     bound = (least + _ROUNDING) * (least + _ROUNDING)
     guess = best
-    for index in range(one.world[0].lanes):
+    for index in range(int(one.world[0].lanes)):
         lane = one.lanes[index]
         dx = max(lane.left - x, x - lane.right, 0.0)
         dy = max(lane.bottom - y, y - lane.top, 0.0)
@@ -72,13 +72,13 @@ def closest_lane(one: OneWorld, actor: int) -> int:
     return best
 
 
-@jit
+@jit(inner=True)
 def _distance_to(one: OneWorld, lane: int, x: float, y: float) -> float:
     longitudinal, lateral = local_coordinates(one.lanes[lane], one.points, x, y)
     return lane_distance(one.lanes[lane], longitudinal, lateral)
 
 
-@jit
+@jit(inner=True)
 def _lane_of_next_road(
     one: OneWorld, lane: int, road: int, number: int, x: float, y: float
 ) -> tuple[int, float]:
@@ -97,7 +97,7 @@ def _lane_of_next_road(
     return best, least
 
 
-@jit
+@jit(inner=True)
 def next_lane(one: OneWorld, actor: int, lane: int) -> int:
     """`RoadNetwork.next_lane`: what follows a lane along the actor's route, or the closest one.
 
@@ -128,7 +128,7 @@ def next_lane(one: OneWorld, actor: int, lane: int) -> int:
     return best
 
 
-@jit
+@jit(inner=True)
 def pose_along_route(one: OneWorld, actor: int, longitudinal: float) -> tuple[float, float, float]:
     """`RoadNetwork.position_heading_along_route`: x, y and heading on the centre line.
 
@@ -148,7 +148,7 @@ def pose_along_route(one: OneWorld, actor: int, longitudinal: float) -> tuple[fl
     return x, y, heading_at(one.lanes[lane], one.points, longitudinal)
 
 
-@jit
+@jit(inner=True)
 def _lane_of_step(one: OneWorld, actor: int, step: int) -> int:
     road = one.roads[one.routes[actor, step, ROUTE_ROAD]]
     number = int(one.routes[actor, step, ROUTE_LANE])

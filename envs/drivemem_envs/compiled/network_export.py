@@ -51,11 +51,10 @@ class NetworkTables:
 
     def key(self) -> bytes:
         """What two equal networks have in common."""
-        tables = (self.lanes, self.roads, self.links, self.points)
         # Field by field: the bytes between aligned fields are whatever memory held before.
-        return b"".join(
-            table[field].tobytes() for table in tables for field in table.dtype.names or (...,)
-        )
+        records = (self.lanes, self.roads, self.links)
+        fields = [table[name] for table in records for name in table.dtype.names or ()]
+        return b"".join(field.tobytes() for field in (*fields, self.points))
 
 
 def export_network(network: Any) -> NetworkTables:
@@ -97,13 +96,19 @@ def export_network(network: Any) -> NetworkTables:
     return NetworkTables(
         lanes,
         roads,
-        np.array(links, dtype=np.dtype(records.LINK)).view(records.LINK)
-        if links
-        else np.zeros(0, records.LINK),
+        _link_table(links),
         np.array(points).reshape(-1, records.POINT_COLUMNS),
         indices,
         names,
     )
+
+
+def _link_table(links: list[tuple[float, int]]) -> Records:
+    """As records whose padding is zero, so that equal networks have equal bytes."""
+    table = np.zeros(len(links), records.LINK)
+    for row, link in enumerate(links):
+        table[row] = link
+    return table
 
 
 def _links(

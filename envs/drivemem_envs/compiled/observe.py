@@ -61,7 +61,7 @@ class View(NamedTuple):
     """(T, 1, C) scratch."""
 
 
-@jit
+@jit(inner=True)
 def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given: int) -> None:
     """Write a world's observation.
 
@@ -107,7 +107,7 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given
         view.shown[index, k] = view.cues[index, k] if is_shown else 0.0
 
 
-@jit
+@jit(inner=True)
 def is_available(one: OneWorld, choice: int) -> bool:
     """`DiscreteMetaAction.get_available_actions`, for one index of the action space."""
     world = one.world[0]

@@ -150,7 +150,7 @@ def _fill_roads(one: OneWorld, numbers: Floats, cells: Cells) -> None:
     """`fill_road_layer_by_lanes` (H, W); lanes and points out of the grid's reach are skipped."""
     ego = one.actors[one.world[0].ego]
     reach, spacing = numbers[REACH], numbers[SPACING]
-    for row in range(one.world[0].lanes):
+    for row in range(int(one.world[0].lanes)):
         lane = one.lanes[row]
         dx = max(lane.left - ego.x, ego.x - lane.right, 0.0)
         dy = max(lane.bottom - ego.y, ego.y - lane.top, 0.0)

@@ -26,7 +26,7 @@ POSE_COLUMNS = 9
 def closest_lane_to(one: OneWorld, x: float, y: float, heading: float) -> int:
     """`RoadNetwork.get_closest_lane_index` of any pose; m, m, rad."""
     best, least = 0, math.inf
-    for row in range(one.world[0].lanes):
+    for row in range(int(one.world[0].lanes)):
         lane = one.lanes[row]
         longitudinal, lateral = local_coordinates(lane, one.points, x, y)
         distance = lane_distance_with_heading(lane, one.points, longitudinal, lateral, heading)
@@ -108,7 +108,7 @@ def write_poses(
     """
     ego, count = one.world[0].ego, 0
     percepts = sight.percepts[thread]
-    for actor in range(one.world[0].vehicles):
+    for actor in range(int(one.world[0].vehicles)):
         if actor == ego:
             _write_live(one, actor, poses[count])
             count += 1

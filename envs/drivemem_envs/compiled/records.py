@@ -148,6 +148,7 @@ class Worlds(NamedTuple):
     routes: NDArray[np.int16]  # (N, V, R, 2)
     drivers: Records  # (N, D) DRIVER
     speeds: NDArray[np.float64]  # (N, S) target speeds of the ego's discrete actions, m/s
+    streams: NDArray[np.int64]  # (N, STREAM) each world's generator, see `random`
     lanes: Records  # (M, L) LANE
     roads: Records  # (M, E) ROAD
     links: Records  # (M, K) LINK
@@ -178,6 +179,7 @@ class OneWorld(NamedTuple):
     routes: NDArray[np.int16]  # (V, R, 2)
     drivers: Records  # (D,) DRIVER
     speeds: NDArray[np.float64]  # (S,)
+    stream: NDArray[np.int64]  # (STREAM,)
     lanes: Records  # (L,) LANE
     roads: Records  # (E,) ROAD
     links: Records  # (K,) LINK

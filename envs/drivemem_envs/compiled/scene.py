@@ -17,6 +17,7 @@ from drivemem_envs.compiled import records
 from drivemem_envs.compiled.actions_export import Actions, export_actions
 from drivemem_envs.compiled.actors_export import ActorTables, export_actors
 from drivemem_envs.compiled.network_export import NetworkTables, export_network
+from drivemem_envs.compiled.random import STREAM, copy_stream
 from drivemem_envs.compiled.records import NONE, Worlds
 from drivemem_envs.compiled.support import known_base, refuse
 
@@ -74,12 +75,21 @@ def export(env_or_road: Any, *, own_time: bool = False) -> Scene:
         actors.routes[None],
         actors.drivers[None],
         actions.speeds[None],
+        _stream(road.np_random)[None],
         network.lanes[None],
         network.roads[None],
         network.links[None],
         network.points[None],
     )
     return Scene(worlds, network, actors.live, actions.controls)
+
+
+def _stream(generator: Any) -> Any:
+    """The stream of a road's generator; zeros for other than Gymnasium's kind."""
+    bits = getattr(generator, "bit_generator", None)
+    if not isinstance(bits, np.random.PCG64):
+        return np.zeros(STREAM, dtype=np.int64)
+    return copy_stream(generator)
 
 
 def _fill_world(

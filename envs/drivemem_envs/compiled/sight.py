@@ -91,7 +91,7 @@ def make_sight(
     )
 
 
-@jit
+@jit(inner=True)
 def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
     """`Vehicle.destination_direction` and `Vehicle.lane_offset`; nothing for objects."""
     it = one.actors[actor]
@@ -115,7 +115,7 @@ def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
         row[COS_D], row[SIN_D] = dx / away, dy / away
 
 
-@jit
+@jit(inner=True)
 def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) -> None:
     """Write one actor's columns."""
     it = one.actors[actor]
@@ -135,7 +135,7 @@ def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) ->
         _lane_features(one, actor, row)
 
 
-@jit
+@jit(inner=True)
 def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
     """Perceive a world at its next decision.
 
@@ -151,19 +151,19 @@ def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
     world = one.world[0]
     _take_in(one, sight, index, 0, world.ego)
     count = 1
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         if actor != world.ego:
             _take_in(one, sight, index, count, actor)
             count += 1
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         _take_in(one, sight, index, count, actor)
         count += 1
     sight.counts[index] = count
     given = sense(
-        sight.actors[index, :count], sight.ids[index, :count], 0, sight.occluders[index],
+        sight.actors[index][:count], sight.ids[index][:count], 0, sight.occluders[index],
         sight.limits, sight.decisions[index], sight.seeds[index], sight.frames[index],
-        sight.status[index], sight.percepts[thread], sight.report[index, :count],
-        sight.scratch[thread, :count],
+        sight.status[index], sight.percepts[thread], sight.report[index][:count],
+        sight.scratch[thread][:count],
     )  # fmt: skip
     sight.decisions[index] += 1
     return given

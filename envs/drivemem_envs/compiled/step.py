@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import jit
@@ -32,10 +31,11 @@ from drivemem_envs.compiled.records import (
     Worlds,
 )
 from drivemem_envs.compiled.regulation import regulate
+from drivemem_envs.compiled.threads import share
 from drivemem_envs.compiled.traffic import drive
 
 
-@jit
+@jit(inline="always")
 def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWorld:
     """The slices that belong to one world, with one thread's working memory."""
     network = worlds.world[index].network
@@ -45,6 +45,7 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
         worlds.routes[index],
         worlds.drivers[index],
         worlds.speeds[index],
+        worlds.streams[index],
         worlds.lanes[network],
         worlds.roads[network],
         worlds.links[network],
@@ -59,17 +60,17 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
     )
 
 
-@jit
+@jit(inner=True)
 def forget_all(one: OneWorld) -> None:
     """Drop what the working memory holds, which may belong to another world."""
     world = one.world[0]
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         forget(one, actor)
-    for actor in range(world.first_object, world.first_object + world.objects):
+    for actor in range(int(world.first_object), int(world.first_object + world.objects)):
         forget(one, actor)
 
 
-@jit
+@jit(inner=True, inline="always")
 def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
     """`ActionType.act` of the ego.
 
@@ -82,18 +83,18 @@ def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
         return
     if world.action == META_ACTION:
         if drives_itself(one.actors[world.ego]):
-            drive(one, world.ego)  # highway-env's own drivers ignore the action but act on it
+            drive(one, int(world.ego))  # highway-env's own drivers ignore the action but act on it
         else:
             take_meta_action(one, int(action[0]))
     elif world.action == LOW_LEVEL_ACTION:
         take_low_level_action(one, action)
 
 
-@jit
+@jit(inner=True)
 def frame(one: OneWorld, has_traffic: bool) -> None:
     """`Road.act` and `Road.step` once."""
     world = one.world[0]
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         if drives_itself(it):
             drive(one, actor)
@@ -101,7 +102,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
             control(one, actor)
     if world.regulated:
         regulate(one)
-    for actor in range(world.vehicles):
+    for actor in range(int(world.vehicles)):
         it = one.actors[actor]
         move(it, one.drivers[it.driver], world.dt)
         forget(one, actor)
@@ -112,7 +113,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
     world.steps += 1
 
 
-@jit
+@jit(inner=True, inline="always")
 def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool) -> None:
     """`AbstractEnv._simulate`: the agent's action, then some frames.
 
@@ -124,7 +125,7 @@ def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool)
     """
     forget_all(one)
     has_traffic = False
-    for actor in range(one.world[0].vehicles):
+    for actor in range(int(one.world[0].vehicles)):
         has_traffic |= drives_itself(one.actors[actor])
     if has_traffic:
         list_members(one)
@@ -134,15 +135,19 @@ def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool)
         frame(one, has_traffic)
 
 
-@jit(parallel=True)
+@jit
 def _simulate(
-    worlds: Worlds, scratch: Scratch, actions: NDArray[np.float32], frames: int, acts: bool
+    worlds: Worlds,
+    scratch: Scratch,
+    actions: NDArray[np.float32],
+    frames: int,
+    acts: bool,
+    thread: int,
+    threads: int,
 ) -> None:
-    threads = scratch.known.shape[0]
-    for thread in prange(threads):
-        # Worlds are dealt out like cards, so that costly ones spread over the threads.
-        for index in range(thread, worlds.world.shape[0], threads):
-            advance(world_of(worlds, scratch, index, thread), actions[index], frames, acts)
+    # Worlds are dealt out like cards, so that costly ones spread over the threads.
+    for index in range(thread, worlds.world.shape[0], threads):
+        advance(world_of(worlds, scratch, index, thread), actions[index], frames, acts)
 
 
 def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, frames: int) -> None:
@@ -151,7 +156,7 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
     Args:
         worlds: written in place.
         scratch: working memory; its leading dimension is the number of threads that share the
-            work (numba's own number of threads limits how many run at once).
+            work.
         actions: (N,) or (N, 1) indices of discrete actions, (N, 1) or (N, 2) continuous actions,
             or None to leave the ego's controls as they are.
         frames: frames to simulate, usually the worlds' `frames`: one decision.
@@ -169,4 +174,5 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
                 f"({count}, 2) for these {count} worlds"
             )
         padded[:, : given.shape[1]] = given
-    _simulate(worlds, scratch, padded, frames, actions is not None)
+    threads = scratch.known.shape[0]
+    share(_simulate, threads, worlds, scratch, padded, frames, actions is not None)

@@ -25,8 +25,8 @@ _OWN = {
 }
 
 _COMPILED = (
-    tasks.HIGHWAY, tasks.EXIT, tasks.MERGE, tasks.ROUNDABOUT, tasks.EXIT_RECALL, tasks.TWO_WAY,
-    tasks.U_TURN, tasks.RACETRACK, tasks.PARKING, tasks.KEEPING,
+    tasks.HIGHWAY, tasks.EXIT, tasks.MERGE, tasks.ROUNDABOUT, tasks.INTERSECTION, tasks.TWO_WAY,
+    tasks.U_TURN, tasks.RACETRACK, tasks.PARKING, tasks.KEEPING, tasks.EXIT_RECALL,
 )  # fmt: skip
 
 
@@ -60,13 +60,12 @@ def family_of(scenario: Scenario) -> float:
 @lru_cache(maxsize=64)
 def _checked(description: str) -> str | None:
     """Why the scenario with this JSON description does not compile; None if it does."""
-    from drivemem_envs.compiled.live_scenes import LiveScenes
+    from drivemem_envs.compiled.scenes import scene_source
 
     scenario = Scenario.model_validate_json(description)
     try:
-        source = LiveScenes(scenario, family_of(scenario))
-        source.start(0)
-        source.close()
+        family_of(scenario)
+        scene_source(scenario, 1).close()
     except CompiledUnsupported as error:
         return str(error)
     return None

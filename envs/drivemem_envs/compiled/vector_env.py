@@ -90,6 +90,7 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
         worlds = self._worlds
         worlds.step(actions)
+        self._finals = [None] * self.num_envs
         verdict = worlds.batch.verdict
         rewards = verdict.rewards.copy()
         terminated, truncated = verdict.terminated.copy(), verdict.truncated.copy()
@@ -171,7 +172,6 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         mask[ended] = True
         observation = self._worlds.observation()
         final_obs = np.full(self.num_envs, None, dtype=object)
-        self._finals = [None] * self.num_envs
         truth = self._worlds.truth() if self._keep else None
         for world in ended:
             final_obs[world] = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs.compiled import records
+from drivemem_envs.compiled.random import STREAM
 from drivemem_envs.compiled.records import Scratch, Worlds
 from drivemem_envs.compiled.scene import Scene
 
@@ -39,7 +40,11 @@ def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -
         np.full((count, room, steps, 2), records.NONE, dtype=np.int16),
         _padded([part.drivers for part in parts]),
         _padded([part.speeds for part in parts]),
-        *(_padded([getattr(t, name) for t in tables]) for name in Worlds._fields[5:]),
+        np.zeros((count, STREAM), dtype=np.int64),
+        *(
+            _padded([getattr(t, name) for t in tables])
+            for name in ("lanes", "roads", "links", "points")
+        ),
     )
     for index, scene in enumerate(scenes):
         put(worlds, index, scene, order.index(scene.network.key()))
@@ -81,6 +86,7 @@ def put(worlds: Worlds, index: int, scene: Scene, network: int) -> None:
     worlds.routes[index, : part.routes.shape[1], : part.routes.shape[2]] = part.routes[0]
     worlds.drivers[index, : part.drivers.shape[1]] = part.drivers[0]
     worlds.speeds[index, : part.speeds.shape[1]] = part.speeds[0]
+    worlds.streams[index] = part.streams[0]
 
 
 def scratch_for(worlds: Worlds, threads: int) -> Scratch:

@@ -140,6 +140,10 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         """Static occluders of every world, (K, 5) each."""
         return list(self._ask("call", "occluders"))
 
+    def environments(self) -> list[Any]:
+        """The single environments, to be drawn; [] where they live in other processes."""
+        return [] if self._local is None else list(self._local.envs)
+
     def close_extras(self, **_: Any) -> None:
         """End the processes."""
         for remote in self._remote:

@@ -23,13 +23,13 @@ class Worlds:
     """Reference environments that reset themselves in the step that ends an episode."""
 
     def __init__(self, scenario: Scenario, count: int) -> None:
-        self._envs = [make_reference(scenario) for _ in range(count)]
+        self.envs = [make_reference(scenario) for _ in range(count)]
         self._keep = False
         self._finals: list[dict[str, Any] | None] = [None] * count
 
     def reset(self, seeds: Sequence[int]) -> list[Any]:
         """Begin an episode in every world; returns the observations."""
-        return [env.reset(seed=seed)[0] for env, seed in zip(self._envs, seeds, strict=True)]
+        return [env.reset(seed=seed)[0] for env, seed in zip(self.envs, seeds, strict=True)]
 
     def step(self, actions: Sequence[Any], next_seeds: Sequence[int]) -> list[Step]:
         """Step every world; those whose episode ends begin the one of their next seed."""
@@ -41,14 +41,14 @@ class Worlds:
     def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> list[Any]:
         """Begin the given episodes and take the given actions; returns the last observations."""
         observations = self.reset(seeds)
-        for index, (env, taken) in enumerate(zip(self._envs, actions, strict=True)):
+        for index, (env, taken) in enumerate(zip(self.envs, actions, strict=True)):
             for action in taken:
                 observations[index] = env.step(action)[0]
         return observations
 
     def call(self, method: str) -> list[Any]:
         """The result of a method of every world's environment."""
-        return [getattr(env, method)() for env in self._envs]
+        return [getattr(env, method)() for env in self.envs]
 
     def keep_final_truth(self, keep: bool) -> list[None]:
         """Whether `final_truths` shall be available."""
@@ -60,7 +60,7 @@ class Worlds:
         return self._finals
 
     def _step(self, index: int, action: Any, next_seed: int) -> Step:
-        env = self._envs[index]
+        env = self.envs[index]
         observation, reward, terminated, truncated, info = env.step(action)
         final = self._finals[index] = None
         if terminated or truncated:
@@ -71,7 +71,7 @@ class Worlds:
 
     def close(self) -> None:
         """Close the environments."""
-        for env in self._envs:
+        for env in self.envs:
             env.close()
 
 

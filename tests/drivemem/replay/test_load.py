@@ -123,3 +123,45 @@ def test_an_empty_recording_is_refused(recording: Path, tmp_path: Path) -> None:
     folder = changed(recording, tmp_path / "a", "episodes", "SELECT * FROM {table} WHERE false")
     with pytest.raises(DrivememError, match="holds no episodes"):
         find_recording(folder)
+
+
+def probed(recording: Path, run: Path, shift: float = 0.0, seed: int = 6) -> Path:
+    """A run with a recording and a probe that places one actor 3 m beside where it is."""
+    kept = run / "recordings" / "test-intact"
+    shutil.copytree(recording, kept)
+    table = f"read_parquet('{recording / 'actors.parquet'}')"
+    target = run / "probes" / "test-intact" / "decoded.parquet"
+    target.parent.mkdir(parents=True)
+    duckdb.connect().execute(
+        f"COPY (SELECT episode, {seed} AS seed, step, id, x + 3 AS decoded_x, y AS decoded_y, "
+        f"x + {shift} AS x, y FROM {table} WHERE episode = 0 AND id = 1 AND step > 2) "
+        f"TO '{target}' (FORMAT parquet)"
+    )
+    return run
+
+
+def test_a_probe_beside_the_recording_says_what_is_remembered(
+    recording: Path, tmp_path: Path
+) -> None:
+    loaded = find_recording(probed(recording, tmp_path / "run"))
+    actors = loaded.trace(loaded.episodes[0]).actors
+    told = np.isfinite(actors["decoded_x"])
+    assert set(actors["id"][told]) == {1} and actors["step"][told].min() == 3
+    np.testing.assert_allclose(actors["decoded_x"][told], actors["x"][told] + 3)
+    assert "decoded_x" not in loaded.trace(loaded.episodes[1]).actors
+
+
+@pytest.mark.parametrize("wrong", [{"shift": 5.0}, {"seed": 7}])
+def test_a_probe_of_other_episodes_is_not_shown(
+    recording: Path, tmp_path: Path, wrong: dict[str, float]
+) -> None:
+    loaded = find_recording(probed(recording, tmp_path / "run", **wrong))  # type: ignore[arg-type]
+    assert "decoded_x" not in loaded.trace(loaded.episodes[0]).actors
+
+
+def test_a_damaged_probe_is_named(recording: Path, tmp_path: Path) -> None:
+    run = probed(recording, tmp_path / "run")
+    (run / "probes" / "test-intact" / "decoded.parquet").write_bytes(b"torn")
+    loaded = find_recording(run)
+    with pytest.raises(DrivememError, match=r"decoded\.parquet cannot be read .*drivemem probe"):
+        loaded.trace(loaded.episodes[0])

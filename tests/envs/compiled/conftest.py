@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +18,60 @@ from drivemem_envs.compiled.exactness import exact_environment
 Compare = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
-def compare_exactly() -> Iterator[Compare]:
-    """Ask the parity worker to compare: keywords are the request, the result its answer."""
-    if not exact_environment():
-        pytest.skip("bit-exact parity is stated for x86 only")
-    worker = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("parity_worker.py"))],
-        env={**os.environ, **exact_environment()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert worker.stdin is not None and worker.stdout is not None
-    pipes = worker.stdin, worker.stdout
+class Worker:
+    """A Python process with exact arithmetic that answers JSON lines."""
 
-    def compare(identifier: str, **request: Any) -> dict[str, Any]:
-        defaults = {"id": identifier, "seeds": 1, "first_seed": 0, "steps": 5, "mode": "random"}
-        pipes[0].write(json.dumps({**defaults, **request}) + "\n")
-        pipes[0].flush()
-        answer: dict[str, Any] = json.loads(pipes[1].readline())
+    def __init__(self, script: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name(script))],
+            env={**os.environ, **exact_environment()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send a request and wait for its answer."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
         return answer
 
-    yield compare
-    worker.stdin.close()
-    worker.wait(timeout=30)
+    def stop(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=30)
+
+
+def _worker(script: str) -> Iterator[Worker]:
+    if not exact_environment():
+        pytest.skip("bit-exact parity is stated for x86 only")
+    worker = Worker(script)
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture(scope="session")
+def compare_exactly() -> Iterator[Compare]:
+    """Compare the kernels' dynamics with highway-env's: keywords are the request."""
+    defaults = {"seeds": 1, "first_seed": 0, "steps": 5, "mode": "random"}
+    for worker in _worker("parity_worker.py"):
+        yield partial(_ask, worker, "id", defaults)
+
+
+@pytest.fixture(scope="session")
+def compare_backends() -> Iterator[Compare]:
+    """Compare the two vector environments: keywords are the request."""
+    defaults = {
+        "worlds": 2, "threads": 2, "first_seed": 0, "steps": 20, "mode": "random", "changes": {},
+    }  # fmt: skip
+    for worker in _worker("vector_worker.py"):
+        yield partial(_ask, worker, "scenario", defaults)
+
+
+def _ask(
+    worker: Worker, key: str, defaults: dict[str, Any], name: str, **request: Any
+) -> dict[str, Any]:
+    return worker.ask({key: name, **defaults, **request})

@@ -110,7 +110,7 @@ def test_the_closest_lane_is_highway_envs_from_any_guess(name, roads):
     scene, one = arrays_of(road)
     for row, vehicle in enumerate(road.vehicles):
         for guess in draw.integers(len(scene.network.lanes), size=4):
-            one.actors[row].lane = guess
+            one.actors["lane"][row] = guess
             found = network.closest_lane(one, row)
             assert scene.network.lane_indices[found] == vehicle.lane_index
 

@@ -186,7 +186,7 @@ def test_actions_of_a_wrong_shape_are_refused():
 
 
 @pytest.mark.parametrize(
-    "name", ["highway-fast-v0", "merge-v1", "intersection-v0", "roundabout-v0", "parking-parked-v0"]
+    "name", ["highway-fast-v0", "merge-v1", "intersection-v0", "roundabout-v0", "parking-v0"]
 )
 def test_a_world_written_back_is_drawn_the_same(name):
     env, twin = (live(name, 5, render_mode="rgb_array") for _ in range(2))

@@ -1,0 +1,56 @@
+"""All benchmarks of this machine, beside their peers: `python -m benchmarks`, or `make bench`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.tables import Row, machine, markdown, text
+
+TITLES = {
+    "simulation": "Simulation: policy steps a second beside highway-env",
+    "memories": "Memories: milliseconds of processor time to learn from and to act T steps",
+    "updates": "PPO: seconds of an update and of a rollout beside RecurrentPPO and PPO",
+    "training": "Training end to end on CartPole without velocities beside RecurrentPPO and PPO",
+}
+
+
+def measure(name: str) -> list[Row]:
+    """Rows of one benchmark with its default settings."""
+    run: Callable[[], list[Row]] = import_module(f"benchmarks.{name}").run
+    return run()
+
+
+def main(words: list[str] | None = None) -> int:
+    """Command line; exit code 1 if a benchmark cannot run here."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(TITLES), default=list(TITLES))
+    parser.add_argument("--json", type=Path, help="also write all rows here")
+    parser.add_argument("--markdown", type=Path, help="also write all tables here")
+    told = parser.parse_args(words)
+    print(machine(), flush=True)
+    found: dict[str, list[Row]] = {}
+    failed = False
+    for name in told.only:
+        try:
+            found[name] = measure(name)
+        except ImportError as error:
+            print(f"\n{TITLES[name]}: cannot run here: {error}", file=sys.stderr)
+            failed = True
+            continue
+        print(f"\n{TITLES[name]}\n{text(found[name])}", flush=True)
+    if told.json:
+        report = {"machine": machine(), "benchmarks": found}
+        told.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if told.markdown:
+        parts = [f"## {TITLES[name]}\n\n{markdown(rows)}" for name, rows in found.items()]
+        told.markdown.write_text("\n\n".join([machine() + ".", *parts]) + "\n", encoding="utf-8")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""Probes: what a trained agent's memory state holds of what is hidden, and where it looks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from drivemem.errors import DrivememError
+from drivemem.lesions import INTACT
+
+if TYPE_CHECKING:
+    from drivemem.probes.attention import Mass
+    from drivemem.probes.linear import Score
+    from drivemem.probes.saliency import Saliency
+    from drivemem.probes.traces import Traces
+
+__all__ = ["Probe", "probe"]
+
+SALIENT_EPISODES = 32
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The result of probing one run."""
+
+    folder: Path
+    run: str
+    driver: str
+    scores: list[Score]
+    attention: list[Mass]
+    saliency: list[Saliency]
+    notes: list[str]
+
+
+def probe(
+    run: str | Path,
+    *,
+    episodes: int = 200,
+    suite: str | Path = "test",
+    lesion: str = INTACT,
+    frames: int = 4,
+    backend: Literal["auto", "compiled", "reference"] = "auto",
+    num_envs: int = 16,
+    num_workers: int | None = None,
+    quiet: bool = False,
+) -> Probe:
+    """Decode what is hidden from a run's memory state, its observation and a stack of frames.
+
+    Every episode is decoded by probes that were fitted on other episodes.
+
+    Args:
+        run: folder of a trained run.
+        episodes: how many (of the suite's stream).
+        suite: as in `evaluate`.
+        lesion: probe the memory with a lesion.
+        frames: depth of the frame stack that the memory is compared with.
+        backend: auto, compiled or reference.
+        num_envs: worlds driven at once.
+        num_workers: threads or processes.
+        quiet: no progress.
+
+    Raises:
+        DrivememError: no trained run, unknown names, nothing to decode, or an unwritable folder.
+    """
+    from drivemem.attention import AttentionTap
+    from drivemem.driving import AgentDriver
+    from drivemem.entries import Changes, agent_entry, evaluation_name, open_worlds
+    from drivemem.probes.attention import AttentionWatch
+    from drivemem.probes.linear import MIN_EPISODES
+    from drivemem.probes.saliency import SaliencyWatch
+    from drivemem.probes.traces import collect_traces
+    from drivemem.progress import Progress
+    from drivemem.runs import manifest, open_run, write_json_file
+    from drivemem.suites import SuiteSeeds
+    from drivemem.threads import limit_threads
+
+    limit_threads()
+    home = open_run(run)
+    if home.is_driver():
+        raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
+    if frames < 1:
+        raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
+    entry = agent_entry(home, None, Changes(), lesion, False, suite, episodes)
+    if len(entry.suite.seeds) < MIN_EPISODES:
+        raise DrivememError(
+            f"{len(entry.suite.seeds)} episodes are too few to probe: give --episodes "
+            f"{MIN_EPISODES} or more"
+        )
+    driver = entry.driver
+    if not isinstance(driver, AgentDriver):
+        raise DrivememError(f"{home.folder} is no trained agent")
+    seeds = SuiteSeeds(entry.suite, min(num_envs, len(entry.suite.seeds)))
+    env, chosen = open_worlds(entry.suite, seeds, backend, num_workers or os.cpu_count())
+    tap = AttentionTap(driver.policy.memory)
+    looks = AttentionWatch(tap, len(entry.suite.seeds), env.decision_s)
+    salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(entry.suite.seeds)))
+    try:
+        title = f"{home.name} probe ({chosen})"
+        with Progress(title, len(entry.suite.seeds), "episodes", 0, quiet) as bar:
+            watchers = (looks, salient) if tap else (salient,)
+            traces = collect_traces(
+                env, driver, entry.suite, seeds, bar, frames=frames, watchers=watchers
+            )
+    finally:
+        tap.close()
+        env.close()
+    folder = home.folder / "probes" / evaluation_name(entry)
+    found = _judge(traces, looks, salient, folder, entry)
+    entry.suite.save(folder / "suite.json")
+    facts = {"backend": chosen, "frames": frames, "notes": found.notes}
+    write_json_file(folder / "manifest.json", manifest("done", **facts))
+    return found
+
+
+def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, entry: Any) -> Probe:
+    """Fit the probes and write what they found."""
+    from drivemem.probes.files import write_probe
+    from drivemem.probes.linear import probe_targets
+    from drivemem.probes.targets import hidden_targets, latent_targets
+
+    hidden, identity = traces.hidden, entry.identity
+    targets = hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed)
+    targets += latent_targets(traces.latent, traces.cue_age_s)
+    probed = probe_targets(traces.inputs, targets, traces.episode)
+    notes = [f"not probed: {why}" for why in probed.skipped]
+    if "memory" not in traces.inputs:
+        notes.append(
+            f"memory '{identity.driver}' carries no state: the observation alone is probed"
+        )
+    found = Probe(
+        folder, entry.home.name, identity.driver, probed.scores, looks.table(), salient.table(),
+        notes,
+    )  # fmt: skip
+    about = {"run": found.run, "driver": found.driver, "lesion": identity.lesion}
+    about["scenario"] = entry.suite.scenario.name
+    write_probe(
+        folder,
+        {
+            "scores": [_score_row(one, about) for one in found.scores],
+            "attention": [
+                {**vars(one), **about, "age_s": _seconds(one.age_steps, traces.decision_s)}
+                for one in found.attention
+            ],
+            "saliency": [
+                {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
+                for one in found.saliency
+            ],
+            "decoded": _decoded(traces, probed.predictions, entry.suite.seeds),
+        },
+    )
+    return found
+
+
+def _score_row(one: Score, about: dict[str, str]) -> dict[str, Any]:
+    return {
+        **vars(one), **about, "score": one.value.estimate, "low": one.value.low,
+        "high": one.value.high, "decisions": one.rows,
+    }  # fmt: skip
+
+
+def _seconds(steps: int | None, decision_s: float) -> float | None:
+    return None if steps is None else steps * decision_s
+
+
+def _decoded(
+    traces: Traces, predictions: dict[tuple[str, str], Any], seeds: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """Where the memory's probe places the nearest hidden actor, for the replay."""
+    from drivemem.probes.targets import to_world
+
+    ahead, aside = (
+        predictions.get(("memory", f"hidden actor: {axis}, m")) for axis in ("x ahead", "y aside")
+    )
+    if ahead is None or aside is None:
+        return []
+    hidden = traces.hidden
+    world = to_world(np.stack([ahead, aside], axis=1), hidden.ego)
+    return [
+        {
+            "episode": int(traces.episode[row]), "seed": seeds[traces.episode[row]],
+            "step": int(traces.step[row]), "id": int(hidden.id[row]),
+            "decoded_x": float(world[row, 0]), "decoded_y": float(world[row, 1]),
+            "x": float(hidden.world[row, 0]), "y": float(hidden.world[row, 1]),
+            "age_s": float(hidden.age_s[row]),
+        }
+        for row in np.flatnonzero(np.isfinite(world).all(axis=1))
+    ]  # fmt: skip

@@ -1,0 +1,245 @@
+"""Linear probes, cross-fitted by episode: no episode is decoded by a probe that was fitted on it.
+
+Sources: Alain and Bengio, "Understanding intermediate layers using linear classifier probes", 2016;
+Hewitt and Liang, "Designing and interpreting probes with control tasks", 2019 (why a baseline).
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem.probes.targets import Target
+from drivemem.statistics import Interval
+
+FOLDS = 5
+AGES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, np.inf)
+"""Upper ends of the bands of age; the first holds what is shown right now."""
+MIN_EPISODES = 10
+"""Fewer episodes in which a target is defined, and it is not probed."""
+_MIN_ROWS, _MIN_BAND_EPISODES = 50, 5
+_RIDGE = tuple(10.0**k for k in range(-1, 6))
+_LOGISTIC = (0.001, 0.1, 10.0)
+_MOST_ROWS = 8000
+_FARTHEST = 5.0
+"""Standard deviations at which inputs are clipped."""
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one target is decoded from one input, over one band of ages."""
+
+    input: str
+    target: str
+    measure: str
+    """`R2` or `balanced accuracy`."""
+    age_low_s: float | None
+    """The band's lower end, exclusive; None: all ages at which it is hidden."""
+    age_high_s: float | None
+    value: Interval
+    """95 % over the episodes of one run; it says nothing of other runs."""
+    chance: float
+    rows: int
+    episodes: int
+
+
+@dataclass(frozen=True)
+class Probed:
+    """Scores of all inputs, and the predictions behind them."""
+
+    scores: list[Score]
+    predictions: dict[tuple[str, str], NDArray[np.float64]]
+    """(input, target) to (R,), each row by a probe of other episodes; NaN: not defined."""
+    skipped: list[str]
+    """Targets that were not probed, and why."""
+
+
+def probe_targets(
+    inputs: dict[str, NDArray[np.float32]], targets: list[Target], episode: NDArray[np.int64],
+    seed: int = 0,
+) -> Probed:  # fmt: skip
+    """Decode every target from every input.
+
+    Args:
+        inputs: by name, (R, D).
+        targets: what to decode.
+        episode: (R,) which rows belong together.
+        seed: of the resampling.
+    """
+    scores: list[Score] = []
+    predictions: dict[tuple[str, str], NDArray[np.float64]] = {}
+    skipped = []
+    for target in targets:
+        why = _not_probed(target, episode)
+        if why:
+            skipped.append(f"{target.name}: {why}")
+            continue
+        for name, values in inputs.items():
+            found = cross_fitted(values, target, episode)
+            predictions[name, target.name] = found
+            generator = np.random.default_rng(seed)  # the same episodes for every input
+            scores += _scores(name, target, found, episode, generator)
+    return Probed(scores, predictions, skipped)
+
+
+def _not_probed(target: Target, episode: NDArray[np.int64]) -> str:
+    defined = np.isfinite(target.values)
+    count = len(np.unique(episode[defined]))
+    if count < MIN_EPISODES or defined.sum() < _MIN_ROWS:
+        return f"defined in {count} episodes, {int(defined.sum())} decisions: too few"
+    if target.kinds:
+        kinds = np.unique(target.values[defined])
+        least = min(len(np.unique(episode[target.values == kind])) for kind in kinds)
+        if len(kinds) < 2 or least < FOLDS:
+            return f"{len(kinds)} kinds, the rarest in {least} episodes: too few"
+    elif np.ptp(target.values[defined]) == 0:
+        return "always the same"
+    return ""
+
+
+def cross_fitted(
+    values: NDArray[np.float32], target: Target, episode: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Predictions (R,), each from a probe fitted on other episodes; NaN where not defined."""
+    predicted = np.full(len(values), np.nan)
+    fold = episode % FOLDS
+    defined = np.isfinite(target.values)
+    for held_out in range(FOLDS):
+        fit = defined & (fold != held_out)
+        test = defined & (fold == held_out)
+        tune = fit & (fold == (held_out + 1) % FOLDS)
+        if not test.any() or not tune.any() or not (fit & ~tune).any():
+            continue
+        if target.kinds and len(np.unique(target.values[fit & ~tune])) < 2:
+            continue
+        best = _tuned(values, target, _thinned(fit & ~tune), tune)
+        model = _fitted(values, target, _thinned(fit), best)
+        predicted[test] = model.predict(values[test])
+    return predicted
+
+
+def _thinned(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    rows = np.flatnonzero(chosen)
+    if len(rows) <= _MOST_ROWS:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, _MOST_ROWS, replace=False))
+
+
+def _tuned(
+    values: NDArray[np.float32], target: Target, fit: NDArray[np.int64], tune: NDArray[np.bool_]
+) -> float:
+    """The regularisation that does best on episodes that neither fit nor test holds."""
+    truth = target.values[tune]
+
+    def quality(strength: float) -> float:
+        guess = _fitted(values, target, fit, strength).predict(values[tune])
+        if target.kinds:
+            return float(np.mean([(guess == k)[truth == k].mean() for k in np.unique(truth)]))
+        return -float(np.mean((guess - truth) ** 2))
+
+    return max(_LOGISTIC if target.kinds else _RIDGE, key=quality)
+
+
+def _fitted(
+    values: NDArray[np.float32], target: Target, rows: NDArray[np.int64], strength: float
+) -> Any:
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    model: Any = (
+        LogisticRegression(C=strength, class_weight="balanced", max_iter=300)
+        if target.kinds
+        else Ridge(alpha=strength)
+    )
+    # What hardly varied among the fitted episodes must not swamp the others' predictions.
+    within = FunctionTransformer(np.clip, kw_args={"a_min": -_FARTHEST, "a_max": _FARTHEST})
+    probe = make_pipeline(StandardScaler(), within, model)
+    with warnings.catch_warnings():  # an unconverged probe is merely a worse one
+        warnings.simplefilter("ignore")
+        probe.fit(values[rows].astype(np.float64), target.values[rows])
+    return probe
+
+
+def _scores(
+    name: str, target: Target, predicted: NDArray[np.float64], episode: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> list[Score]:  # fmt: skip
+    known = np.isfinite(predicted)
+    age = target.age_s
+    absent = known & ~np.isfinite(age)  # rows without an age belong to every band
+    hidden = known & ((age > 0) | absent)
+    chance = 0.0
+    if target.kinds:
+        chance = 1.0 / len(np.unique(target.values[known]))
+    bands: list[tuple[float | None, float | None, NDArray[np.bool_]]] = [
+        (None, None, hidden if (known & (age > 0)).any() else known)
+    ]
+    lower = -np.inf
+    for upper in AGES_S:
+        bands.append((max(lower, 0.0), upper, known & (age > lower) & (age <= upper)))
+        lower = upper
+    found = []
+    for low, high, rows in bands:
+        if rows.sum() < _MIN_ROWS or len(np.unique(episode[rows])) < _MIN_BAND_EPISODES:
+            continue
+        chosen = rows | absent if target.kinds else rows
+        value = _measured(target, predicted, episode, chosen, generator)
+        measure = "balanced accuracy" if target.kinds else "R2"
+        found.append(
+            Score(
+                name, target.name, measure, low, high, value, chance, int(rows.sum()),
+                len(np.unique(episode[rows])),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _measured(
+    target: Target, predicted: NDArray[np.float64], episode: NDArray[np.int64],
+    rows: NDArray[np.bool_], generator: np.random.Generator,
+) -> Interval:  # fmt: skip
+    """The measure and its interval from sums per episode, episodes resampled."""
+    truth, guess = target.values[rows], predicted[rows]
+    _, place = np.unique(episode[rows], return_inverse=True)
+    count = int(place.max()) + 1
+
+    def per_episode(weights: NDArray[Any]) -> NDArray[np.float64]:
+        found: NDArray[Any] = np.bincount(place, weights.astype(np.float64), count)
+        return np.asarray(found, dtype=np.float64)
+
+    if target.kinds:
+        kinds = np.unique(truth)
+        right = np.stack([per_episode((truth == kind) & (guess == kind)) for kind in kinds], 1)
+        total = np.stack([per_episode(truth == kind) for kind in kinds], 1)
+        sums, measure = np.stack([right, total], axis=2), _balanced
+    else:
+        centred = truth - truth.mean()
+        parts = [np.ones_like(truth), centred, centred**2, (truth - guess) ** 2]
+        sums, measure = np.stack([per_episode(part) for part in parts], 1), _r2
+    draws = generator.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)
+    resampled = measure(np.tensordot(draws.astype(np.float64), sums, axes=1))
+    low, high = np.nanpercentile(resampled, [2.5, 97.5])
+    return Interval(float(measure(sums.sum(axis=0)[None])[0]), float(low), float(high))
+
+
+def _balanced(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over kinds of the share decoded rightly; sums (S, kinds, 2)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares: NDArray[np.float64] = sums[..., 0] / sums[..., 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        means: NDArray[np.float64] = np.nanmean(shares, axis=1)
+        return means
+
+
+def _r2(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 - squared error / squared deviation from the mean; sums (S, 4)."""
+    number, total, squares, error = sums.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(1.0 - error / (squares - total**2 / number), dtype=np.float64)

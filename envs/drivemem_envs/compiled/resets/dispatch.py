@@ -1,0 +1,114 @@
+"""One world's reset, whatever its family; callable in parallel loops."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
+from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.resets.exit_recall import reset_exit_recall
+from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
+from drivemem_envs.compiled.resets.intersection import reset_intersection
+from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
+from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
+from drivemem_envs.compiled.resets.two_way import reset_two_way
+from drivemem_envs.compiled.spawn import number_actors
+from drivemem_envs.compiled.step import world_of
+from drivemem_envs.compiled.templates import (
+    EXIT,
+    EXIT_RECALL,
+    HIGHWAY,
+    INTERSECTION,
+    MERGE,
+    MERGE_GENERIC,
+    ROUNDABOUT,
+    ROUNDABOUT_GENERIC,
+    TWO_WAY,
+    Template,
+)
+from drivemem_envs.compiled.threads import share
+
+
+@jit(inner=True, inline="always")
+def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
+    """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
+
+    Args:
+        one: the world, of the template's scenario; all of its state is written.
+        template: a scenario's, of any family but NO_RESET.
+        seed: 0 to 2**63 - 1.
+        latent: (H,) written: what the world hides that is no actor.
+    """
+    world = one.world[0]
+    world.vehicles = world.steps = world.road_steps = 0
+    seed_stream(one.stream, seed)
+    for thing in range(template.objects.shape[0]):
+        one.actors[world.first_object + thing] = template.objects[thing]
+    family = template.family
+    if family == HIGHWAY:
+        reset_highway(one, template)
+    elif family == EXIT:
+        reset_exit(one, template)
+    elif family == MERGE:
+        reset_merge(one, template)
+    elif family == MERGE_GENERIC:
+        reset_merge_generic(one, template)
+    elif family == INTERSECTION:
+        reset_intersection(one, template)
+    elif family == ROUNDABOUT:
+        reset_roundabout(one, template)
+    elif family == ROUNDABOUT_GENERIC:
+        reset_roundabout_generic(one, template)
+    elif family == TWO_WAY:
+        reset_two_way(one, template)
+    elif family == EXIT_RECALL:
+        named = reset_exit_recall(one, template)
+        for number in range(latent.shape[0]):
+            latent[number] = 1.0 if number == named else 0.0
+    world.steps = 0
+    number_actors(one)
+
+
+@jit
+def shuffle_slots(seed: int, slots: Ints) -> None:
+    """`ReferenceEnvironment._slots`: the episode's permutation of rows, by its sensor seed."""
+    stream = np.zeros(STREAM, np.int64)
+    seed_stream(stream, seed)
+    permutation(stream, slots)
+
+
+@jit
+def _reset_some(
+    worlds: Worlds,
+    scratch: Scratch,
+    template: Template,
+    rows: Ints,
+    seeds: Ints,
+    latent: Floats,
+    sensor_seeds: Ints,
+    slots: Ints,
+    thread: int,
+    threads: int,
+) -> None:
+    for k in range(thread, rows.shape[0], threads):
+        row = rows[k]
+        one = world_of(worlds, scratch, row, thread)
+        reset_world(one, template, seeds[k], latent[row])
+        sensor_seeds[row] = sensor_seed(one.stream)
+        shuffle_slots(sensor_seeds[row], slots[row])
+
+
+def reset_worlds(
+    worlds: Worlds,
+    scratch: Scratch,
+    template: Template,
+    rows: Ints,
+    seeds: Ints,
+    latent: Floats,
+    sensor_seeds: Ints,
+    slots: Ints,
+) -> None:
+    """Reset some worlds on several threads; arguments as in `scenes.SceneSource`."""
+    threads = min(scratch.known.shape[0], max(len(rows), 1))
+    share(_reset_some, threads, worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots)

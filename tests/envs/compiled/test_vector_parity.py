@@ -1,0 +1,69 @@
+"""What a learner sees of compiled worlds equals the reference backend's, to the last bit.
+
+Observations, truth (visibility and ages with it), rewards and their terms, ends, outcomes, action
+masks; metrics to 1e-9.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import drivemem_envs
+from drivemem_envs.making import compiles
+
+COMPILED = [
+    name
+    for name in drivemem_envs.scenario_names()
+    if compiles(drivemem_envs.scenario(name)) is None
+]
+LIMITS = {
+    "line_of_sight": {"line_of_sight": ["actors", "occluders"]},
+    "range": {"range_m": 40.0},
+    "field_of_view": {"field_of_view_deg": 120.0},
+    "dropout": {"dropout_per_s": 1.0},
+    "blackout": {"blackout_per_s": 0.5, "blackout_mean_s": 1.0},
+    "noise": {"noise_position_m": 1.0, "noise_speed_mps": 1.0, "noise_growth_per_m": 0.01},
+    "hide": {"hide": ["velocity", "heading"]},
+}
+ALL = {key: value for limit in LIMITS.values() for key, value in limit.items()}
+MODES = ("random", "brake", "weave")
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_every_scenario_is_equal(name, compare_backends):
+    assert compare_backends(name, steps=12)["difference"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", COMPILED)
+def test_every_scenario_stays_equal_over_episodes(name, mode, compare_backends):
+    steps = 15 if name == "highway-v0" else 80
+    answer = compare_backends(name, worlds=3, steps=steps, mode=mode, first_seed=50)
+    assert answer["difference"] is None
+
+
+def test_episodes_end_and_begin_equal(compare_backends):
+    answer = compare_backends("exit-recall-v0", worlds=4, steps=70)
+    assert answer["difference"] is None
+    assert answer["ended"] >= 6
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_every_limit_is_equal(limit, compare_backends):
+    changes = {"sensors": LIMITS[limit]}
+    answer = compare_backends("blackout-highway-v0", steps=25, mode="weave", changes=changes)
+    assert answer["difference"] is None
+
+
+@pytest.mark.parametrize("tracker", ["none", "hold_last", "constant_velocity"])
+@pytest.mark.parametrize("slots", ["sorted", "fixed"])
+def test_all_limits_together_are_equal(slots, tracker, compare_backends):
+    changes = {"sensors": {**ALL, "latency_s": 0.4}, "slots": slots, "tracker": tracker}
+    answer = compare_backends("blackout-highway-v0", steps=30, changes=changes)
+    assert answer["difference"] is None
+
+
+@pytest.mark.parametrize("name", ["exit-recall-v0", "merge-v1"])
+def test_one_flat_vector_is_equal(name, compare_backends):
+    assert compare_backends(name, steps=10, changes={"flat": True})["difference"] is None
