@@ -1,7 +1,7 @@
 """What a learner sees of compiled worlds equals the reference backend's, to the last bit.
 
-Observations, truth (visibility and ages with it), rewards and their terms, ends, outcomes, action
-masks; metrics to 1e-9.
+Observations, truth (visibility and ages with it), rewards and their terms, ends, outcomes,
+metrics, action masks.
 """
 
 from __future__ import annotations
