@@ -41,9 +41,9 @@ FAMILY = 0
 WEIGHT = 1  # … WEIGHT + TERMS
 (
     NORMALIZE, LOW, HIGH, SPEED_LOW, SPEED_HIGH, DURATION, DECISION, OFF_ROAD_ENDS, GOAL_ENDS,
-    END_X, CENTERING_COST, GOAL_RADIUS, CRASH_ENDS, STEP_LIMIT,
-) = range(WEIGHT + TERMS, WEIGHT + TERMS + 14)  # fmt: skip
-TASK = WEIGHT + TERMS + 14
+    END_X, CENTERING_COST, GOAL_RADIUS, CRASH_ENDS, STEP_LIMIT, SQUARE,
+) = range(WEIGHT + TERMS, WEIGHT + TERMS + 15)  # fmt: skip
+TASK = WEIGHT + TERMS + 15
 
 # Names of the reward terms of each family, in highway-env's order.
 TERM_NAMES: dict[float, tuple[str, ...]] = {
@@ -128,6 +128,9 @@ def task_vector(
     task[OFF_ROAD_ENDS] = family in (HIGHWAY, INTERSECTION, RACETRACK) and config[off_road_ends]
     task[GOAL_ENDS] = family in (INTERSECTION, PARKING, EXIT_RECALL)
     task[END_X] = end_x if family == MERGE else math.inf
+    # The exponent 2 is data: a compiler turns a literal square into a product, which rounds
+    # another last bit than the C library's `pow` that highway-env's numbers call.
+    task[SQUARE] = 2.0
     task[CENTERING_COST] = config.get("lane_centering_cost", 0.0)
     if family == PARKING:
         task[WEIGHT] = config["collision_reward"]
@@ -218,7 +221,7 @@ def reward_terms(task: Floats, facts: Floats, terms: Floats) -> None:
         terms[3] = facts[ON_ROAD]
     elif family == RACETRACK:
         lateral = facts[LATERAL]
-        terms[0] = 1.0 / (1.0 + task[CENTERING_COST] * (lateral * lateral))
+        terms[0] = 1.0 / (1.0 + task[CENTERING_COST] * lateral ** task[SQUARE])
         terms[1] = facts[ACTION_NORM]
         terms[2] = facts[CRASHED]
         terms[3] = facts[ON_ROAD]
@@ -260,7 +263,7 @@ def reward(task: Floats, facts: Floats, terms: Floats) -> float:
     family = task[FAMILY]
     if family == KEEPING:
         share = facts[LATERAL] / facts[LANE_WIDTH]
-        return float(1.0 - share * share)
+        return float(1.0 - share ** task[SQUARE])
     if family == PARKING:
         return float(-(facts[GOAL_DISTANCE] ** 0.5) + task[WEIGHT] * facts[CRASHED])
     if family == RACETRACK:
