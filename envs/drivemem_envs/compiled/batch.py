@@ -18,6 +18,7 @@ from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.scenes import scene_source
 from drivemem_envs.compiled.sight import Sight, make_sight
 from drivemem_envs.compiled.step import world_of
+from drivemem_envs.compiled.support import refuse
 from drivemem_envs.compiled.support_tasks import family_of
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenarios.base import Scenario
@@ -74,9 +75,17 @@ class CompiledWorlds:
         )  # fmt: skip
 
     def _longest(self) -> int:
-        """Most decisions of an episode."""
+        """Most decisions of an episode.
+
+        Raises:
+            CompiledUnsupported: nothing ends an episode in which nothing happens.
+        """
         limit = self.scenario.time_limit_s
         if limit is None:
+            refuse(
+                self.family in tasks.ENDLESS,
+                f"{self.scenario.name} has no time limit (set time_limit_s)",
+            )
             limit = float(self.config["duration"])
         return int(np.ceil(limit / self.scenario.decision_s)) + 1
 
@@ -184,7 +193,10 @@ class CompiledWorlds:
 
     def step_some(self, rows: Ints, actions: Any) -> None:
         """One decision of some worlds (R,), the others untouched (for replaying)."""
-        decide(self.batch, rows, self._padded(actions, len(rows)))
+        given = self._padded(actions, len(rows))
+        if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.memory.ego[0]):
+            raise RuntimeError("a world was stepped beyond the end of its episode: reset it first")
+        decide(self.batch, rows, given)
 
     def _padded(self, actions: Any, count: int) -> NDArray[np.float32]:
         """Actions as the kernels take them (N, 2)."""

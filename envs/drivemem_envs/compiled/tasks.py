@@ -21,6 +21,9 @@ HIGHWAY, EXIT, MERGE, ROUNDABOUT, INTERSECTION, TWO_WAY, U_TURN, RACETRACK, KEEP
 # drivemem's own worlds that are more than a subclass of those.
 EXIT_RECALL = 10.0
 
+ENDLESS = (MERGE, TWO_WAY, KEEPING, EXIT_RECALL)
+"""Families without a time limit of their own."""
+
 # Facts about the ego after a step (FACTS,). Flags are 0 or 1; speeds m/s, angles rad, lengths m.
 # LANE is the id of the lane that the task looks at (the target lane for drivers with one), LANES
 # how many lie beside the ego; LATERAL the offset from the ego's lane as a share of nothing, m;
@@ -120,8 +123,7 @@ def task_vector(
     task[LOW], task[HIGH] = _reward_range(family, config)
     task[SPEED_LOW], task[SPEED_HIGH] = config.get("reward_speed_range", (0.0, 1.0))
     task[DECISION] = 1 / config["policy_frequency"]
-    endless = family in (MERGE, TWO_WAY, KEEPING, EXIT_RECALL)
-    task[DURATION] = math.inf if endless else config["duration"]
+    task[DURATION] = math.inf if family in ENDLESS else config["duration"]
     task[STEP_LIMIT] = math.inf if step_limit is None else step_limit
     task[CRASH_ENDS] = family != KEEPING
     off_road_ends = "terminate_off_road" if family == RACETRACK else "offroad_terminal"
