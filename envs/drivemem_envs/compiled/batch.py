@@ -18,7 +18,6 @@ from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.scenes import scene_source
 from drivemem_envs.compiled.sight import Sight, make_sight
 from drivemem_envs.compiled.step import world_of
-from drivemem_envs.compiled.support import refuse
 from drivemem_envs.compiled.support_tasks import family_of
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenarios.base import Scenario
@@ -75,17 +74,9 @@ class CompiledWorlds:
         )  # fmt: skip
 
     def _longest(self) -> int:
-        """Most decisions of an episode.
-
-        Raises:
-            CompiledUnsupported: nothing ends an episode in which nothing happens.
-        """
+        """Most decisions of an episode."""
         limit = self.scenario.time_limit_s
         if limit is None:
-            refuse(
-                self.family in tasks.ENDLESS,
-                f"{self.scenario.name} has no time limit (set time_limit_s)",
-            )
             limit = float(self.config["duration"])
         return int(np.ceil(limit / self.scenario.decision_s)) + 1
 
