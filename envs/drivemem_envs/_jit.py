@@ -44,7 +44,8 @@ def jit(
     Args:
         kernel: the function, when used without parentheses.
         inner: only kernels call it, so that no way in from Python is compiled (a fifth of the
-            time where arguments are large).
+            time where arguments are large). Called from Python it ends the process, so tests call
+            only kernels without it, or run with NUMBA_DISABLE_JIT=1.
         inline: numba's `inline` option. "never" leaves it to LLVM; "always" saves compiling a
             level of calls, each of which optimises all below it once more.
 

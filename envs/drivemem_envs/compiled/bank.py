@@ -124,7 +124,7 @@ class SceneBank:
         most = max(int(scene.world.vehicles) for scene in scenes) + _SPARE_VEHICLES
         if spawns(scenario.world_class()):
             config = self.env.config
-            most += ceil(min(config["duration"], 60.0) * config["policy_frequency"])
+            most += ceil(config["duration"] * config["policy_frequency"])
         self.worlds = _grown(stack([self.scene] * count, vehicles=most), scenes, self.template)
         self.scratch = scratch_for(self.worlds, threads)
         begin = self._begin(self.scene)

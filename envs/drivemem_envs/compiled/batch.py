@@ -177,7 +177,10 @@ class CompiledWorlds:
 
     def step_some(self, rows: Ints, actions: Any) -> None:
         """One decision of some worlds (R,), the others untouched (for replaying)."""
-        decide(self.batch, rows, self._padded(actions, len(rows)))
+        given = self._padded(actions, len(rows))
+        if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.memory.ego[0]):
+            raise RuntimeError("a world was stepped beyond the end of its episode: reset it first")
+        decide(self.batch, rows, given)
 
     def _padded(self, actions: Any, count: int) -> NDArray[np.float32]:
         """Actions as the kernels take them (N, 2)."""

@@ -17,7 +17,7 @@ from drivemem_envs.compiled.records import LANDMARK, NONE, OneWorld
 _MARGIN = 1.0
 
 
-@jit(inner=True)
+@jit
 def list_members(one: OneWorld) -> None:
     """Write who is on each lane, in the order of highway-env's `vehicles + objects`."""
     world = one.world[0]
@@ -45,7 +45,7 @@ def _enter(one: OneWorld, actor: int) -> None:
                 one.member_counts[index] += 1
 
 
-@jit(inner=True)
+@jit
 def neighbours(one: OneWorld, actor: int, lane: int) -> tuple[int, int]:
     """`Road.neighbour_vehicles`: the actors ahead of and behind one, were it on a lane.
 

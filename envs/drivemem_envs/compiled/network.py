@@ -46,7 +46,7 @@ def _weighted_distance(one: OneWorld, actor: int, lane: int) -> float:
     return lane_distance_with_heading(one.lanes[lane], one.points, longitudinal, lateral, heading)
 
 
-@jit(inner=True)
+@jit
 def closest_lane(one: OneWorld, actor: int) -> int:
     """`RoadNetwork.get_closest_lane_index`: the first of the lanes at the least distance.
 

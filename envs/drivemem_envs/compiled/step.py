@@ -60,7 +60,7 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
     )
 
 
-@jit(inner=True)
+@jit
 def forget_all(one: OneWorld) -> None:
     """Drop what the working memory holds, which may belong to another world."""
     world = one.world[0]

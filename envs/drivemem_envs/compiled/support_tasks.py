@@ -53,6 +53,10 @@ def family_of(scenario: Scenario) -> float:
         family not in _COMPILED,
         f"{scenario.name} has the task of {names.get(family, world.__name__).split(':')[-1]}",
     )
+    refuse(
+        tasks.is_endless(family) and scenario.time_limit_s is None,
+        f"{scenario.name} has no time limit (set time_limit_s)",
+    )
     native_kind(scenario, family)
     return family
 

@@ -98,6 +98,11 @@ FAMILIES = (
 _DEFAULT_SPEED_STEPS = 2.0
 
 
+def is_endless(family: float) -> bool:
+    """Whether worlds of a family have no time limit of their own."""
+    return family in (MERGE, TWO_WAY, KEEPING) or family >= OWN
+
+
 def task_vector(
     family: float, config: Mapping[str, Any], *, end_x: float = 0.0, step_limit: int | None = None
 ) -> Floats:
@@ -122,8 +127,7 @@ def task_vector(
     task[LOW], task[HIGH] = _reward_range(family, config)
     task[SPEED_LOW], task[SPEED_HIGH] = config.get("reward_speed_range", (0.0, 1.0))
     task[DECISION] = 1 / config["policy_frequency"]
-    endless = family in (MERGE, TWO_WAY, KEEPING) or family >= OWN
-    task[DURATION] = math.inf if endless else config["duration"]
+    task[DURATION] = math.inf if is_endless(family) else config["duration"]
     task[STEP_LIMIT] = math.inf if step_limit is None else step_limit
     task[CRASH_ENDS] = family != KEEPING
     off_road_ends = "terminate_off_road" if family == RACETRACK else "offroad_terminal"

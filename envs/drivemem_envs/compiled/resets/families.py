@@ -69,7 +69,7 @@ def _arms(env: Any) -> list[str]:
 def _most_at_intersection(env: Any) -> int:
     """Each decision adds one vehicle at most; challenger, ego and one to spare."""
     config = env.config
-    decisions = ceil(min(config["duration"], 60.0) * config["policy_frequency"])
+    decisions = ceil(config["duration"] * config["policy_frequency"])
     return int(config["initial_vehicle_count"] + 3 + decisions)
 
 
