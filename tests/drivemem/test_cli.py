@@ -37,6 +37,10 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
     assert "usage: drivemem" in capsys.readouterr().out
 
 
+LINEAR = "other_vehicles_type=highway_env.vehicle.behavior.LinearVehicle"
+"""Traffic whose spawning is not compiled."""
+
+
 def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     try:
         code = run_command(words[0], words[1:])
@@ -59,7 +63,11 @@ def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
         (["train", "exit-recall", "--dials", "exits_cout=3"], 1, "did you mean 'exits_count'?"),
         (["train", "exit-recall", "--dials", "exits_count"], 1, "key=value"),
         (["train", "exit-recall", "--memory-kwargs", "hiden=3"], 1, "hiden"),
-        (["train", "exit-recall", "--backend", "compiled"], 1, "use --backend reference"),
+        (
+            ["train", "occluded-intersection", "--backend", "compiled", "--dials", LINEAR],
+            1,
+            "use --backend reference",
+        ),
         (["train", "exit-recall", "--preset", "none.toml"], 1, "none.toml cannot be read"),
         (["evaluate"], 2, "give runs, or --driver"),
         (["evaluate", "runs/nothing-here"], 1, "is no run (it has no config.json)"),
