@@ -23,7 +23,9 @@ LEVELS = ("easy", "medium", "hard")
 """Levels of every scenario of the suite; a name without a level means the first."""
 
 SUITE = (
-    "exit-recall", "occluded-intersection", "blackout-highway", "hidden-velocity-highway",
+    "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
+    "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
+    "hidden-velocity-highway",
 )  # fmt: skip
 """drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""
 
