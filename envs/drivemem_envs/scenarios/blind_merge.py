@@ -72,7 +72,7 @@ class BlindMergeWorld(CommitmentWorld):
             {
                 "approach_speed": 11.0,
                 "deadline_s": [14.0] * 3,
-                "jitter_s": 0.2,
+                "jitter_s": 0.1,
             }
         )
         return config
