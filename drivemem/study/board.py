@@ -96,7 +96,9 @@ class Board:
             return
         self._lined = now
         for cell in running:
-            self._line(", ".join([cell.name + ":", *self._cells(cell, states[cell.name])[1:]]))
+            name, *cells = self._cells(cell, states[cell.name])
+            titled = zip(cells, ("", " steps/s", " return", " success", " left"), strict=True)
+            self._line(f"{name}: " + ", ".join(text + unit for text, unit in titled if text))
         self._line(f"{self._count()}, {waiting} waiting, {self._time_left(states)} left")
 
     def _table(self, running: list[Cell], states: dict[str, State], waiting: int) -> Any:

@@ -105,8 +105,10 @@ class _Pool:
         self.plan, self.todo, self.size, self.board, self.summary = plan, todo, size, board, summary
         self.threads = max(1, cores() // size)
         self.lost: dict[str, int] = {}
-        self.alone = size > 1 and not _compiled()
-        """Whether the first worker compiles the kernels before others start."""
+        self.alone = size > 1
+        """Whether the first worker has yet to show that kernels are compiled: others would all
+        compile them at the same time."""
+        self.before = 0
         self.workers: list[_Worker] = []
 
     def run(self) -> None:
@@ -121,12 +123,16 @@ class _Pool:
             self._stop()
 
     def _compiling(self) -> bool:
-        if self.alone and _compiled():
-            self.alone = False
+        if self.alone and self.workers:
+            cell = self.workers[0].cell
+            state = state_of(self.plan.run(cell), cell)
+            self.alone = state.step <= self.before and not state.evaluated
         return self.alone
 
     def _start(self, cell: Cell) -> None:
         run = self.plan.run(cell)
+        if self.alone:
+            self.before = state_of(run, cell).step
         run.folder.mkdir(parents=True, exist_ok=True)
         forget_failure(run)
         log = (run.folder / LOG).open("ab")
@@ -183,12 +189,6 @@ def worker_environment(threads: int) -> dict[str, str]:
         **os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
         "NUMBA_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
-
-
-def _compiled() -> bool:
-    from drivemem_envs.making import kernels_are_cached
-
-    return kernels_are_cached()
 
 
 def _signal(code: int) -> str:

@@ -160,10 +160,12 @@ def make_plan(study: Study, out: str | Path | None = None, part: Part | None = N
     resolved: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     cells: list[Cell] = []
-    axes = {"seed": study.seeds, "scenario": tuple(study.scenarios), "agent": tuple(study.agents)}
+    axes: dict[str, tuple[Any, ...]] = {
+        "seed": study.seeds, "scenario": tuple(study.scenarios), "agent": tuple(study.agents)
+    }  # fmt: skip
     for values in itertools.product(*(axes[axis] for axis in study.order)):
         place = dict(zip(study.order, values, strict=True))
-        scenario, agent, seed = str(place["scenario"]), str(place["agent"]), int(place["seed"])
+        scenario, agent, seed = place["scenario"], place["agent"], place["seed"]
         if not part.has(scenario, agent, seed):
             continue
         key = f"{scenario}/{agent}"
@@ -233,7 +235,9 @@ def _driver_cells(study: Study, part: Part) -> list[Cell]:
     suites = [suite for suite in plan.suites if suite != "train"]
     for name in study.scenarios if plan.drivers else ():
         scenario, settings = scenario_of(study, name)
-        drivers = [one for d in plan.drivers if part.has(name, d, None) for one in _each(d, scenario)]
+        drivers = [
+            one for d in plan.drivers if part.has(name, d, None) for one in _each(d, scenario)
+        ]
         for driver in drivers:
             config = {
                 "driver": driver, "scenario": scenario.name,
@@ -246,7 +250,13 @@ def _driver_cells(study: Study, part: Part) -> list[Cell]:
             )  # fmt: skip
             cells.append(
                 Cell(
-                    f"{name}-{folder_name(driver)}", name, driver, None, config, evaluations, 0,
+                    f"{name}-{folder_name(driver)}",
+                    name,
+                    driver,
+                    None,
+                    config,
+                    evaluations,
+                    0,
                     scenario.hash(),
                 )
             )

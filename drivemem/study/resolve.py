@@ -60,7 +60,7 @@ def scenario_of(study: Study, name: str) -> tuple[Any, dict[str, Any]]:
     entry = study.scenarios[name]
     preset = _preset(entry)
     settings = merged({} if preset is None else preset.settings, study.train, entry.settings)
-    kept = {key: settings[key] for key in ("sensors", "dials") if key in settings}
+    kept: dict[str, Any] = {k: v for k, v in settings.items() if k in ("sensors", "dials")}
     config = build_config({**kept, "scenario": entry.full_name})
     return _scenario(config), kept
 
@@ -70,11 +70,15 @@ def _asked(study: Study, scenario: str, agent: str) -> dict[str, Any]:
     who = study.agents[agent]
     layers = [study.train, study.scenarios[scenario].settings, who.settings]
     for override in study.overrides:
-        if scenario in (override.scenarios or (scenario,)) and agent in (override.agents or (agent,)):
+        if scenario in (override.scenarios or (scenario,)) and agent in (
+            override.agents or (agent,)
+        ):
             layers.append(override.settings)
     match = study.match_parameters if who.match_parameters is None else who.match_parameters
     settings = merged(*layers)
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    plain = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()
+    }
     return {"settings": plain, "match_parameters": match or 0, "match_width": who.match_width}
 
 

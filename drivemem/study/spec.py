@@ -131,7 +131,9 @@ class Study(_Part):
         if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds are {list(self.seeds)}: give different numbers of at least 0")
         if sorted(self.order) != ["agent", "scenario", "seed"]:
-            raise ValueError(f"order is {list(self.order)}: give seed, scenario and agent once each")
+            raise ValueError(
+                f"order is {list(self.order)}: give seed, scenario and agent once each"
+            )
         if not self.agents and not self.evaluation.drivers:
             raise ValueError("no [agents.NAME] table and no drivers: nothing to run")
         for name in [self.name, *self.scenarios, *self.agents]:
@@ -161,7 +163,9 @@ def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
     for key in ("scenarios", "agents"):
         tables = known.get(key, {})
         if not isinstance(tables, Mapping):
-            raise DrivememError(f"{where}: {key} is {tables!r}; write a table [{key}.NAME] for each")
+            raise DrivememError(
+                f"{where}: {key} is {tables!r}; write a table [{key}.NAME] for each"
+            )
     known["train"] = _settings(known.get("train", {}), f"{where} [train]")
     known["scenarios"] = {
         name: _entry({"scenario": name, **table}, ScenarioEntry, f"{where} [scenarios.{name}]")

@@ -50,16 +50,16 @@ def state_of(run: Run, cell: Cell) -> State:
     finished = keys & {*done.get("evaluations", {}), *done.get("left_out", {})}
     complete = finished == keys and done.get("probe", 0) >= cell.probe
     if done and complete:
-        return State("done", cell.steps, evaluated=len(finished), **_last(run))
+        return State("done", cell.steps, *_last(run), len(finished))
     failed = _json(run.folder / FAILED)
     trained = cell.is_driver or (run.model / "agent.json").is_file()
     last = _last(run)
     if failed:
-        return State("failed", _step(run), evaluated=len(finished), why=failed["error"], **last)
+        return State("failed", _step(run), *last, len(finished), failed["error"])
     if trained and run.config_file.exists():
-        return State("evaluating", cell.steps, evaluated=len(finished), **last)
+        return State("evaluating", cell.steps, *last, len(finished))
     step = _step(run)
-    return State("training" if step or run.config_file.exists() else "new", step, **last)
+    return State("training" if step or run.config_file.exists() else "new", step, *last)
 
 
 def evaluation_key(arguments: dict[str, Any]) -> str:
@@ -141,15 +141,13 @@ def _stale(run: Run, cell: Cell) -> str:
     return f"was trained on another version of {cell.config['scenario']}"
 
 
-def _last(run: Run) -> dict[str, float | None]:
+def _last(run: Run) -> tuple[float | None, float | None]:
     """Return and success in the last lines of the metrics."""
-    found: dict[str, float | None] = {"mean_return": None, "success": None}
-    names = {"rollout/ep_rew_mean": "mean_return", "rollout/success_rate": "success"}
+    found: dict[str, float | None] = {"rollout/ep_rew_mean": None, "rollout/success_rate": None}
     for line in _metrics(run):
-        for key, name in names.items():
-            if line.get(key) is not None:
-                found[name] = line[key]
-    return found
+        found |= {key: line[key] for key in found if line.get(key) is not None}
+    mean_return, success = found.values()
+    return mean_return, success
 
 
 def _step(run: Run) -> int:

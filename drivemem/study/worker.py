@@ -167,7 +167,9 @@ def main(arguments: list[str]) -> int:
     except Exception as error:  # every failure is the cell's own: the study goes on
         traceback.print_exc()
         known = isinstance(error, DrivememError)
-        note_failure(Run(folder / name), str(error) if known else f"{type(error).__name__}: {error}")
+        note_failure(
+            Run(folder / name), str(error) if known else f"{type(error).__name__}: {error}"
+        )
         return 1
     return 0
 
