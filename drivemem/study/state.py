@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from drivemem.study.plan import Cell
 DONE = "done.json"
 FAILED = "failed.json"
 LOG = "log.txt"
-_LOCK = ".lock"
+LOCK = ".lock"
+"""Held by the process that works on a run; its number is in it."""
 _TAIL_BYTES = 65536
 
 Stage = Literal["new", "training", "evaluating", "done", "failed", "stale"]
@@ -95,7 +97,7 @@ def finished_evaluations(run: Run) -> dict[str, str]:
 def held(run: Run) -> Iterator[None]:
     """Hold a run alone: two processes never work on one at once; waits for the other one."""
     run.folder.mkdir(parents=True, exist_ok=True)
-    with (run.folder / _LOCK).open("a") as file:
+    with (run.folder / LOCK).open("a") as file:
         try:
             import fcntl
         except ImportError:  # no POSIX: nothing keeps two studies apart
@@ -103,6 +105,9 @@ def held(run: Run) -> Iterator[None]:
             return
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
         yield
 
 
