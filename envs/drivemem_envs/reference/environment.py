@@ -24,7 +24,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     """What drivemem adds to a highway-env class; `make_reference` puts it before one.
 
     A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
-    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `ego_x() -> float`.
+    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `is_violation() -> bool`,
+    `ego_x() -> float`.
 
     Args:
         scenario: the resolved scenario.

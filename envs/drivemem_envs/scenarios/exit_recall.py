@@ -197,8 +197,8 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         return False
 
 
-EXIT_RECALL = Scenario(
-    name="exit-recall-v0",
+EASY = Scenario(
+    name="exit-recall-easy-v0",
     world=f"{__name__}:ExitRecallWorld",
     sensors=Sensors(cue_window_s=1.0),
     observation=ObservationSpec(
@@ -209,4 +209,13 @@ EXIT_RECALL = Scenario(
     time_limit_s=30.0,
     memory_horizon_s=5.0,
     ceiling="1/3: at the fork every observation is the same whatever the sign said",
+)
+
+MEDIUM = EASY.level("medium", config={"narrow_length": 140.0}, memory_horizon_s=10.0)
+HARD = EASY.level(
+    "hard",
+    config={"narrow_length": 340.0, "exits_count": 5},
+    memory_horizon_s=20.0,
+    summary="a sign names 1 of 5 exits at the start; the exit is taken after a long narrow stretch",
+    ceiling="1/5: at the fork every observation is the same whatever the sign said",
 )
