@@ -1,13 +1,14 @@
 """Presets: tried settings of training for a scenario, as data with their provenance.
 
-`<scenario>.toml` holds settings of `drivemem train`; `[memories.NAME]` those of one memory. A
-scenario's levels share a file unless a level has its own.
+`<scenario>.toml` holds settings of `drivemem train`; `[memories.NAME]` those of one memory,
+`[levels.NAME]` (which may hold memories too) those of one level of the scenario.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -46,53 +47,63 @@ def preset_names() -> list[str]:
 
 
 def find_preset(scenario: str) -> Preset | None:
-    """The preset of a scenario or of its levels; None if there is none.
+    """The preset of a scenario at its level; None if there is none.
 
     Args:
-        scenario: a name; `drivemem/` before it and the version behind it make no difference.
+        scenario: a name; `drivemem/` before it and the version behind it make no difference, and
+            no level means the first. A twin has its scenario's preset.
     """
-    name = scenario.removeprefix("drivemem/")
-    stem, _, version = name.rpartition("-v")
-    name = stem if stem and version.isdigit() else name
-    base, _, level = name.rpartition("-")
-    known = preset_names()
-    for candidate in (name, base if level in LEVELS else name):
-        if candidate in known:
-            return read_preset(Path(str(files(__name__) / f"{candidate}.toml")), candidate)
-    return None
+    parts = re.fullmatch(
+        rf"(?:drivemem/)?(.+?)(?:-({'|'.join(LEVELS)}))?(?:-twin)?(?:-v\d+)?", scenario
+    )
+    if parts is None or parts[1] not in preset_names():
+        return None
+    path = Path(str(files(__name__) / f"{parts[1]}.toml"))
+    return read_preset(path, parts[2] or LEVELS[0], parts[1])
 
 
-def read_preset(path: Path, name: str | None = None) -> Preset:
+def read_preset(path: Path, level: str | None = None, name: str | None = None) -> Preset:
     """A preset from a TOML file.
 
     Args:
         path: the file.
+        level: of the scenario; its table's settings win.
         name: shown to people; default the path.
 
     Raises:
-        DrivememError: unreadable, unknown settings or memories, values out of range.
+        DrivememError: unreadable, unknown settings, memories or levels, values out of range.
     """
     from drivemem_agents.memory import memory_names
 
     plain = config_from_toml(path)
-    memories = plain.pop("memories", {})
-    where = f"preset {name or path}"
-    if not isinstance(memories, Mapping):
-        raise DrivememError(f"{where}: memories is {memories!r}; write tables [memories.NAME]")
-    known = memory_names()
-    for memory in memories:
-        if memory not in known:
-            near = difflib.get_close_matches(memory, known, n=1)
+    name = name or path.as_posix()
+    where = f"preset {name}"
+    levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
+    layers = [(plain, where)]
+    if level in levels:
+        layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
+        name = f"{name} ({level})"
+    settings: dict[str, Any] = {}
+    memories: dict[str, dict[str, Any]] = {}
+    for layer, place in layers:
+        known = memory_names()
+        for memory, table in _tables(layer.pop("memories", {}), known, f"{place}: memory").items():
+            own = check_settings(as_words(table), f"{place} [memories.{memory}]")
+            memories[memory] = merged(memories.get(memory, {}), own)
+        settings = merged(settings, check_settings(as_words(layer), place))
+    return Preset(name, settings, memories)
+
+
+def _tables(found: Any, known: Sequence[str], what: str) -> Mapping[str, Any]:
+    """Tables by name, unknown names refused with the nearest."""
+    if not isinstance(found, Mapping) or not all(isinstance(t, Mapping) for t in found.values()):
+        raise DrivememError(f"{what}: {found!r} is no table of tables")
+    for name in found:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise DrivememError(f"{where}: unknown memory '{memory}'{hint}")
-    return Preset(
-        name or path.as_posix(),
-        check_settings(as_words(plain), where),
-        {
-            memory: check_settings(as_words(table), f"{where} [memories.{memory}]")
-            for memory, table in memories.items()
-        },
-    )
+            raise DrivememError(f"{what} '{name}' is unknown{hint}")
+    return found
 
 
 def check_settings(settings: dict[str, Any], where: str) -> dict[str, Any]:

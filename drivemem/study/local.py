@@ -57,6 +57,13 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def threads_each(workers: int) -> int:
+    """Threads for the worlds of each of so many workers; NUMBA_NUM_THREADS, when set, bounds it."""
+    bound = os.environ.get("NUMBA_NUM_THREADS", "")
+    share = max(1, cores() // workers)
+    return min(share, int(bound)) if bound.isdigit() and int(bound) else share
+
+
 def missing_cells(plan: Plan) -> dict[str, State]:
     """Cells that are not complete, by name.
 
@@ -103,7 +110,7 @@ class _Pool:
         self, plan: Plan, todo: deque[Cell], size: int, board: Board, summary: Summary
     ) -> None:
         self.plan, self.todo, self.size, self.board, self.summary = plan, todo, size, board, summary
-        self.threads = max(1, cores() // size)
+        self.threads = threads_each(size)
         self.lost: dict[str, int] = {}
         self.alone = size > 1
         """Whether the first worker has yet to show that kernels are compiled: others would all

@@ -8,7 +8,7 @@ from typing import Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.presets import Preset, find_preset, merged, read_preset
+from drivemem.presets import LEVELS, Preset, find_preset, merged, read_preset
 from drivemem.settings import as_words, parse_pairs
 from drivemem.study.spec import ScenarioEntry, Study
 
@@ -84,25 +84,30 @@ def _asked(study: Study, scenario: str, agent: str) -> dict[str, Any]:
 
 def _preset(entry: ScenarioEntry) -> Preset | None:
     if isinstance(entry.preset, str):
-        return read_preset(Path(entry.preset))
+        return read_preset(Path(entry.preset), entry.level or LEVELS[0])
     return find_preset(entry.full_name) if entry.preset else None
 
 
 def _matched(settings: dict[str, Any], target: int, width: str, agent: str) -> dict[str, Any]:
     """The settings with a width that gives the memory about `target` weights."""
-    from drivemem_agents.matching import match_parameters
-
     config = build_config(settings)
     try:
-        found = match_parameters(
-            config.memory, _features(config), target,
-            parse_pairs(config.memory_kwargs, "memory_kwargs"), width=width,
-        )  # fmt: skip
+        found = _width(config.memory, config.memory_kwargs, _features(config), target, width)
     except ValueError as error:
         raise DrivememError(
             f"agent {agent}: {str(error).splitlines()[0]}; or set match_parameters = 0 for it"
         ) from error
     return {**settings, **as_words({"memory_kwargs": found})}
+
+
+@lru_cache
+def _width(
+    memory: str, words: tuple[str, ...], features: int, target: int, width: str
+) -> dict[str, Any]:
+    from drivemem_agents.matching import match_parameters
+
+    kwargs = parse_pairs(words, "memory_kwargs")
+    return match_parameters(memory, features, target, kwargs, width=width)
 
 
 def _features(config: TrainConfig) -> int:
