@@ -62,19 +62,9 @@ def run(words: list[str]) -> int:
 
 
 def _dry_run(plan: Any, jobs: int | None) -> int:
-    from rich.table import Table
-
     from drivemem.progress import console
-    from drivemem.study.state import state_of
+    from drivemem.study.costs import costs, table
+    from drivemem.study.local import cores
 
-    table = Table("run", "preset", "steps", "evaluations", "is", title=f"study {plan.study.name}")
-    for cell in plan.cells:
-        state = state_of(plan.run(cell), cell)
-        resolved = plan.resolved.get(f"{cell.scenario}/{cell.agent}", {})
-        stands = f"at step {state.step:,}" if state.stage == "training" else state.stage
-        table.add_row(
-            cell.name, resolved.get("preset") or "", f"{cell.steps:,}",
-            str(len(cell.evaluations)), stands + (f": {state.why}" if state.why else ""),
-        )  # fmt: skip
-    console().print(table)
+    console().print(table(plan, costs(plan), jobs or cores()))
     return 0

@@ -119,7 +119,7 @@ class Board:
             step = f"evaluation {state.evaluated + 1} of {len(cell.evaluations)}"
             return cell.name, step, "", _number(state.mean_return), _number(state.success), ""
         rate = (state.step - before) / max(time.monotonic() - began, 1e-9)
-        left = _time((cell.steps - state.step) / rate) if rate > 0 else "?"
+        left = duration((cell.steps - state.step) / rate) if rate > 0 else "?"
         return (
             cell.name, f"{state.step:,}/{cell.steps:,}", f"{rate:,.0f}",
             _number(state.mean_return), _number(state.success), left,
@@ -133,7 +133,7 @@ class Board:
             if name in self._begun
         )
         rate = trained / max(time.monotonic() - self._begin, 1e-9)
-        return _time(max(0, self._left - trained) / rate) if rate > 0 else "?"
+        return duration(max(0, self._left - trained) / rate) if rate > 0 else "?"
 
     def _count(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
@@ -149,7 +149,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"

@@ -79,12 +79,13 @@ def clean(run: Run) -> None:
 def _train(run: Run, cell: Cell, threads: int) -> None:
     from drivemem.training import train
 
-    began = time.monotonic()
-    trained = (run.model / "agent.json").is_file()
+    if (run.model / "agent.json").is_file():
+        return
     config = cell.train_config().model_copy(update={"num_workers": threads})
+    before, began = state_of(run, cell).step, time.monotonic()
     train(config, run.folder, resume=True)
-    if not trained:
-        note_done(run, training_s=round(time.monotonic() - began, 1))
+    trained = run.settings()["steps"] - before
+    note_done(run, steps_per_s=round(trained / max(time.monotonic() - began, 1e-9), 1))
 
 
 def _evaluate(run: Run, cell: Cell, threads: int) -> None:
