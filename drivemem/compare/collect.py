@@ -74,7 +74,8 @@ class Evaluated:
             parts.append("(full sensors)")
         trained = self.trained_on
         if self.start is not None:
-            parts.append(f"(first {self.settings['first_trained_on']}, then {trained})")
+            held = ", consolidated" if self.settings.get("consolidation_coef") else ""
+            parts.append(f"(first {self.settings['first_trained_on']}, then {trained}{held})")
         elif trained is not None and trained != bare(self.suite["scenario"]):
             parts.append(f"(trained on {trained})")
         if variant:
