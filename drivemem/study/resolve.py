@@ -34,7 +34,7 @@ def resolve_settings(
     memory = asked["settings"].get("memory", TrainConfig.model_fields["memory"].default)
     preset = _preset(entry)
     base = {} if preset is None else preset.of(memory)
-    settings = merged(base, asked["settings"], {"scenario": entry.full_name})
+    settings = merged(base, asked["settings"], {"scenario": _registered(entry.full_name)})
     if asked["match_parameters"]:
         settings = _matched(settings, asked["match_parameters"], asked["match_width"], agent)
     config = build_config(settings)
@@ -61,7 +61,7 @@ def scenario_of(study: Study, name: str) -> tuple[Any, dict[str, Any]]:
     preset = _preset(entry)
     settings = merged({} if preset is None else preset.settings, study.train, entry.settings)
     kept: dict[str, Any] = {k: v for k, v in settings.items() if k in ("sensors", "dials")}
-    config = build_config({**kept, "scenario": entry.full_name})
+    config = build_config({**kept, "scenario": _registered(entry.full_name)})
     return _scenario(config), kept
 
 
@@ -138,6 +138,17 @@ def _scenario(config: TrainConfig) -> Any:
 
     try:
         return drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+    except ValueError as error:
+        raise DrivememError(str(error).splitlines()[0]) from error
+
+
+@lru_cache
+def _registered(name: str) -> str:
+    """The full name of a scenario, so that one scenario has one name in all results."""
+    import drivemem_envs
+
+    try:
+        return str(drivemem_envs.scenario(name).name)
     except ValueError as error:
         raise DrivememError(str(error).splitlines()[0]) from error
 
