@@ -80,7 +80,7 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
     where = f"preset {name}"
     levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
     layers = [(plain, where)]
-    if level in levels:
+    if level is not None and level in levels:
         layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
         name = f"{name} ({level})"
     settings: dict[str, Any] = {}
