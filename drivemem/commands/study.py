@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -19,6 +20,8 @@ class Options:
     """The study's TOML file."""
     jobs: int | None = None
     """Runs at once on this machine; default: one for each core."""
+    ray: str | None = None
+    """Run on a Ray cluster in place of this machine: auto, or HOST:PORT (extra `ray`)."""
     dry_run: bool = False
     """Only show the runs, what is there already, and what the rest would cost."""
     out: str | None = None
@@ -29,6 +32,10 @@ class Options:
     """Run only these agents (or reference drivers) of the study."""
     seeds: tuple[int, ...] = ()
     """Run only these seeds of the study."""
+    results: str | None = None
+    """Folder for the report; default <study>/results beside the study file; none: no report."""
+    only_report: bool = False
+    """Run nothing: report what is there, also while another process runs the study."""
 
 
 def run(words: list[str]) -> int:
@@ -37,8 +44,10 @@ def run(words: list[str]) -> int:
     if not options.file:
         print("drivemem study: give a study file, such as experiments/*.toml", file=sys.stderr)
         return 2
+    if options.jobs is not None and options.ray is not None:
+        print("drivemem study: --jobs is for this machine, --ray for a cluster", file=sys.stderr)
+        return 2
     from drivemem.progress import console
-    from drivemem.study.local import run_local
     from drivemem.study.plan import Part, make_plan
     from drivemem.study.spec import load_study
 
@@ -49,16 +58,53 @@ def run(words: list[str]) -> int:
         out.print(note, markup=False, soft_wrap=True)
     if options.dry_run:
         return _dry_run(plan, options.jobs)
-    try:
-        summary = run_local(plan, options.jobs)
-    except KeyboardInterrupt:
-        print("\ninterrupted; the same command goes on", file=sys.stderr)
-        return 1
-    out.print(f"{len(summary.done)} of {len(plan.cells)} runs are done: {plan.folder}")
-    for name, why in summary.failed.items():
-        log = plan.folder / name / "log.txt"
-        out.print(f"failed: {name}: {why} (log: {log})", markup=False, soft_wrap=True)
-    return 1 if summary.failed else 0
+    failed: dict[str, str] = {}
+    if not options.only_report:
+        try:
+            summary = _run(plan, options)
+        except KeyboardInterrupt:
+            print("\ninterrupted; the same command goes on", file=sys.stderr)
+            return 1
+        failed = summary.failed
+        out.print(f"{len(summary.done)} of {len(plan.cells)} runs are done: {plan.folder}")
+        for name, why in failed.items():
+            log = plan.folder / name / "log.txt"
+            out.print(f"failed: {name}: {why} (log: {log})", markup=False, soft_wrap=True)
+        if failed and not summary.done:
+            return 1
+    if options.results != "none":
+        _report(options)
+    return 1 if failed else 0
+
+
+def _run(plan: Any, options: Options) -> Any:
+    if options.ray is None:
+        from drivemem.study.local import run_local
+
+        return run_local(plan, options.jobs)
+    from drivemem.study.cluster import run_on_ray
+
+    return run_on_ray(plan, options.ray)
+
+
+def _report(options: Options) -> None:
+    """Report all of the study, also when only a part of it was to run."""
+    from drivemem.progress import console
+    from drivemem.study.plan import make_plan
+    from drivemem.study.results import write_results
+    from drivemem.study.spec import load_study
+
+    study, file = load_study(options.file), Path(options.file)
+    folder = Path(options.results or file.parent / study.name / "results")
+    results = write_results(
+        make_plan(study, options.out), folder, f"drivemem study {file.as_posix()}"
+    )
+    out = console()
+    for suite in results.comparison.tables:
+        out.print(suite.headline(), markup=False, soft_wrap=True)
+    for path in results.left_out:
+        out.print(f"left out, the results would be too large for git: {path}", markup=False)
+    out.print(f"results: {folder / 'RESULTS.md'}, {folder / 'report.html'}", soft_wrap=True)
 
 
 def _dry_run(plan: Any, jobs: int | None) -> int:

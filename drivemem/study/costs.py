@@ -63,8 +63,8 @@ def _measured(plan: Plan) -> tuple[dict[str, float], float]:
         if cell.is_driver or not (run.folder / DONE).exists():
             continue
         done = read_json(run.folder / DONE)
-        if done.get("evaluation_s") and done.get("evaluations"):
-            evaluations.append(done["evaluation_s"] / len(done["evaluations"]))
+        if done.get("evaluation_s"):
+            evaluations.append(done["evaluation_s"])
         if done.get("steps_per_s"):
             for key in (f"{cell.scenario}/{cell.agent}", cell.agent):
                 seen.setdefault(key, []).append(done["steps_per_s"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from drivemem.compare import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.runs import manifest, read_json
+from drivemem.study.board import duration
 from drivemem.study.findings import headline_table, sentences
 from drivemem.study.overview import overview_figure
 from drivemem.study.plan import Cell, Plan
@@ -125,15 +126,15 @@ def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
     for cell in plan.cells:
         path = plan.run(cell).folder / DONE
         marker = read_json(path) if path.exists() else {}
-        evaluation += marker.get("evaluation_s", 0.0)
+        evaluation += marker.get("evaluation_s", 0.0) * len(marker.get("evaluations", ()))
         training += marker.get("training_s", 0.0)
     decisions = sum(cell.steps for cell in done)
+    one = f"{facts['platform']}, {facts['cores']} cores"
     return [
         f"    {command}",
         "",
-        f"- {decisions:,} decisions of training in {training / 3600:.1f} hours and "
-        f"{evaluation / 3600:.1f} hours of evaluation, summed over runs, each on a core of its own "
-        f"({facts['platform']}, {facts['cores']} cores)",
+        f"- {decisions:,} decisions of training in {duration(training)} and "
+        f"{duration(evaluation)} of evaluation (summed over runs, one process each; {one})",
         f"- resolved study `{plan.hash()}`",
         f"- {versions}; Python {facts['python']}",
         f"- written {facts['written']}",

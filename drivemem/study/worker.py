@@ -84,13 +84,13 @@ def _train(run: Run, cell: Cell, threads: int) -> None:
     config = cell.train_config().model_copy(update={"num_workers": threads})
     before, began = state_of(run, cell).step, time.monotonic()
     train(config, run.folder, resume=True)
-    trained = run.settings()["steps"] - before
-    note_done(run, steps_per_s=round(trained / max(time.monotonic() - began, 1e-9), 1))
+    rate = (cell.steps - before) / max(time.monotonic() - began, 1e-9)
+    note_done(run, steps_per_s=round(rate, 1), training_s=round(cell.steps / rate, 1))
 
 
 def _evaluate(run: Run, cell: Cell, threads: int) -> None:
     began = time.monotonic()
-    finished = finished_evaluations(run)
+    finished, driven = finished_evaluations(run), 0
     for arguments in cell.evaluations:
         key = evaluation_key(arguments)
         place = run.folder / "evaluations" / finished.get(key, "")
@@ -99,11 +99,14 @@ def _evaluate(run: Run, cell: Cell, threads: int) -> None:
         why = None if cell.is_driver else _misfit(run, arguments["lesion"])
         if why is None:
             note_done(run, evaluations={key: _one(run, cell, arguments, threads)})
+            driven += 1
         else:
             note_done(run, left_out={key: why})
     if cell.probe and not cell.is_driver:
         _probe(run, cell, threads)
-    note_done(run, probe=cell.probe, evaluation_s=round(time.monotonic() - began, 1))
+    if driven:
+        note_done(run, evaluation_s=round((time.monotonic() - began) / driven, 2))
+    note_done(run, probe=cell.probe)
 
 
 def _one(run: Run, cell: Cell, arguments: dict[str, Any], threads: int) -> str:
