@@ -115,7 +115,7 @@ def test_no_cluster_and_too_large_wishes_are_said(
 
     file, _, _, _ = ran
     plan = make_plan(load_study(file), tmp_path / "out")
-    with pytest.raises(DrivememError, match="no Ray cluster at '127.0.0.1:1'"):
+    with pytest.raises(DrivememError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
         run_on_ray(plan, "127.0.0.1:1", quiet=True)
 
     class Ray:
