@@ -8,7 +8,7 @@ import numpy as np
 
 from drivemem.compare.differences import Difference
 from drivemem.compare.tables import Row, SuiteTable
-from drivemem.statistics import MIN_RUNS, Interval, holm, verdict
+from drivemem.statistics import MIN_RUNS, holm
 
 FRAMES = "frame_stack"
 _KINDS = ("upper bound", "agent")
@@ -128,8 +128,29 @@ def _cuts(table: SuiteTable) -> list[Row]:
     ]
 
 
-def gap_text(gap: Interval | None, runs: int) -> str:
-    """The occlusion gap in words."""
-    if gap is None:
-        return "no occlusion gap is known"
-    return f"the occlusion gap is {gap.estimate:.2f} ({verdict(gap, runs, 1.0)})"
+def cards(tables: Sequence[SuiteTable]) -> str:
+    """How every driver ends the episodes of each scenario, as Markdown; no lesions."""
+    lines = ["# Scenario cards", "", "Shares of unseen episodes, means over runs.", ""]
+    for table in tables:
+        lines += [f"## {table.title} ({table.episodes} episodes)", ""]
+        lines += ["| driver | runs | success | collision | stuck, timeout | other | return |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for name, row in _shown(table):
+            late = row.outcomes["stuck"] + row.outcomes["timeout"]
+            lines.append(
+                f"| {name} | {row.runs} | {row.success.estimate:.3f} | {row.collision:.3f} "
+                f"| {late:.3f} | {row.other - late:.3f} | {row.mean_return:.2f} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _shown(table: SuiteTable) -> list[tuple[str, Row]]:
+    """Rows of a card: reference drivers, of constant actions only the best, then agents."""
+    rows = [row for row in table.rows if row.kind == "reference"]
+    constant = [row for row in rows if row.label.startswith("constant:")]
+    found = [(row.label, row) for row in rows if row not in constant]
+    if constant:
+        best = max(constant, key=lambda row: row.success.estimate)
+        found.append((f"best constant ({best.label.removeprefix('constant:')})", best))
+    return found + [(row.label, row) for row in table.rows if row.kind in _KINDS]

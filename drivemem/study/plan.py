@@ -14,7 +14,7 @@ from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import RUNS, Run, read_json, write_json_file
-from drivemem.study.resolve import resolve_settings, scenario_of
+from drivemem.study.resolve import resolve_settings, scenario_of, spaces_of
 from drivemem.study.spec import AgentEntry, Study
 
 FORMAT = "drivemem-study"
@@ -172,7 +172,7 @@ def make_plan(study: Study, out: str | Path | None = None, part: Part | None = N
         if key not in resolved:
             resolved[key] = resolve_settings(study, scenario, agent, stored.get(key), notes)
         cells.append(_trained_cell(study, scenario, agent, seed, resolved[key]))
-    cells += _driver_cells(study, part)
+    cells += _driver_cells(study, part, notes)
     return Plan(study, folder, tuple(cells), resolved, tuple(notes))
 
 
@@ -229,14 +229,17 @@ def _evaluations(study: Study, agent: AgentEntry) -> list[dict[str, Any]]:
     return found
 
 
-def _driver_cells(study: Study, part: Part) -> list[Cell]:
+def _driver_cells(study: Study, part: Part, notes: list[str]) -> list[Cell]:
     cells = []
     plan = study.evaluation
     suites = [suite for suite in plan.suites if suite != "train"]
     for name in study.scenarios if plan.drivers else ():
         scenario, settings = scenario_of(study, name)
         drivers = [
-            one for d in plan.drivers if part.has(name, d, None) for one in _each(d, scenario)
+            one
+            for d in plan.drivers
+            if part.has(name, d, None)
+            for one in _each(d, scenario, notes)
         ]
         for driver in drivers:
             config = {
@@ -263,10 +266,17 @@ def _driver_cells(study: Study, part: Part) -> list[Cell]:
     return cells
 
 
-def _each(driver: str, scenario: Any) -> list[str]:
-    """`constant:*` as a driver for each action."""
-    if driver != "constant:*":
-        return [driver]
+def _each(driver: str, scenario: Any, notes: list[str]) -> list[str]:
+    """`constant:*` as a driver for each action; none where a scenario has no such driver."""
+    from drivemem_envs.drivers import make_driver
     from drivemem_envs.drivers.constant import action_labels
 
-    return [f"constant:{label}" for label in action_labels(scenario)]
+    if driver == "constant:*":
+        return [f"constant:{label}" for label in action_labels(scenario)]
+    if driver == "scripted":
+        try:
+            make_driver(driver, scenario, spaces_of(scenario)[1])
+        except ValueError as error:
+            notes.append(str(error))
+            return []
+    return [driver]

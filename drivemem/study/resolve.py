@@ -115,16 +115,20 @@ def _features(config: TrainConfig) -> int:
     from drivemem_agents.encoders import make_encoder
     from drivemem_agents.heads import described_size
 
-    observation, action = _spaces(_scenario(config).model_dump_json())
+    observation, action = spaces_of(_scenario(config))
     encoder = make_encoder(
         config.encoder, observation, parse_pairs(config.encoder_kwargs, "encoder_kwargs")
     )
     return encoder.output_size + (described_size(action) if config.observe_previous_action else 0)
 
 
+def spaces_of(scenario: Any) -> tuple[Any, Any]:
+    """Observation and action space of a scenario."""
+    return _spaces(scenario.model_dump_json())
+
+
 @lru_cache
 def _spaces(scenario: str) -> tuple[Any, Any]:
-    """Observation and action space of a scenario, given as JSON."""
     import drivemem_envs
 
     env = drivemem_envs.make(drivemem_envs.Scenario.model_validate_json(scenario))

@@ -11,7 +11,7 @@ from drivemem.compare import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.runs import manifest, read_json
 from drivemem.study.board import duration
-from drivemem.study.findings import headline_table, sentences
+from drivemem.study.findings import cards, headline_table, sentences
 from drivemem.study.overview import overview_figure
 from drivemem.study.plan import Cell, Plan
 from drivemem.study.state import DONE, State, state_of
@@ -54,10 +54,11 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     figure = folder / "overview.svg"
     try:
         (folder / "RESULTS.md").write_text(text, encoding="utf-8")
+        (folder / "cards.md").write_text(cards(comparison.tables), encoding="utf-8")
         figure.write_text(overview_figure(comparison.tables), encoding="utf-8")
     except OSError as error:
         raise DrivememError(f"cannot write results to {folder}: {error}") from error
-    written = [folder / "RESULTS.md", figure, *comparison.written]
+    written = [folder / "RESULTS.md", folder / "cards.md", figure, *comparison.written]
     return Results(folder, *_small_enough(written, comparison))
 
 
@@ -90,7 +91,7 @@ def _text(plan: Plan, states: Mapping[str, State], comparison: Comparison, comma
     lines += ["## How it was made", "", *_made(plan, done, command), ""]
     lines += [
         "`report.html` has every table, figure and probe; `table.md`, `table.csv` and "
-        "`table.parquet` the numbers. Which runs were left out, and why, is at the report's end.",
+        "`table.parquet` the numbers, `cards.md` how episodes ended. Which runs were left out, and why, is at the report's end.",
         "",
     ]
     return "\n".join(lines)

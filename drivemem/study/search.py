@@ -194,8 +194,7 @@ def propose(trial: Any, base: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Curve(BaseCallback):
-    """Reports the learning curve to the pruner, from the run's metrics: also what came before an
-    interruption."""
+    """Reports the learning curve to the pruner: all of it, whatever was interrupted."""
 
     def __init__(self, trial: Any, run: Run, steps: int) -> None:
         super().__init__()
