@@ -91,7 +91,8 @@ def _text(plan: Plan, states: Mapping[str, State], comparison: Comparison, comma
     lines += ["## How it was made", "", *_made(plan, done, command), ""]
     lines += [
         "`report.html` has every table, figure and probe; `table.md`, `table.csv` and "
-        "`table.parquet` the numbers, `cards.md` how episodes ended. Which runs were left out, and why, is at the report's end.",
+        "`table.parquet` the numbers, `cards.md` how episodes ended. Which runs were left out, and "
+        "why, is at the report's end.",
         "",
     ]
     return "\n".join(lines)
