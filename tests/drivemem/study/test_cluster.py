@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -41,8 +42,8 @@ def start_node(*words: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def kill(node: subprocess.Popen[bytes]) -> None:
-    """Everything that belongs to a node, at once."""
+def kill(node: subprocess.Popen[bytes]) -> set[int]:
+    """Kill everything that belongs to a node; returns its processes."""
     processes = subprocess.run(
         ["ps", "-eo", "pid=,sid=,ppid="], capture_output=True, text=True, check=True
     ).stdout.split("\n")
@@ -59,6 +60,7 @@ def kill(node: subprocess.Popen[bytes]) -> None:
         except ProcessLookupError:
             continue
     node.wait()
+    return family
 
 
 @pytest.fixture
@@ -73,9 +75,15 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     )
     wait_for_port(port)
     second = start_node(f"--address=127.0.0.1:{port}")
+    wait = (
+        f"import ray, time; ray.init(address='127.0.0.1:{port}', log_to_driver=False)\n"
+        "while sum(node['Alive'] for node in ray.nodes()) < 2: time.sleep(0.2)"
+    )
+    subprocess.run([sys.executable, "-c", wait], env=ENVIRONMENT, check=True, capture_output=True)
     yield f"127.0.0.1:{port}", second
     for node in (second, head):
         kill(node)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def wait_for_port(port: int) -> None:
@@ -100,7 +108,8 @@ def test_a_study_survives_the_loss_of_a_node(
     runs = [out / "exit-recall-none-s0", out / "exit-recall-gru-s0"]
     while study.poll() is None and not all(list(r.glob("checkpoints/[0-9]*")) for r in runs):
         time.sleep(0.02)
-    kill(second)
+    workers = {int((run / ".lock").read_text()) for run in runs}
+    assert len(kill(second) & workers) == 1  # the node was at work
     output, _ = study.communicate()
     assert study.returncode == 0, output
     assert "2 of 2 runs are done" in output
