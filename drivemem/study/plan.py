@@ -79,7 +79,7 @@ class Plan:
 
     def hash(self) -> str:
         """SHA-256 of the resolved study."""
-        return hashlib.sha256(json.dumps(self._plain(), sort_keys=True).encode()).hexdigest()
+        return _digest(self._plain())
 
     def run(self, cell: Cell) -> Run:
         """The run folder of a cell."""
@@ -95,7 +95,7 @@ class Plan:
         cells = {**before.get("cells", {}), **self._plain()["cells"]}
         resolved = {**before.get("resolved", {}), **self.resolved}
         known = {**self._plain(), "cells": cells, "resolved": resolved}
-        write_json_file(path, {**known, "hash": self.hash()})
+        write_json_file(path, {**known, "hash": _digest(known)})
         return path
 
     def _plain(self) -> dict[str, Any]:
@@ -103,6 +103,10 @@ class Plan:
             "format": FORMAT, "version": 1, "study": self.study.model_dump(mode="json"),
             "resolved": self.resolved, "cells": {cell.name: cell.to_json() for cell in self.cells},
         }  # fmt: skip
+
+
+def _digest(plain: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

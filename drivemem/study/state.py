@@ -130,14 +130,13 @@ def _stale(run: Run, cell: Cell) -> str:
     elif "driver" in stored:
         differing = ["driver"]
     else:
-        config = cell.train_config()
-        known = {**config.model_dump(mode="json"), **stored}
         try:
-            differs = run.config().hash() != config.hash()
+            known = run.config().model_dump(mode="json")
         except DrivememError as error:
             return str(error)
-        mine = config.model_dump(mode="json") if differs else known
-        differing = [k for k, v in mine.items() if known.get(k) != v and k != "num_workers"]
+        without_effect = ("num_workers", "checkpoint_every")
+        wanted = cell.train_config().model_dump(mode="json")
+        differing = [k for k, v in wanted.items() if known[k] != v and k not in without_effect]
     if differing:
         return f"holds a run with other settings ({', '.join(differing)})"
     trained = _json(run.folder / "manifest.json").get("scenario_hash")
