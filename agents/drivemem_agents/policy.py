@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -117,9 +118,15 @@ class MemoryPolicy(BasePolicy):
         if compile:
             for module in (self.encoder, self.action_layers, self.value_head):
                 module.compile()
-        adam = torch.optim.AdamW if weight_decay > 0.0 else torch.optim.Adam
-        self.optimizer = adam(
-            self.parameters(), lr=lr_schedule(1), eps=1e-5, weight_decay=weight_decay, fused=True
+        self._first_rate = lr_schedule(1)
+
+    @cached_property
+    def optimizer(self) -> torch.optim.Optimizer:  # type: ignore[override]
+        """Adam over all weights, made when training asks: importing it takes a second or two."""
+        decay = self.settings["weight_decay"]
+        adam = torch.optim.AdamW if decay > 0.0 else torch.optim.Adam
+        return adam(
+            self.parameters(), lr=self._first_rate, eps=1e-5, weight_decay=decay, fused=True
         )
 
     def _build_trunk(

@@ -23,6 +23,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from drivemem_agents.chunk_states import StateInit, chunk_states
+from drivemem_agents.consolidation import Consolidation
 from drivemem_agents.hooks import masks_hook, privileged_hook, privileged_size
 from drivemem_agents.losses import LossSettings, ppo_loss
 from drivemem_agents.memory import State
@@ -184,6 +185,7 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.normalize_rewards = normalize_rewards
         self.memory_horizon_steps = memory_horizon_steps
         self._n_updates = 0
+        self.consolidation: Consolidation | None = None
         if _init_setup_model:
             self._setup_model()
 
@@ -347,6 +349,7 @@ class MemoryPPO(OnPolicyAlgorithm):
             auxiliary_weight=self.aux_coef,
             l1_weight=self.l1_coef,
             normalize_advantage=self.normalize_advantage,
+            consolidation=self.consolidation,
         )
         logs: dict[str, list[float]] = {}
         going_on = True
