@@ -1,4 +1,4 @@
-"""GRU over packed rows on CPU: a few operations per step, its gradient by hand.
+"""Recurrent layers over packed rows on CPU: a few operations per step, their gradients by hand.
 
 Autograd through a loop records some thirty small operations per step. Here only what depends on
 the step before is done step by step; projections, local derivatives and weight gradients are
@@ -7,6 +7,7 @@ single operations over all steps. Rows are packed (see `resets`): time first, co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,25 +16,26 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
-def gru_rows(layer: nn.GRU, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
-    """Outputs (R, H) of a one-layer GRU.
+def layer_rows(
+    layer: nn.GRU | nn.RNN, rows: Tensor, counts: list[int], h: Tensor
+) -> Tensor:
+    """Outputs (R, H) of a layer.
 
     Args:
-        layer: with biases.
+        layer: one layer, one direction, with biases; a tanh network if it is plain.
         rows: (R, D) packed inputs.
         counts: rows of each step.
         h: (S, H) state of each piece before its first step.
     """
-    weight_ih, weight_hh, bias_ih, bias_hh = _parameters(layer)
-    inputs = nn.functional.linear(rows, weight_ih, bias_ih)
-    y: Tensor = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
-    return y
-
-
-def _parameters(layer: nn.GRU) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """weight_ih, weight_hh, bias_ih and bias_hh of the only layer."""
     weight_ih, weight_hh, bias_ih, bias_hh = layer.parameters()
-    return weight_ih, weight_hh, bias_ih, bias_hh
+    y: Tensor
+    if isinstance(layer, nn.GRU):
+        inputs = nn.functional.linear(rows, weight_ih, bias_ih)
+        y = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
+    else:
+        inputs = nn.functional.linear(rows, weight_ih, bias_ih + bias_hh)
+        y = _Elman.apply(inputs, counts, h, weight_hh)  # type: ignore[no-untyped-call]
+    return y
 
 
 def _with_first(first: Tensor, rows: int) -> Tensor:
@@ -60,6 +62,44 @@ def _all_before(states: Tensor, counts: list[int]) -> Tensor:
     shift = np.repeat(begins - np.cumsum([0, *counts[:-1]]), counts)
     rows = torch.from_numpy(np.arange(len(shift)) + shift)
     return states.index_select(0, rows)
+
+
+def _steps(counts: list[int], *parts: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The parts' rows (R, ...) step by step, from the last step to the first."""
+    return reversed(list(zip(*(part.split(counts) for part in parts), strict=True)))
+
+
+class _Elman(torch.autograd.Function):
+    """h' = tanh(x + U h)."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, counts: list[int], h: Tensor, weight: Tensor) -> Tensor:
+        """Outputs (R, H) from the inputs' part (R, H)."""
+        h_all = _with_first(h, inputs.shape[0])
+        transposed = weight.t()
+        new = h_all[h.shape[0] :].split(counts)
+        for x, h_new, h_old in zip(inputs.split(counts), new, _before(h_all, counts), strict=True):
+            torch.addmm(x, h_old, transposed, out=h_new).tanh_()
+        ctx.save_for_backward(h_all, weight)
+        ctx.counts = counts
+        return h_all[h.shape[0] :].clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
+        """Only the carried gradient goes step by step."""
+        h_all, weight = ctx.saved_tensors
+        counts = ctx.counts
+        y = h_all[counts[0] :]
+        slope = torch.addcmul(y.new_ones(()), y, y, value=-1.0)
+        pulled = gradient.clone(memory_format=torch.contiguous_format)
+        d_h: Tensor | None = None
+        for pull, slope_t in _steps(counts, pulled, slope):
+            if d_h is not None:
+                pull[: d_h.shape[0]].add_(d_h)
+            pull.mul_(slope_t)
+            d_h = pull @ weight
+        return pulled, None, d_h, pulled.t() @ _all_before(h_all, counts)
 
 
 class _GRU(torch.autograd.Function):
@@ -108,9 +148,7 @@ class _GRU(torch.autograd.Function):
         flat = pulled.view(-1, 3 * size)
         parts = (total, pulled, flat, z)
         d_h: Tensor | None = None
-        for dh, pull, pull_flat, kept in reversed(
-            list(zip(*(part.split(counts) for part in parts), strict=True))
-        ):
+        for dh, pull, pull_flat, kept in _steps(counts, *parts):
             if d_h is not None:
                 dh[: d_h.shape[0]].add_(d_h)
             pull.mul_(dh.unsqueeze(1))
