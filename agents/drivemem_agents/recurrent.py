@@ -83,9 +83,7 @@ def run_layer(
     return run_packed(x, starts, run, group_slots if by_groups else 0.0)
 
 
-def _run_groups(
-    layer: nn.LSTM, rows: Tensor, counts: list[int], first: list[Tensor]
-) -> Tensor:
+def _run_groups(layer: nn.LSTM, rows: Tensor, counts: list[int], first: list[Tensor]) -> Tensor:
     """Outputs of packed slots, one call of the layer for all steps of equal count.
 
     PyTorch's CPU LSTM is one fast kernel for dense blocks, but a slow loop for packed sequences.

@@ -16,9 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 
-def layer_rows(
-    layer: nn.GRU | nn.RNN, rows: Tensor, counts: list[int], h: Tensor
-) -> Tensor:
+def layer_rows(layer: nn.GRU | nn.RNN, rows: Tensor, counts: list[int], h: Tensor) -> Tensor:
     """Outputs (R, H) of a layer.
 
     Args:
