@@ -64,7 +64,10 @@ def _all_before(states: Tensor, counts: list[int]) -> Tensor:
 
 def _steps(counts: list[int], *parts: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The parts' rows (R, ...) step by step, from the last step to the first."""
-    return reversed(list(zip(*(part.split(counts) for part in parts), strict=True)))
+    steps: list[tuple[Tensor, ...]] = list(
+        zip(*(part.split(counts) for part in parts), strict=True)
+    )
+    return reversed(steps)
 
 
 class _Elman(torch.autograd.Function):
