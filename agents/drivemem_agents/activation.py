@@ -18,17 +18,14 @@ class Tanh(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The same shape."""
-        if x.is_cuda or x.dtype not in (torch.float32, torch.float64) or _is_compiling():
+        if x.is_cuda or x.dtype not in (torch.float32, torch.float64):
+            return torch.tanh(x)
+        if torch.compiler.is_compiling():  # or exporting: tanh is known as one operation
             return torch.tanh(x)
         if torch.is_grad_enabled() and x.requires_grad:
             y: Tensor = _Tanh.apply(x)  # type: ignore[no-untyped-call]
             return y
         return _tanh(x)
-
-
-def _is_compiling() -> bool:
-    """Whether a compiler or an exporter reads the model: it knows tanh as one operation."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined]
 
 
 def _tanh(x: Tensor) -> Tensor:

@@ -249,8 +249,7 @@ class MemoryPolicy(BasePolicy):
         features, own = self.memory.step(self._inputs(self.encoder, frames), own)
         features = self.dropout(features)
         parameters = self.action_head(self.action_layers(features), action_masks)
-        actions = self.action_head.sample(parameters, deterministic)
-        carried = dict(own)
+        actions, carried = self.action_head.sample(parameters, deterministic), dict(own)
         if self.critic == "separate":
             critics = self.critic_memory.reset(critics, episode_start)
             encoded = self._inputs(self.critic_encoder, frames)
@@ -260,15 +259,9 @@ class MemoryPolicy(BasePolicy):
         else:
             values = self._values(features, privileged)
         carried |= self.previous.after(actions, self.action_head)
-        return Act(
-            actions,
-            values.squeeze(-1),
-            self.action_head.log_prob(parameters, actions),
-            carried,
-            features,
-            parameters,
-            self.action_head,
-        )
+        log_prob = self.action_head.log_prob(parameters, actions)
+        values = values.squeeze(-1)
+        return Act(actions, values, log_prob, carried, features, parameters, self.action_head)
 
     def evaluate_sequence(
         self,
@@ -366,22 +359,19 @@ class MemoryPolicy(BasePolicy):
     def forward(self, observation: Any, deterministic: bool = False) -> tuple[Tensor, ...]:
         """Actions, values and log-probabilities at the first step of an episode (SB3's form)."""
         tensors = self.to_tensors(observation)
-        batch = batch_of(tensors)
-        starts = torch.ones(batch, dtype=torch.bool, device=self.device)
-        act = self.act(tensors, self.initial_state(batch), starts, deterministic)
+        state = self.initial_state(batch_of(tensors))
+        starts = torch.ones(batch_of(tensors), dtype=torch.bool, device=self.device)
+        act = self.act(tensors, state, starts, deterministic)
         return act.actions, act.values, act.log_prob
 
     def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
         return self.forward(observation, deterministic)[0]
 
     def _values(self, features: Tensor, privileged: Tensor | None) -> Tensor:
-        if self.critic != "privileged":
-            values: Tensor = self.value_head(features)
-            return values
-        if privileged is None:
+        if self.critic == "privileged" and privileged is None:
             return features.new_full((*features.shape[:-1], 1), torch.nan)
-        judged: Tensor = self.value_head(privileged)
-        return judged
+        values: Tensor = self.value_head(privileged if self.critic == "privileged" else features)
+        return values
 
     def _autocast(self) -> AbstractContextManager[Any]:
         """bfloat16 for encoder and heads where the settings say so."""

@@ -70,9 +70,9 @@ def run_layer(
 
     def run(rows: Tensor, counts: list[int], origin: Tensor) -> Tensor:
         first = [tensor.index_select(0, origin) for tensor in padded]
-        if by_groups and isinstance(layer, nn.LSTM):
-            return _run_groups(layer, rows, counts, first)
-        if not isinstance(layer, nn.LSTM) and not x.is_cuda:
+        if not x.is_cuda:
+            if isinstance(layer, nn.LSTM):
+                return _run_groups(layer, rows, counts, first)
             return layer_rows(layer, rows, counts, first[0])
         packed = PackedSequence(rows, torch.tensor(counts))
         carried = tuple(tensor.unsqueeze(0) for tensor in first)
