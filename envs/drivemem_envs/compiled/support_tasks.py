@@ -15,7 +15,8 @@ from drivemem_envs.scenarios.base import Scenario
 _TASK_METHODS = (
     "step", "_simulate", "_reward", "_rewards", "_agent_reward", "_agent_rewards",
     "_is_terminated", "_is_truncated", "_is_success", "_agent_is_terminal", "has_arrived",
-    "is_success", "is_wrong_route", "cue", "latent", "ego_x", "_clear_vehicles", "_spawn_vehicle",
+    "is_success", "is_wrong_route", "is_violation", "cue", "latent", "ego_x",
+    "_clear_vehicles", "_spawn_vehicle",
 )  # fmt: skip
 
 # drivemem's own worlds whose changes the kernels know, and their family.

@@ -28,8 +28,8 @@ from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
-BLACKOUT_HIGHWAY = Scenario(
-    name="blackout-highway-v0",
+EASY = Scenario(
+    name="blackout-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(blackout_per_s=1 / 3, blackout_mean_s=2.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
@@ -37,3 +37,6 @@ BLACKOUT_HIGHWAY = Scenario(
     memory_horizon_s=2.0,
     ceiling="measured: must beat hold_last and constant_velocity",
 )
+
+MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 3.0}, memory_horizon_s=3.0)
+HARD = EASY.level("hard", sensors={"blackout_mean_s": 5.0}, memory_horizon_s=5.0)

@@ -28,8 +28,8 @@ from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
-HIDDEN_VELOCITY_HIGHWAY = Scenario(
-    name="hidden-velocity-highway-v0",
+EASY = Scenario(
+    name="hidden-velocity-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(hide=("velocity",)),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
@@ -37,3 +37,6 @@ HIDDEN_VELOCITY_HIGHWAY = Scenario(
     memory_horizon_s=0.2,
     ceiling="measured: a frame stack must equal recurrence",
 )
+
+MEDIUM = EASY.level("medium", config={"vehicles_count": 20, "vehicles_density": 1.2})
+HARD = EASY.level("hard", config={"vehicles_count": 25, "vehicles_density": 1.4})

@@ -67,8 +67,8 @@ class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[m
         )
 
 
-OCCLUDED_INTERSECTION = Scenario(
-    name="occluded-intersection-v0",
+EASY = Scenario(
+    name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
     sensors=Sensors(line_of_sight=("actors", "occluders")),
     observation=ObservationSpec(
@@ -81,3 +81,6 @@ OCCLUDED_INTERSECTION = Scenario(
     memory_horizon_s=2.0,
     ceiling="measured: plain corners open only a small gap",
 )
+
+MEDIUM = EASY.level("medium", config={"spawn_probability": 0.3})
+HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_setback": 6.0})

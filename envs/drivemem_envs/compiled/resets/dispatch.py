@@ -7,6 +7,7 @@ import numpy as np
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.resets.commitment import reset_commitment
 from drivemem_envs.compiled.resets.exit_recall import reset_exit_recall
 from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
 from drivemem_envs.compiled.resets.intersection import reset_intersection
@@ -18,6 +19,7 @@ from drivemem_envs.compiled.resets.u_turn import reset_u_turn
 from drivemem_envs.compiled.spawn import number_actors
 from drivemem_envs.compiled.step import world_of
 from drivemem_envs.compiled.templates import (
+    COMMITMENT,
     EXIT,
     EXIT_RECALL,
     HIGHWAY,
@@ -32,6 +34,17 @@ from drivemem_envs.compiled.templates import (
     Template,
 )
 from drivemem_envs.compiled.threads import share
+
+
+@jit(inner=True, inline="always")
+def _reset_own(one: OneWorld, template: Template, latent: Floats) -> None:
+    """Worlds of drivemem's own, which hide one of several: which it is becomes `latent`."""
+    if template.family == EXIT_RECALL:
+        hidden = reset_exit_recall(one, template)
+    else:
+        hidden = reset_commitment(one, template)
+    for number in range(latent.shape[0]):
+        latent[number] = 1.0 if number == hidden else 0.0
 
 
 @jit(inner=True, inline="always")
@@ -75,10 +88,8 @@ def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) ->
     seed_stream(one.stream, seed)
     for thing in range(template.objects.shape[0]):
         one.actors[world.first_object + thing] = template.objects[thing]
-    if template.family == EXIT_RECALL:
-        named = reset_exit_recall(one, template)
-        for number in range(latent.shape[0]):
-            latent[number] = 1.0 if number == named else 0.0
+    if template.family in (EXIT_RECALL, COMMITMENT):
+        _reset_own(one, template, latent)
     else:
         _make_vehicles(one, template)
     world.steps = 0

@@ -23,11 +23,11 @@ from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 from numpy.typing import NDArray
 
-from drivemem_envs.compiled import exit_recall as recall
-from drivemem_envs.compiled import records, templates
+from drivemem_envs.compiled import own, records, templates
 from drivemem_envs.compiled.actors_export import driver_of, fill_actor, fill_vehicle, kind_of
 from drivemem_envs.compiled.records import IDM
 from drivemem_envs.compiled.resets import (
+    commitment,
     exit_recall,
     highway,
     intersection,
@@ -81,10 +81,17 @@ def _most_on_track(env: Any) -> int:
     return int(env.config["other_vehicles"]) + 2
 
 
-def _own() -> type[Any]:
+def _own() -> list[Family]:
+    """Worlds of drivemem's own; imported late, for scenarios import much."""
+    from drivemem_envs.scenarios.commitment import CommitmentWorld
     from drivemem_envs.scenarios.exit_recall import ExitRecallWorld
 
-    return ExitRecallWorld
+    return [
+        Family(templates.EXIT_RECALL, ExitRecallWorld, exit_recall.exit_recall_numbers,
+               exit_recall.exit_recall_places),
+        Family(templates.COMMITMENT, CommitmentWorld, commitment.commitment_numbers,
+               commitment.commitment_places),
+    ]  # fmt: skip
 
 
 def families() -> list[Family]:
@@ -95,8 +102,7 @@ def families() -> list[Family]:
     )  # fmt: skip
     track = racetrack.racetrack_places, lambda env: (), _most_on_track
     return [
-        Family(templates.EXIT_RECALL, _own(), exit_recall.exit_recall_numbers,
-               exit_recall.exit_recall_places),
+        *_own(),
         Family(templates.EXIT, ExitEnv, highway.exit_numbers, highway.first_road,
                lambda env: ["3"]),
         Family(templates.HIGHWAY, HighwayEnvFast, highway.highway_numbers, highway.first_road),
@@ -217,9 +223,7 @@ def make_template(scene: Scene, env: Any, family: Family | None) -> Template:
     rows = {index: row for row, index in enumerate(scene.network.lane_indices)}
     routes, steps = _routes(scene, env, family.destinations(env))
     traffic = _traffic(env)
-    prototypes = np.zeros(2, records.ACTOR)
-    prototypes[templates.EGO] = _as_made(scene.worlds.actors[0, scene.world.ego])
-    prototypes[templates.OTHER] = _prototype(scene, traffic, rows)
+    prototypes = _prototypes(scene, traffic, rows, family)
     first = int(scene.world.first_object)
     has_reset = not isinstance(family_of(env.scenario), str)
     return Template(
@@ -240,6 +244,17 @@ def _traffic(env: Any) -> Any:
     kind = utils.class_from_path(env.config["other_vehicles_type"])
     first = next(iter(env.road.network.lanes_list()))
     return kind(env.road, first.position(0.0, 0.0))
+
+
+def _prototypes(scene: Scene, traffic: Any, rows: dict[Any, int], family: Family) -> Any:
+    """The vehicles that a reset copies."""
+    if family.code == templates.COMMITMENT:
+        made = [_as_made(each) for each in scene.worlds.actors[0, : scene.world.vehicles]]
+        return np.array(made, records.ACTOR)
+    prototypes = np.zeros(2, records.ACTOR)
+    prototypes[templates.EGO] = _as_made(scene.worlds.actors[0, scene.world.ego])
+    prototypes[templates.OTHER] = _prototype(scene, traffic, rows)
+    return prototypes
 
 
 def _prototype(scene: Scene, vehicle: Any, rows: dict[Any, int]) -> Any:
@@ -330,9 +345,8 @@ class CompiledResets:
         self._has_cue = cue is not None
         self.latent = np.zeros((count, len(latent)))
         self.cue = np.zeros((count, len(latent) if self._has_cue else 0), np.float32)
-        self._recalls = found.code == templates.EXIT_RECALL
-        size = recall.HIDDEN if self._recalls else 0
-        self.hidden = np.zeros((count, size), np.int64)
+        self._hidden_of = own.from_latent(found.base)
+        self.hidden = self._hidden_of(self.latent)
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
         self.slots = np.zeros((count, scenario.observation.vehicles_count - 1), np.int64)
@@ -350,8 +364,7 @@ class CompiledResets:
         )  # fmt: skip
         if self._has_cue:
             self.cue[rows] = self.latent[rows]
-        if self._recalls:
-            self.hidden[rows] = recall.hidden_of(self.latent[rows])
+        self.hidden[rows] = self._hidden_of(self.latent[rows])
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
         road = self.worlds.lanes["road"][0, egos["lane"]]
         self.first_road_lanes[rows] = self.worlds.roads["lanes"][0, road]
