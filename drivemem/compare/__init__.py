@@ -13,7 +13,7 @@ from drivemem.compare.tables import SuiteTable, name_suites, suite_table
 
 __all__ = ["Comparison", "compare_runs"]
 
-_STYLES = {"upper bound": "cyan", "agent": "bold", "lesion": "", "reference": "dim"}
+_STYLES = {"upper bound": "cyan", "agent": "bold", "sampled": "", "lesion": "", "reference": "dim"}
 
 
 @dataclass

@@ -124,9 +124,9 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
                 "late_reward": -1.0,
                 "violation_reward": -1.0,
                 "screen_width": 900,
-                "screen_height": 300,
-                "scaling": 5.0,
-                "centering_position": [0.3, 0.5],
+                "screen_height": 420,
+                "scaling": 4.0,
+                "centering_position": [0.2, 0.35],
             }
         )
         return config
