@@ -28,7 +28,7 @@ class Tanh(nn.Module):
 
 def _is_compiling() -> bool:
     """Whether a compiler or an exporter reads the model: it knows tanh as one operation."""
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[no-untyped-call]
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[no-untyped-call, attr-defined]
 
 
 def _tanh(x: Tensor) -> Tensor:

@@ -70,7 +70,7 @@ def run_layer(
 
     def run(rows: Tensor, counts: list[int], origin: Tensor) -> Tensor:
         first = [tensor.index_select(0, origin) for tensor in padded]
-        if by_groups:
+        if by_groups and isinstance(layer, nn.LSTM):
             return _run_groups(layer, rows, counts, first)
         if not isinstance(layer, nn.LSTM) and not x.is_cuda:
             return layer_rows(layer, rows, counts, first[0])

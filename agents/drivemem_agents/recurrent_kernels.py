@@ -29,10 +29,10 @@ def layer_rows(layer: nn.GRU | nn.RNN, rows: Tensor, counts: list[int], h: Tenso
     y: Tensor
     if isinstance(layer, nn.GRU):
         inputs = nn.functional.linear(rows, weight_ih, bias_ih)
-        y = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
+        y = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)
     else:
         inputs = nn.functional.linear(rows, weight_ih, bias_ih + bias_hh)
-        y = _Elman.apply(inputs, counts, h, weight_hh)  # type: ignore[no-untyped-call]
+        y = _Elman.apply(inputs, counts, h, weight_hh)
     return y
 
 
@@ -64,7 +64,10 @@ def _all_before(states: Tensor, counts: list[int]) -> Tensor:
 
 def _steps(counts: list[int], *parts: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The parts' rows (R, ...) step by step, from the last step to the first."""
-    return reversed(list(zip(*(part.split(counts) for part in parts), strict=True)))
+    steps: list[tuple[Tensor, ...]] = list(
+        zip(*(part.split(counts) for part in parts), strict=True)
+    )
+    return reversed(steps)
 
 
 class _Elman(torch.autograd.Function):

@@ -177,7 +177,8 @@ def test_the_report_draws_every_measure(write: Write, tmp_path: Path) -> None:
           sensors={"cue_window_s": 1.0})  # fmt: skip
     compare_runs([tmp_path / "runs"], report=tmp_path / "out")
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights", "What memory costs",
+    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights",
+                  "What memory costs",
                   "Transfer of gru", "exit-recall-easy-v0, cue_window_s=1.0",
                   "the same agents with memory cut"):  # fmt: skip
         assert words in text, words
