@@ -116,10 +116,10 @@ class Collection:
 
 
 def bare(scenario: str) -> str:
-    """A scenario's name without namespace and version."""
+    """A scenario's name without namespace, version, and the level that no level means."""
     name = scenario.removeprefix("drivemem/")
     stem, _, version = name.rpartition("-v")
-    return stem if stem and version.isdigit() else name
+    return (stem if stem and version.isdigit() else name).removesuffix("-easy")
 
 
 def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> Collection:

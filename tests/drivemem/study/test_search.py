@@ -15,7 +15,7 @@ from drivemem.presets import read_preset
 optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 
 WORDS = [
-    "exit-recall", "--memories", "none", "gru", "--steps", "1024", "--episodes", "4", "--fixed",
+    "exit-recall", "--memories", "gru", "--steps", "1024", "--episodes", "4", "--fixed",
     "num_envs=4", "batch_size=64", "aux_coef=0", "checkpoint_every=2",
 ]  # fmt: skip
 
@@ -31,7 +31,7 @@ def trials(out: Path) -> dict[str, list[dict[str, Any]]]:
             for trial in optuna.load_study(study_name=name, storage=storage).trials
             if trial.state.is_finished() and trial.state != optuna.trial.TrialState.FAIL
         ]
-        for name in ("none", "gru")
+        for name in ("gru",)
     }
 
 
@@ -56,10 +56,10 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     assert tune([*WORDS, "--trials", "2", "--out", str(broken)]) == 1
     assert tune([*WORDS, "--trials", "2", "--out", str(broken)]) == 0
     assert trials(broken) == trials(whole)
-    assert {name: len(of) for name, of in trials(whole).items()} == {"none": 2, "gru": 2}
+    assert {name: len(of) for name, of in trials(whole).items()} == {"gru": 2}
     preset = whole / "exit-recall.toml"
     assert "Optuna, TPE sampler (multivariate), seed 0" in preset.read_text()
-    assert "drivemem tune exit-recall --memories none gru" in preset.read_text()
+    assert "drivemem tune exit-recall --memories gru" in preset.read_text()
     settings = read_preset(preset).of("gru")
     config = json.loads((whole / "gru" / "trial-0" / "config.json").read_text())
     other = json.loads((whole / "gru" / "trial-1" / "config.json").read_text())
