@@ -31,12 +31,12 @@ from drivemem_envs.sensing.spec import Sensors
 EASY = Scenario(
     name="blackout-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
-    sensors=Sensors(blackout_per_s=1 / 3, blackout_mean_s=2.0),
+    sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=4.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
     summary="weave through traffic while sight fails in bursts of about 2 s",
-    memory_horizon_s=2.0,
+    memory_horizon_s=4.0,
     ceiling="measured: must beat hold_last and constant_velocity",
 )
 
-MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 3.0}, memory_horizon_s=3.0)
-HARD = EASY.level("hard", sensors={"blackout_mean_s": 5.0}, memory_horizon_s=5.0)
+MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", sensors={"blackout_mean_s": 8.0}, memory_horizon_s=8.0)

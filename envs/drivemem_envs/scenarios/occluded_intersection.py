@@ -37,7 +37,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 
 class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[misc]
-    """highway-env's intersection with a building at each corner."""
+    """highway-env's intersection with two rows of houses along the road that the ego crosses."""
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
@@ -45,11 +45,21 @@ class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[m
         config: dict[str, Any] = super().default_config()
         config.update(
             {
+                # No standing still: whoever waits for a view must go on before one opens.
+                "action": {
+                    "type": "DiscreteMetaAction",
+                    "longitudinal": True,
+                    "lateral": False,
+                    "target_speeds": [3.0, 6.0, 9.0],
+                },
                 "simulation_frequency": 15,
                 "policy_frequency": 5,
+                "duration": 20,  # [s]
+                "destination": "o2",
                 "spawn_probability": 0.15,
-                "building_size": 30.0,  # [m]
-                "building_setback": 7.0,  # [m] from the roads' centre lines
+                "building_length": 12.0,  # [m] along the road that is crossed
+                "building_depth": 8.0,  # [m] along the ego's road: how long the view is lost
+                "building_setback": 7.0,  # [m] of the near edges from both roads' centre lines
                 "collision_reward": -1.0,
                 "arrived_reward": 1.0,
                 "high_speed_reward": 0.01,
@@ -59,18 +69,17 @@ class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[m
         return config
 
     def occluders(self) -> np.ndarray[Any, Any]:
-        """Four square buildings (4, 5): x, y, heading, length, width."""
-        size = self.config["building_size"]
-        centre = self.config["building_setback"] + size / 2
-        return np.array(
-            [[sx * centre, sy * centre, 0.0, size, size] for sx in (-1, 1) for sy in (-1, 1)]
-        )
+        """Four buildings (4, 5): x, y, heading, length, width."""
+        length, depth = self.config["building_length"], self.config["building_depth"]
+        setback = self.config["building_setback"]
+        x, y = setback + length / 2, setback + depth / 2
+        return np.array([[sx * x, sy * y, 0.0, length, depth] for sx in (-1, 1) for sy in (-1, 1)])
 
 
 EASY = Scenario(
     name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
-    sensors=Sensors(line_of_sight=("actors", "occluders")),
+    sensors=Sensors(line_of_sight=("occluders",)),
     observation=ObservationSpec(
         vehicles_count=15,
         features_range={"x": (-100, 100), "y": (-100, 100), "vx": (-20, 20), "vy": (-20, 20)},
