@@ -117,6 +117,15 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         truncated = bool(truncated and not terminated)
         return observation, float(reward), bool(terminated), truncated, told
 
+    def render(self) -> Any:
+        """highway-env's picture, with what the sensors perceive and what they do not."""
+        limited = not self.scenario.sensors.is_full or len(self._occluders) > 0
+        if self.viewer is None and self.render_mode is not None and limited:
+            from drivemem_envs.reference.viewer import SensorViewer
+
+            self.viewer = SensorViewer(self, offscreen=self.render_mode == "rgb_array")
+        return super().render()
+
     # ---- what a world may define ----------------------------------------------------------
 
     def cue(self) -> Floats | None:

@@ -54,7 +54,7 @@ _PACE = 8.0
 """The platoon's, m/s."""
 _PLACES_S = (5.4, 8.0, 10.6)
 """When each place passes the point where the ramp ends, s after the choice."""
-_CARS_M = (-4.5, 4.5)
+_CARS_M = (-7.0, 0.0, 7.0)
 """Cars around the middle of an occupied place, m."""
 _FAR = 600.0
 
@@ -72,7 +72,7 @@ class BlindMergeWorld(CommitmentWorld):
             {
                 "approach_speed": 11.0,
                 "deadline_s": [14.0] * 3,
-                "jitter_s": 0.2,
+                "jitter_s": 0.1,
             }
         )
         return config
@@ -95,7 +95,7 @@ class BlindMergeWorld(CommitmentWorld):
         return ("r", "n", 0), _FAR + _RELEASE_X - way
 
     def cars(self) -> list[Car]:
-        """Two cars in each place but the free one."""
+        """Three cars in each place but the free one."""
         jitter, pace = self.config["jitter_s"], ((_PACE, _PACE),) * 3
         found = []
         for number in range(2):
@@ -144,4 +144,4 @@ EASY = Scenario(
     ceiling="1/3: at the choice the platoon is hidden; each speed leads to one of three places",
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
-HARD = EASY.level("hard", config={"hidden_s": 11.0, "jitter_s": 0.3}, memory_horizon_s=11.0)
+HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

@@ -13,7 +13,7 @@ it has; it runs on both backends without code of its own (see `compiled.commitme
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
@@ -21,6 +21,10 @@ from highway_env.road.road import LaneIndex, Road, RoadNetwork
 from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
 from highway_env.vehicle.objects import Landmark
+
+if TYPE_CHECKING:
+    from drivemem_envs.drivers.scripted import Rule
+    from drivemem_envs.scenarios.base import Scenario
 
 SLOWER, IDLE, FASTER = range(3)
 """The choices: highway-env's longitudinal meta actions."""
@@ -120,9 +124,9 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
                 "late_reward": -1.0,
                 "violation_reward": -1.0,
                 "screen_width": 900,
-                "screen_height": 300,
-                "scaling": 5.0,
-                "centering_position": [0.3, 0.5],
+                "screen_height": 420,
+                "scaling": 4.0,
+                "centering_position": [0.2, 0.35],
             }
         )
         return config
@@ -131,6 +135,12 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
     """As far as highway-env shows cars, m: twice its own, for what comes late is far at first."""
     answers: tuple[int, ...] = ()
     """The right choice for each kind: what a driver does who knows it."""
+
+    @classmethod
+    def scripted(cls, scenario: Scenario) -> Rule:
+        """The driver that is told the kind; see `drivers.scripted`."""
+        answers = np.array(cls.answers)
+        return lambda observation, decisions: answers[observation["cue"].argmax(axis=1)]
 
     # ---- what a scenario says ----------------------------------------------------------------
 

@@ -28,7 +28,8 @@ Source
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from highway_env import utils
@@ -39,6 +40,9 @@ from highway_env.vehicle.controller import MDPVehicle
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
+
+if TYPE_CHECKING:
+    from drivemem_envs.drivers.scripted import Rule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
@@ -77,6 +81,11 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
             }
         )
         return config
+
+    @classmethod
+    def scripted(cls, scenario: Scenario) -> Rule:
+        """The driver that is told the exit: round the trucks, then to the exit named."""
+        return partial(_take_the_exit, scenario)
 
     def _reset(self) -> None:
         exits = self.config["exits_count"]
@@ -195,6 +204,32 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     def _is_truncated(self) -> bool:
         return False
+
+
+def _take_the_exit(
+    scenario: Scenario, observation: dict[str, Any], decisions: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Actions (N,) of who is always shown the sign."""
+    config, width = scenario.resolved_config(), AbstractLane.DEFAULT_WIDTH
+    step = SPEED / config["policy_frequency"]
+    fork = config["approach_length"] + config["narrow_length"]
+    gate = int(np.ceil((fork - step - _START) / step))
+    low, high = (scenario.observation.features_range or {})["y"]
+    y = scenario.observation.features.index("y")
+    rows = observation["vehicles"]
+    lanes = np.arange(config["exits_count"]) * width
+    across = (rows[:, :, y] + 1.0) * (high - low) / 2.0 + low
+    away = observation["cue"].argmax(axis=1) - config["exits_count"] // 2
+    ego = across[:, 0]
+    trucks = np.where(rows[:, 1:, 0] > 0.0, across[:, 1:] + ego[:, None], np.inf)
+    blocked = (np.abs(lanes - trucks[:, :, None]) < width / 2).any(axis=1)
+    cost = np.abs(lanes - ego[:, None]) + np.where(blocked, 1e3, 0.0)
+    side = np.sign(np.round((lanes[cost.argmin(axis=1)] - ego) / width))
+    # A lane change before the trucks may cost a decision: count turns by what they did.
+    turned = np.abs(ego - config["exits_count"] // 2 * width) > 0.1
+    turn = np.where(turned < np.abs(away), np.sign(away), 0)
+    wanted = np.where(decisions < gate, side, turn)
+    return np.asarray(_IDLE + wanted, dtype=np.int64)
 
 
 EASY = Scenario(
