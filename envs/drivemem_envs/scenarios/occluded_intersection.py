@@ -1,26 +1,25 @@
-"""Occluded intersection: buildings at the corners hide the traffic that the ego must cross.
+"""Occluded intersection: cross traffic is in view from afar and lost near the crossing.
 
 Task
-    Cross highway-env's intersection from the south and turn left, through traffic that does not
-    yield to the ego.
+    Cross highway-env's intersection from south to north, through traffic that does not yield.
 What is hidden
-    Cars behind four corner buildings and behind each other (line of sight).
+    Cars behind four buildings at the corners (line of sight). From 30 m and more before the
+    crossing the ego sees past them; nearer by, until its nose is over the line, it does not.
 What must be remembered
-    Cars seen through a gap and hidden since, for a second or two.
+    When the cars seen earlier reach the crossing, for two to five seconds.
 Observation
     `vehicles` (15, 7), absolute positions as in highway-env's intersection.
 Actions
-    SLOWER, IDLE, FASTER among 0, 4.5 and 9 m/s.
+    SLOWER, IDLE, FASTER among 3, 6 and 9 m/s: one cannot stand and wait for a view.
 Reward
-    +1 arrived, -1 collision, up to 0.01 for speed at every decision. Standing still earns nothing,
-    driving on regardless loses more in collisions than it gains.
+    +1 arrived, -1 collision, up to 0.01 for speed at every decision.
 Outcome
-    success: arrived on the far side; collision; stuck; timeout after 13 s.
+    success: arrived on the far side; collision; timeout after 20 s.
 Ceiling
-    Measured, not proved: when the decision is due the relevant car is often in view, so plain
-    buildings open only a small gap (this is a realistic scene, not a memory test).
+    Measured, see the table of results: when the decision is due some of the relevant cars are
+    in view.
 Dials
-    Memory horizon: `building_size`, `building_setback`. Difficulty: `spawn_probability`.
+    Memory horizon: `building_depth`, `building_length`. Difficulty: `spawn_probability`.
 Source
     Isele et al. 2018 (arXiv 1705.01196) on highway-env's intersection.
 """
@@ -86,10 +85,10 @@ EASY = Scenario(
         absolute=True,
         see_behind=True,
     ),
-    summary="turn left across traffic that corner buildings hide and that does not yield",
+    summary="cross traffic that is hidden near the crossing and does not yield",
     memory_horizon_s=2.0,
-    ceiling="measured: plain corners open only a small gap",
+    ceiling="measured",
 )
 
 MEDIUM = EASY.level("medium", config={"spawn_probability": 0.3})
-HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_setback": 6.0})
+HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_depth": 14.0})

@@ -1,4 +1,28 @@
-"""x"""
+"""Occluded roundabout: the island and a parked truck hide the ring that the ego enters.
+
+Task
+    Enter highway-env's roundabout from the south within 10 s, without a collision. Traffic on the
+    ring keeps its pace.
+What is hidden
+    Cars behind a building on the island and behind a truck parked left of the entry: it hides
+    the ring on the last 10 m, where the ego was in view of it before.
+What must be remembered
+    When the cars seen past the truck reach the entry, for about two seconds.
+Observation
+    `vehicles` (10, 7), absolute positions as in highway-env's roundabout.
+Actions
+    SLOWER, IDLE, FASTER among 4, 8 and 12 m/s: patience is limited, for nobody can stand still.
+Reward
+    -1 collision, up to 0.01 for speed at every decision.
+Outcome
+    success: unharmed after 10 s; collision.
+Ceiling
+    Measured, see the table of results.
+Dials
+    Memory horizon: `truck_length`, `island_size`. Difficulty: `vehicles_count`.
+Source
+    highway-env's roundabout-generic.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +33,11 @@ from highway_env.envs.roundabout_env import RoundaboutGenericEnv
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
+
+TRUCK_Y = 27.0
+"""Where the truck begins, just outside the ring, m."""
+TRUCK_WIDTH = 4.0
+"""m."""
 
 
 class OccludedRoundaboutWorld(RoundaboutGenericEnv):  # type: ignore[misc]
@@ -31,7 +60,7 @@ class OccludedRoundaboutWorld(RoundaboutGenericEnv):  # type: ignore[misc]
                 "duration": 10,  # [s]
                 "vehicles_count": 8,
                 "island_size": 26.0,  # [m] edge of the building on the island
-                "truck": [-6.5, 33.0, 1.5707963267948966, 14.0, 3.0],  # x, y, heading, length, width
+                "truck_length": 8.0,  # [m] along the ego's road, between its entry and the exit
                 "collision_reward": -1.0,
                 "high_speed_reward": 0.01,
                 "lane_change_reward": 0.0,
@@ -42,8 +71,9 @@ class OccludedRoundaboutWorld(RoundaboutGenericEnv):  # type: ignore[misc]
 
     def occluders(self) -> np.ndarray[Any, Any]:
         """The building and the truck (2, 5): x, y, heading, length, width."""
-        size = self.config["island_size"]
-        return np.array([[0.0, 0.0, 0.0, size, size], self.config["truck"]])
+        size, length = self.config["island_size"], self.config["truck_length"]
+        truck = [0.0, TRUCK_Y + length / 2, 0.0, TRUCK_WIDTH, length]
+        return np.array([[0.0, 0.0, 0.0, size, size], truck])
 
 
 EASY = Scenario(
@@ -61,5 +91,5 @@ EASY = Scenario(
     ceiling="measured",
 )
 
-MEDIUM = EASY.level("medium", config={"vehicles_count": 10})
-HARD = EASY.level("hard", config={"vehicles_count": 12})
+MEDIUM = EASY.level("medium", config={"vehicles_count": 10, "truck_length": 10.0})
+HARD = EASY.level("hard", config={"vehicles_count": 12, "truck_length": 12.0})

@@ -1,4 +1,27 @@
-"""x"""
+"""Range-only highway: a control in which cars are sensed near the ego only.
+
+Task
+    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+What is hidden
+    Cars farther away than `range_m`.
+What must be remembered
+    Nothing: the ego is faster than all others, so a car that was sensed stays in range until it
+    is passed.
+Observation
+    `vehicles` (8, 7), relative to the ego.
+Actions
+    LANE_LEFT, IDLE, LANE_RIGHT. The speed is no choice: crawling is no way out.
+Reward
+    +1 when the time is over unharmed, -1 collision, 0.01 for every decision at speed.
+Outcome
+    success: unharmed after 15 s; collision.
+Ceiling
+    Measured; a memory must gain nothing over a frame, or the comparison is unsound.
+Dials
+    Difficulty: `range_m`, `vehicles_density`. Memory horizon: none.
+Source
+    The usual limit of driving benchmarks: a sensor range, no occlusion.
+"""
 
 from __future__ import annotations
 
