@@ -71,7 +71,7 @@ class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]
         return terms
 
 
-# How far ahead `scripted_lane` plans, in steps of PLAN_STEP_S; how many of them a lane change takes,
+# How far ahead `scripted_lane` plans, in steps of PLAN_STEP_S, how many a lane change takes,
 # and the least distance of centres along the road, m: a car's length and a margin.
 PLAN_STEP_S = 0.2
 PLAN_STEPS = 30
