@@ -25,7 +25,8 @@ from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenarios.base import Scenario
 
 OWN = ["exit-recall-v0", "blackout-highway-v0", "hidden-velocity-highway-v0"]
-OWN += ["occluded-intersection-v0"]
+OWN += ["occluded-intersection-v0", "occluded-roundabout-v0", "delayed-highway-v0"]
+OWN += ["range-only-highway-v0"]
 BANKED = ("parking", "lane-keeping")
 
 
