@@ -29,10 +29,10 @@ def layer_rows(layer: nn.GRU | nn.RNN, rows: Tensor, counts: list[int], h: Tenso
     y: Tensor
     if isinstance(layer, nn.GRU):
         inputs = nn.functional.linear(rows, weight_ih, bias_ih)
-        y = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)
+        y = _GRU.apply(inputs, counts, h, weight_hh, bias_hh)  # type: ignore[no-untyped-call]
     else:
         inputs = nn.functional.linear(rows, weight_ih, bias_ih + bias_hh)
-        y = _Elman.apply(inputs, counts, h, weight_hh)
+        y = _Elman.apply(inputs, counts, h, weight_hh)  # type: ignore[no-untyped-call]
     return y
 
 
