@@ -204,7 +204,7 @@ def _measure(name: str, worlds: int, seconds: float, rounds: int, cores: int) ->
 
 
 def _measure_here(name: str, worlds: int, seconds: float, rounds: int) -> Row:
-    contenders = {
+    contenders: dict[str, Any] = {
         "highway_env": Live(name, None, 0),
         "compiled": Worlds(name, worlds, 1),
         "with_sight": Worlds(name, worlds, 1, sensors=_SIGHT),
@@ -271,7 +271,9 @@ def main(words: Sequence[str] | None = None) -> None:
         parts["worlds"] = growth_with_worlds(clock=told.clock)
         parts["actors"] = growth_with_actors(clock=told.clock)
     else:
-        settings = {"worlds": told.worlds, "seconds": told.seconds, "rounds": told.rounds}
+        settings: dict[str, Any] = {
+            "worlds": told.worlds, "seconds": told.seconds, "rounds": told.rounds,
+        }  # fmt: skip
         parts["ids"] = []
         for row in measure(told.ids, **settings, clock=told.clock):
             print(text([row]), flush=True)
