@@ -51,34 +51,45 @@ def episode_decisions(env: Any) -> int:
 # ---- highway-env, one process per core ----------------------------------------------------
 
 
-def _serve(pipe: Connection, name: str, config: dict[str, Any] | None, clock: str) -> None:
-    """Step an environment for as long as asked; answers the steps taken in a second."""
-    now = _CLOCKS[clock]
-    env = make(name, config)
-    env.action_space.seed(os.getpid())
-    env.reset(seed=os.getpid())
-    limit, taken = episode_decisions(env), 0
-    while (seconds := pipe.recv()) is not None:
-        steps, begin = 0, now()
+class Live:
+    """A highway-env environment, stepped with random actions."""
+
+    def __init__(self, name: str, config: dict[str, Any] | None, seed: int) -> None:
+        self.env = make(name, config)
+        self.env.action_space.seed(seed)
+        self.env.reset(seed=seed)
+        self.taken = 0
+
+    def rate(self, seconds: float, clock: str = "wall") -> float:
+        """Decisions a second, with resets."""
+        env, now, steps = self.env, _CLOCKS[clock], 0
+        begin = now()
         while (spent := now() - begin) < seconds:
             _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            steps, taken = steps + 1, taken + 1
-            if terminated or truncated or taken >= limit:
+            steps, self.taken = steps + 1, self.taken + 1
+            if terminated or truncated or self.taken >= episode_decisions(env):
                 env.reset()
-                taken = 0
-        pipe.send(steps / spent)
+                self.taken = 0
+        return steps / spent
+
+
+def _serve(pipe: Connection, name: str, config: dict[str, Any] | None) -> None:
+    """Step an environment for as long as asked; answers the steps taken in a second."""
+    live = Live(name, config, os.getpid())
+    while (seconds := pipe.recv()) is not None:
+        pipe.send(live.rate(seconds))
 
 
 @contextmanager
 def highway_env_processes(
-    name: str, config: dict[str, Any] | None, count: int, clock: str = "wall"
+    name: str, config: dict[str, Any] | None, count: int
 ) -> Iterator[list[Connection]]:
     """Processes that step highway-env on demand."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
     for _ in range(count):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, name, config, clock), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, name, config), daemon=True)
         process.start()
         pipes.append(ours)
         processes.append(process)
@@ -115,7 +126,7 @@ class Worlds:
         else:
             drawn = draw.uniform(-1, 1, (64, count, *space.shape))
             self.actions = list(drawn.astype(np.float32))
-        self.count, self.threads = count, threads
+        self.count = count
 
     def rate(self, seconds: float, clock: str = "wall") -> float:
         """Decisions a second: simulation, sensors, observation, reward, metrics and resets."""
@@ -124,8 +135,7 @@ class Worlds:
         while (spent := now() - begin) < seconds:
             self.env.step(self.actions[steps % 64])
             steps += 1
-        each = self.threads if clock == "processor" else 1  # processor time counts every thread
-        return steps * self.count * each / spent
+        return steps * self.count / spent
 
     def bytes_of_world(self) -> int:
         """What one world takes, its share of what all share included."""
@@ -139,14 +149,14 @@ def _bytes(part: Any) -> int:
     return int(getattr(part, "nbytes", 0))
 
 
-def run(
+def measure(
     names: Sequence[str] = HIGHWAY_ENV_IDS,
     *,
     worlds: int = 512,
     seconds: float = 2.0,
     rounds: int = 3,
     clock: str = "wall",
-) -> list[Row]:
+) -> Iterator[Row]:
     """Measure ids; contenders take turns, and each one's median round counts.
 
     Both sides do the same work for random actions: simulate, observe, reward, end, reset. (The
@@ -157,37 +167,62 @@ def run(
         worlds: worlds in a batch.
         seconds: length of one measurement.
         rounds: how often each contender's turn comes.
-        clock: "wall", for a quiet machine, or "processor": steps in a second of processor time,
-            times the threads or processes, as if each had a core to itself.
+        clock: "wall", for a quiet machine, compares one process per core with all threads;
+            "processor", for any, one process with one thread, each by its own processor time.
 
-    Returns:
-        A row for each id that compiles: decisions a second of highway-env (`env.step`, one
-        process per core), of compiled worlds on one thread and on all, the ratio of all threads
-        to all processes, the share of a step that line of sight takes, and bytes of a world.
+    Yields:
+        A row for each id that compiles: decisions a second of highway-env (`env.step`), of
+        compiled worlds, their ratio, the share of a step that line of sight takes, bytes of a
+        world and where its resets come from.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    known = (name for name in names if compiles(scenario(name)) is None)
-    return [_measure(name, worlds, seconds, rounds, clock, cores or 1) for name in known]
+    for name in (name for name in names if compiles(scenario(name)) is None):
+        if clock == "wall":
+            yield _measure(name, worlds, seconds, rounds, cores or 1)
+        else:
+            yield _measure_here(name, worlds, seconds, rounds)
 
 
-def _measure(name: str, worlds: int, seconds: float, rounds: int, clock: str, cores: int) -> Row:
+def run(names: Sequence[str] = HIGHWAY_ENV_IDS, **settings: Any) -> list[Row]:
+    """`measure` as a list."""
+    return list(measure(names, **settings))
+
+
+def _measure(name: str, worlds: int, seconds: float, rounds: int, cores: int) -> Row:
     contenders = {
         "one_thread": Worlds(name, worlds, 1),
-        "all_threads": Worlds(name, worlds, cores),
+        "compiled": Worlds(name, worlds, cores),
         "with_sight": Worlds(name, worlds, cores, sensors=_SIGHT),
     }
     turns: dict[str, list[float]] = {key: [] for key in ("highway_env", *contenders)}
-    with highway_env_processes(name, None, cores, clock) as pipes:
+    with highway_env_processes(name, None, cores) as pipes:
         for _ in range(rounds):
             turns["highway_env"].append(_rate_of_processes(pipes, seconds))
             for key, contender in contenders.items():
-                turns[key].append(contender.rate(seconds, clock))
+                turns[key].append(contender.rate(seconds))
+    return {"id": name, "cores": cores, **_summary(turns, contenders["compiled"])}
+
+
+def _measure_here(name: str, worlds: int, seconds: float, rounds: int) -> Row:
+    contenders: dict[str, Any] = {
+        "highway_env": Live(name, None, 0),
+        "compiled": Worlds(name, worlds, 1),
+        "with_sight": Worlds(name, worlds, 1, sensors=_SIGHT),
+    }
+    turns: dict[str, list[float]] = {key: [] for key in contenders}
+    for _ in range(rounds):
+        for key, contender in contenders.items():
+            turns[key].append(contender.rate(seconds, "processor"))
+    return {"id": name, "cores": 1, **_summary(turns, contenders["compiled"])}
+
+
+def _summary(turns: dict[str, list[float]], batch: Any) -> Row:
     rates = {key: float(np.median(each)) for key, each in turns.items()}
-    share = 1.0 - rates.pop("with_sight") / rates["all_threads"]
+    share = 1.0 - rates.pop("with_sight") / rates["compiled"]
     return {
-        "id": name, **rates, "ratio": rates["all_threads"] / rates["highway_env"],
-        "sensors_share": max(share, 0.0), "bytes": contenders["all_threads"].bytes_of_world(),
-        "resets": "compiled" if contenders["one_thread"].env._worlds.source.compiled else "bank",
+        **rates, "ratio": rates["compiled"] / rates["highway_env"],
+        "sight_share": max(share, 0.0), "bytes": batch.bytes_of_world(),
+        "resets": "compiled" if batch.env._worlds.source.compiled else "bank",
     }  # fmt: skip
 
 
@@ -236,8 +271,15 @@ def main(words: Sequence[str] | None = None) -> None:
         parts["worlds"] = growth_with_worlds(clock=told.clock)
         parts["actors"] = growth_with_actors(clock=told.clock)
     else:
-        settings = {"worlds": told.worlds, "seconds": told.seconds, "rounds": told.rounds}
-        parts["ids"] = run(told.ids, **settings, clock=told.clock)
+        settings: dict[str, Any] = {
+            "worlds": told.worlds, "seconds": told.seconds, "rounds": told.rounds,
+        }  # fmt: skip
+        parts["ids"] = []
+        for row in measure(told.ids, **settings, clock=told.clock):
+            print(text([row]), flush=True)
+            parts["ids"].append(row)
+            if told.json:  # what was measured stays, whatever happens to the rest
+                _merge(Path(told.json), {"ids": [row]})
     for part in parts.values():
         print(text(part) + "\n", flush=True)
     if told.json:

@@ -95,7 +95,8 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given
     )  # fmt: skip
     if view.numbers[EGO_X_LANE] >= 0:
         own = view.own[thread]
-        own[0] = ego
+        for column in range(own.shape[1]):
+            own[0, column] = ego[column]
         exit_lane = one.lanes[view.numbers[EGO_X_LANE]]
         own[0, X] = local_coordinates(exit_lane, one.points, ego[X], ego[Y])[0]
         write_row(
