@@ -1,4 +1,4 @@
-"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py"""
+"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def picture(name: str) -> bytes:
     """The scene of seed 0 with what the sensors perceive, as a PNG."""
     import io
 
-    import drivemem_envs
     from PIL import Image
+
+    import drivemem_envs
 
     env = drivemem_envs.make(name, render_mode="rgb_array")
     env.reset(seed=0)

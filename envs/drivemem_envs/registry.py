@@ -169,7 +169,9 @@ def _full_name(name: str) -> str:
         raise UnknownScenarioError(
             f"'{bare}' drives several agents; drivemem has one ego: use intersection-v2"
         )
-    near = difflib.get_close_matches(bare, names, n=1)
+    known = {other for full in names for other in (*_also_known_as(full), full.rpartition("-v")[0])}
+    known |= {each.replace(f"-{LEVELS[0]}", "") for each in known}
+    near = difflib.get_close_matches(bare, sorted(known), n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise UnknownScenarioError(
         f"unknown scenario '{bare}'{hint} (`drivemem list scenarios` shows all)"
