@@ -43,6 +43,9 @@ class TrainConfig(BaseModel):
     start_from: str | None = None
     """Folder of a trained run whose weights training starts with (fine-tuning: transfer and
     forgetting)."""
+    consolidation_coef: float = Field(default=0.0, ge=0)
+    """Weight of the penalty on moving weights that the run of start_from relies on, so that it
+    forgets less; 0: off."""
     full_sensors: bool = False
     """Train on the twin: the same scenario with full sensors."""
     sensors: SensorChanges = SensorChanges()

@@ -115,35 +115,46 @@ def write_columns(path: Path, columns: dict[str, str], values: dict[str, Any]) -
     Args:
         path: the file.
         columns: name to DuckDB type.
-        values: a column each, all of one length; missing ones and not-a-number are NULL.
+        values: a column each, all of one length; missing ones and not-a-number are NULL. An array
+            (rows, k) becomes lists of k numbers, NULL where the first is not a number.
 
     Raises:
         DrivememError: the file cannot be written.
     """
     import pandas
 
-    # DuckDB scans the frame directly, by its name.
-    frame = pandas.DataFrame({name: values[name] for name in columns if name in values})
-    parts = [
-        f'CAST("{name}" AS {kind}) AS "{name}"' if name in values else f'NULL::{kind} AS "{name}"'
-        for name, kind in columns.items()
-    ]
-    types = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    flat: dict[str, Any] = {}
+    parts = [f'{_cast(name, kind, values, flat)} AS "{name}"' for name, kind in columns.items()]
+    frame = pandas.DataFrame(flat)  # noqa: F841  DuckDB finds it by its name
     temporary = path.with_name(f".{path.name}.tmp")
+    target = str(temporary).replace("'", "''")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with duckdb.connect() as connection:
-            connection.execute(f"CREATE TABLE rows ({types})")
-            if len(frame):
-                connection.execute(f"INSERT INTO rows SELECT {', '.join(parts)} FROM frame")
-            target = str(temporary).replace("'", "''")
-            connection.execute(f"COPY rows TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+            connection.execute(
+                f"COPY (SELECT {', '.join(parts)} FROM frame) TO '{target}' "
+                "(FORMAT parquet, COMPRESSION zstd)"
+            )
         os.replace(temporary, path)
     except (OSError, duckdb.IOException) as error:
         raise DrivememError(f"cannot write {path}: {error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _cast(name: str, kind: str, values: dict[str, Any], flat: dict[str, Any]) -> str:
+    """SQL of a column; enters what it reads into the flat columns of the frame."""
+    if name not in values:
+        return f"NULL::{kind}"
+    column = values[name]
+    if getattr(column, "ndim", 1) == 1:
+        flat[name] = column
+        return f'CAST("{name}" AS {kind})'
+    parts = [f"{name}#{place}" for place in range(column.shape[1])]
+    flat |= {part: column[:, place] for place, part in enumerate(parts)}
+    listed = ", ".join(f'"{part}"' for part in parts)
+    return f'CASE WHEN "{parts[0]}" IS NULL THEN NULL ELSE [{listed}]::{kind} END'
 
 
 def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:

@@ -35,8 +35,8 @@ from drivemem.suites import Suite, SuiteSeeds
 from drivemem.threads import limit_threads
 from drivemem.unfinished import Unfinished
 
-WORLDS = 16
-
+WORLDS = {"compiled": 64, "reference": 16}
+"""Worlds driven at once, by backend: more share what a decision costs besides simulation."""
 
 Audience = Callable[[Any, Evaluated], Evaluated]
 
@@ -80,7 +80,7 @@ def evaluate(
     sampled: bool = False,
     record: str | int = 0,
     backend: Backend = "auto",
-    num_envs: int = WORLDS,
+    num_envs: int | None = None,
     num_workers: int | None = None,
     full_sensors: bool = False,
     sensors: dict[str, Any] | None = None,
@@ -108,7 +108,7 @@ def evaluate(
         record: how many episodes to record for replay (the first ones), `all`, `failures`, or
             `disagreements:RUN` (those that one of the two ends well and the other does not).
         backend: auto, compiled or reference.
-        num_envs: worlds driven at once.
+        num_envs: worlds driven at once; default: `WORLDS` of the backend.
         num_workers: threads or processes.
         full_sensors: evaluate on the twin.
         sensors: changes to the sensors.
@@ -152,7 +152,7 @@ def evaluate(
 
 
 def drive(
-    entry: Entry, record: str | int, backend: Backend, num_envs: int,
+    entry: Entry, record: str | int, backend: Backend, num_envs: int | None,
     num_workers: int | None, quiet: bool, again: bool, audience: Audience | None = None,
 ) -> Evaluation:  # fmt: skip
     """Drive one entry; arguments as in `evaluate`.
@@ -183,7 +183,8 @@ def drive(
         return Evaluation(progress.folder, identity, suite, progress.backend, before, reused=True)
     keeps = not selection.limit  # a recording is not kept in parts
     done = progress.rows() if keeps and not again else []
-    worlds, numbers = min(num_envs, len(suite.seeds)), {row["episode"] for row in done}
+    worlds = min(num_envs or WORLDS[progress.backend], len(suite.seeds))
+    numbers = {row["episode"] for row in done}
     left = [number for number in range(len(suite.seeds)) if number not in numbers]
     seeds = SuiteSeeds(suite, worlds, left)
     env, chosen = open_worlds(suite, seeds, progress.backend, num_workers or os.cpu_count())

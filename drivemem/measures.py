@@ -100,6 +100,8 @@ class Forgetting:
     """The agent before."""
     second: str
     """The scenario learned since."""
+    consolidation: float
+    """Weight of the penalty that held its weights meanwhile; 0: none."""
     runs: int
     before: float
     after: float
@@ -117,21 +119,22 @@ def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
     generator = np.random.default_rng(seed)
     rows = [row for row in table.rows if row.kind == "agent"]
     before = {one.run.folder.resolve(): (row, one) for row in rows for one in row.members}
-    pairs: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    pairs: dict[tuple[str, str, float], list[tuple[float, float]]] = {}
     for one in (one for row in rows for one in row.members if one.start is not None):
         found = before.get(one.start.resolve()) if one.start is not None else None
         if found is None or one.trained_on == bare(table.scenario):
             continue
-        key = (found[0].label, str(one.trained_on))
+        held = float(one.settings.get("consolidation_coef") or 0.0)
+        key = (found[0].label, str(one.trained_on), held)
         means = [float(which.column("success").mean()) for which in (found[1], one)]
         pairs.setdefault(key, []).append((means[0], means[1]))
     return [
         Forgetting(
-            label, second, len(of), float(np.mean([a for a, _ in of])),
+            label, second, held, len(of), float(np.mean([a for a, _ in of])),
             float(np.mean([b for _, b in of])),
             bootstrap([np.array([[a - b] for a, b in of])], generator),
         )
-        for (label, second), of in pairs.items()
+        for (label, second, held), of in sorted(pairs.items())
     ]  # fmt: skip
 
 

@@ -148,12 +148,11 @@ class Recorder:
         }
         deeds["action"] = _objects([_json(np.concatenate([d["action"] for d in self._deeds]))])
         deeds["rewards"] = _rewards([deed["rewards"] for deed in self._deeds])
-        for name in _NUMBERS:
+        for name in (*_NUMBERS, "probs"):
             if self._deeds[0][name] is not None:
                 deeds[name] = np.concatenate([deed[name] for deed in self._deeds])
-        for name in ("probs", "attention"):
-            if self._deeds[0][name] is not None:
-                deeds[name] = _objects(deed[name].tolist() for deed in self._deeds)
+        if self._deeds[0]["attention"] is not None:
+            deeds["attention"] = _objects(deed["attention"].tolist() for deed in self._deeds)
         deeds = _ordered(deeds, kept)
         if "attention" in deeds:  # oldest first, frames of this episode alone
             pairs = zip(deeds["attention"], deeds["step"], strict=True)
@@ -236,7 +235,7 @@ def _joined(steps: Columns, deeds: Columns) -> Columns:
         if column.dtype == object:
             wide: NDArray[Any] = np.empty(len(key), dtype=object)
         else:
-            wide = np.full(len(key), np.nan)
+            wide = np.full((len(key), *column.shape[1:]), np.nan)
         wide[place] = column
         joined[name] = wide
     return joined

@@ -136,6 +136,24 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
     return Interval(successes / trials, float(result.low), float(result.high))
 
 
+def rate_interval(
+    strata: Sequence[Runs], generator: np.random.Generator, statistic: Statistic = mean
+) -> Interval:
+    """`bootstrap` of rates, cut to [0, 1], and never of no width.
+
+    Runs that tie show nothing of their spread, but each is known to within its episodes only:
+    then the interval is Wilson's over the episodes of one run, the mean of strata's.
+    """
+    found = clipped(bootstrap(strata, generator, statistic), 0.0, 1.0)
+    if not found.known or found.high > found.low:
+        return found
+    sizes = [min(np.size(run) for run in runs) for runs in strata]
+    rates = [run_means(runs).mean() for runs in strata]
+    alone = [wilson(round(rate * size), size) for rate, size in zip(rates, sizes, strict=True)]
+    low, high = (float(np.mean([one[side] for one in alone])) for side in (1, 2))
+    return Interval(found.estimate, min(low, found.low), max(high, found.high))
+
+
 def improvement(a: Floats, b: Floats) -> Floats:
     """Share of pairs (a_i, b_j) over the last axes with a_i > b_j, ties counting half."""
     difference = a[..., :, None] - b[..., None, :]

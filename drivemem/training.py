@@ -23,17 +23,18 @@ from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.starting import start_from, write_importance
 from drivemem.threads import limit_threads
 from drivemem.vec_env import WorldsVecEnv
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import (
     CheckpointError,
-    load_agent,
     load_training,
     save_agent,
     write_training,
 )
 from drivemem_agents.files import atomic_folder
+from drivemem_envs import Scenario
 
 KEPT_CHECKPOINTS = 2
 
@@ -76,6 +77,11 @@ def train(
             a broken checkpoint; unknown names; settings that do not fit together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
+    if config.consolidation_coef > 0.0 and config.start_from is None:
+        raise DrivememError(
+            "--consolidation-coef holds weights where another run had them: name it with "
+            "--start-from"
+        )
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
@@ -140,7 +146,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     import drivemem_envs
 
     limit_threads()
-    scenario = drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+    scenario = _scenario(config)
     backend = choose_backend(config.backend, scenario)
     announce(backend)
     worlds = drivemem_envs.make_vec(
@@ -154,29 +160,11 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     try:
         model = build_model(config, env)
         if config.start_from is not None:
-            _start_from(model, open_run(config.start_from))
+            start_from(model, open_run(config.start_from), config.consolidation_coef)
         return model, env
     except BaseException:
         env.close()
         raise
-
-
-def _start_from(model: MemoryPPO, other: Run) -> None:
-    """Take over another run's weights; the optimiser starts afresh."""
-    try:
-        weights = load_agent(other.model, device="cpu").policy.state_dict()
-    except CheckpointError as error:
-        raise DrivememError(f"--start-from: {error}") from error
-    own = model.policy.state_dict()
-    for name in sorted({*weights, *own}):
-        mine, theirs = own.get(name), weights.get(name)
-        if mine is None or theirs is None or mine.shape != theirs.shape:
-            shapes = [None if part is None else tuple(part.shape) for part in (mine, theirs)]
-            raise DrivememError(
-                f"--start-from {other.folder}: its {name} is {shapes[1]}, here it is {shapes[0]}: "
-                "memory, sizes, observation and actions must be the same"
-            )
-    model.policy.load_state_dict(weights)
 
 
 def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
@@ -197,8 +185,28 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
                 f"{run.folder} was trained with other settings ({', '.join(differing)}): "
                 "repeat its command exactly, or choose another --out"
             )
+        _check_scenario(run, config)
         return (run.model / "agent.json").is_file()
     return False
+
+
+def _scenario(config: TrainConfig) -> Scenario:
+    import drivemem_envs
+
+    return drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+
+
+def _check_scenario(run: Run, config: TrainConfig) -> None:
+    """Refuse to go on in a scenario that has changed: half a run in each would be neither's."""
+    path = run.folder / "manifest.json"
+    stored = read_json(path).get("scenario_hash") if path.exists() else None
+    now = _scenario(config).hash()
+    if stored is not None and stored != now:
+        raise DrivememError(
+            f"{run.folder} was trained on another version of {config.scenario} (scenario "
+            f"{stored[:8]}, now {now[:8]}; highway-env's version counts too): train it anew with "
+            "another --out, or go on with the version of then"
+        )
 
 
 def _learn(
@@ -237,6 +245,7 @@ def _learn(
         if remaining > 0:
             model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
+    write_importance(model, run)
     save_agent(model, run.model)
     model.logger.close()
     write_json_file(

@@ -26,6 +26,18 @@ _LANE_KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "left": "LANE_LEFT", "rig
 """Where there is nothing but speed, or nothing but lanes, to choose."""
 
 
+_CUE, _BOARD = (255, 255, 255), (0, 90, 50)
+
+
+def cue_words(cue: NDArray[Any] | None) -> str:
+    """What a cue (K,) says to a person; nothing while none is shown."""
+    if cue is None or not np.any(cue):
+        return ""
+    if np.count_nonzero(cue) == 1 and cue.max() == 1.0:
+        return f" sign: {int(cue.argmax()) + 1} of {len(cue)} "
+    return " sign: " + ", ".join(f"{number:.2g}" for number in cue) + " "
+
+
 def has_display() -> bool:
     """Whether a window can be opened here."""
     if sys.platform in ("win32", "darwin"):
@@ -90,6 +102,8 @@ class Window:
         self._rate = world.config["simulation_frequency"] * speed
         self.frames_per_sec = 0.0
         self.pictures = 0
+        self.cue: NDArray[Any] | None = None
+        """What the driver is shown that is no actor, such as a sign (K,)."""
         try:
             world.viewer = SensorViewer(world, layers, offscreen=offscreen)
         except RuntimeError as error:
@@ -118,10 +132,17 @@ class Window:
         viewer = self._world.viewer
         viewer.display()
         self.pictures += 1
-        if self._offscreen:
-            return
         import pygame
 
+        words = cue_words(self.cue)
+        if words:
+            surface = viewer.sim_surface
+            surface.blit(pygame.font.Font(None, 32).render(words, True, _CUE, _BOARD), (12, 12))
+            if not self._offscreen:
+                viewer.screen.blit(surface, (0, 0))
+                pygame.display.flip()
+        if self._offscreen:
+            return
         viewer.clock.tick(self._rate)
         for event in pygame.event.get():
             if event.type == pygame.QUIT:
@@ -154,6 +175,8 @@ class Watched:
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None
     ) -> Decision:
         """Draw, and act."""
+        cue = observation.get("cue") if isinstance(observation, dict) else None
+        self._window.cue = None if cue is None else np.asarray(cue)[0]
         self._window.show()
         if self._driver is not None:
             return self._driver.decide(observation, starts, masks)

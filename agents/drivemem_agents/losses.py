@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from drivemem_agents.consolidation import Consolidation
 from drivemem_agents.policy import MemoryPolicy
 from drivemem_agents.rollout import Minibatch
 
@@ -22,6 +23,7 @@ class LossSettings:
     auxiliary_weight: float
     l1_weight: float
     normalize_advantage: bool
+    consolidation: Consolidation | None = None
 
 
 def ppo_loss(
@@ -59,6 +61,9 @@ def ppo_loss(
     if settings.l1_weight > 0.0:
         sums = [weight.abs().sum() for weight in policy.parameters()]
         loss = loss + settings.l1_weight * torch.stack(sums).sum()
+    if settings.consolidation is not None:
+        logged["consolidation_loss"] = settings.consolidation.penalty(policy)
+        loss = loss + logged["consolidation_loss"]
     with torch.no_grad():
         logged["loss"] = loss
         logged["approx_kl"] = approximate_kl(log_ratio)

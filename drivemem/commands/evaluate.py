@@ -36,8 +36,8 @@ class Options:
     """Record the first N episodes for replay; or all, failures, or disagreements:OTHER_RUN."""
     backend: Literal["auto", "compiled", "reference"] = "auto"
     """auto: compiled where the scenario supports it."""
-    num_envs: int = 16
-    """Worlds driven at once."""
+    num_envs: int | None = None
+    """Worlds driven at once; default: 64 compiled, 16 reference."""
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
     full_sensors: bool = False

@@ -9,10 +9,9 @@ import numpy as np
 from drivemem.compare.tables import Row, SuiteTable
 from drivemem.statistics import (
     Interval,
-    bootstrap,
-    clipped,
     interquartile_mean,
     probability_of_improvement,
+    rate_interval,
 )
 
 
@@ -55,8 +54,8 @@ def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
         found.append(
             Overall(
                 label, min(row.runs for row in rows),
-                clipped(bootstrap(strata, generator), 0.0, 1.0),
-                clipped(bootstrap(strata, generator, interquartile_mean), 0.0, 1.0),
+                rate_interval(strata, generator),
+                rate_interval(strata, generator, interquartile_mean),
                 _improvement(rows, [table.named("agent") for table in tables], generator),
             )
         )  # fmt: skip

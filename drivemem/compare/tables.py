@@ -15,18 +15,17 @@ from drivemem.errors import DrivememError
 from drivemem.statistics import (
     MIN_RUNS,
     Interval,
-    bootstrap,
     bootstrap_function,
-    clipped,
     interquartile_mean,
     probability_of_improvement,
+    rate_interval,
     wilson,
 )
 
 SMALL_GAP = 0.05
 """Below this occlusion gap, shares of it say nothing."""
 OTHER = ("timeout", "stuck", "wrong_route", "violation", "off_road")
-KINDS = ("upper bound", "agent", "lesion", "reference")
+KINDS = ("upper bound", "agent", "sampled", "lesion", "reference")
 WORKING = ("reset_every", "span", "freeze", "noise", "swap", "shuffle", "stack")
 """Lesions of working memory; the others cut weights."""
 METRICS = {
@@ -283,18 +282,20 @@ def _row(label: str, members: list[Evaluated], generator: np.random.Generator) -
     successes = [one.column("success") for one in members]
     episodes = len(first.episodes)
     if len(members) > 1:
-        success = clipped(bootstrap([successes], generator), 0.0, 1.0)
+        success = rate_interval([successes], generator)
     else:
         success = wilson(int(successes[0].sum()), episodes)
     middle = None
     if len(members) >= 4:
-        middle = clipped(bootstrap([successes], generator, interquartile_mean), 0.0, 1.0)
+        middle = rate_interval([successes], generator, interquartile_mean)
     names = ("success", "collision", *OTHER)
     outcomes = {name: float(np.mean([one.share(name) for one in members])) for name in names}
     if first.is_driver:
         kind = "reference"
     elif first.first["lesion"] != "intact":
         kind = "lesion"
+    elif not first.first["deterministic"]:
+        kind = "sampled"
     else:
         kind = "upper bound" if first.first["full_sensors"] else "agent"
     return Row(
@@ -343,7 +344,8 @@ def _gaps(
             row.gap_closed = bootstrap_function(
                 [row.successes, top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
             )
-            if not certain:
+            width = row.gap_closed.high - row.gap_closed.low
+            if not certain or width == 0.0:  # runs that tie say nothing of their spread
                 row.gap_closed = Interval(row.gap_closed.estimate, -np.inf, np.inf)
     return gap
 

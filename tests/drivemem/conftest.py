@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import drivemem_envs
+from drivemem.compare import Comparison
+from drivemem.compare.tables import Row
 from drivemem.config import TrainConfig
 from drivemem.episodes import EPISODE_COLUMNS, as_json, write_table
 from drivemem.runs import Run, write_json_file
@@ -80,3 +82,23 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return run
+
+
+@pytest.fixture
+def study(write: Callable[..., Path], tmp_path: Path) -> Path:
+    """Two runs each of a memoryless, a recurrent and a full-sensor agent, lesions, a driver."""
+    write("none-s0", "SSCCTTCCCC", seed=0)
+    write("none-s1", "SSSSTCCCCO", seed=1)
+    write("none-full-s0", "SSSSSSSSSC", full=True, seed=0)
+    write("none-full-s1", "SSSSSSSSSS", full=True, seed=1)
+    write("gru-s0", "SSSSSSSCCT", memory="gru", seed=0)
+    write("gru-s0", "SCCCSSSCCT", memory="gru", seed=0, lesion="reset_every:1")
+    write("gru-s1", "SSSSSSSSCK", memory="gru", seed=1)
+    write("gru-s1", "SSCCSSSCCT", memory="gru", seed=1, lesion="reset_every:1")
+    write("idle", "SCCCCCCWTT", memory="constant:IDLE", seed=None)
+    return tmp_path / "runs"
+
+
+def row(comparison: Comparison, label: str) -> Row:
+    """The row of a comparison with a label."""
+    return next(row for table in comparison.tables for row in table.rows if row.label == label)

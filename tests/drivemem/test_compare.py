@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
-import re
 import shutil
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 
 from drivemem.compare import Comparison, compare_runs
-from drivemem.compare.figures import read_curve
-from drivemem.compare.formats import HEADER, cells
 from drivemem.compare.overall import overall
-from drivemem.compare.tables import Row
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.measures import lesion_curves, memory_sizes
 from drivemem.runs import write_json_file
-from drivemem.statistics import MIN_RUNS, holm, mcnemar, performance_profile, wilson
+from drivemem.statistics import MIN_RUNS, holm, mcnemar, wilson
+
+from .conftest import row
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-DOCS = Path(__file__).parents[2] / "docs"
-
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def study(write: Write, tmp_path: Path) -> Path:
-    """Two runs each of a memoryless, a recurrent and a full-sensor agent, lesions, a driver."""
-    write("none-s0", "SSCCTTCCCC", seed=0)
-    write("none-s1", "SSSSTCCCCO", seed=1)
-    write("none-full-s0", "SSSSSSSSSC", full=True, seed=0)
-    write("none-full-s1", "SSSSSSSSSS", full=True, seed=1)
-    write("gru-s0", "SSSSSSSCCT", memory="gru", seed=0)
-    write("gru-s0", "SCCCSSSCCT", memory="gru", seed=0, lesion="reset_every:1")
-    write("gru-s1", "SSSSSSSSCK", memory="gru", seed=1)
-    write("gru-s1", "SSCCSSSCCT", memory="gru", seed=1, lesion="reset_every:1")
-    write("idle", "SCCCCCCWTT", memory="constant:IDLE", seed=None)
-    return tmp_path / "runs"
-
-
-def row(comparison: Comparison, label: str) -> Row:
-    return next(row for table in comparison.tables for row in table.rows if row.label == label)
 
 
 def reasons(comparison: Comparison) -> dict[str, str]:
@@ -329,242 +301,6 @@ def test_the_headline_never_calls_a_memoryless_agent_one_with_memory(
     assert "with span:1 20% (1 training run each)" in table.headline()
 
 
-class Loads(HTMLParser):
-    """Collects what a page would load or run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[tuple[str, str]] = []
-        self.words: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        for name, value in attrs:
-            assert not name.startswith("on"), f"{tag} has the handler {name}"
-            if name in ("src", "href", "xlink:href", "srcset", "data", "poster", "action"):
-                self.links.append((tag, value or ""))
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
-def page(folder: Path) -> Loads:
-    found = Loads()
-    found.feed((folder / "report.html").read_text(encoding="utf-8"))
-    return found
-
-
-def test_the_report_is_one_file_that_loads_nothing(study: Path, tmp_path: Path) -> None:
-    comparison = compare_runs([study], report=tmp_path / "out")
-    assert comparison.written == [
-        tmp_path / "out" / name
-        for name in ("report.html", "table.md", "table.tex", "table.csv", "table.parquet")
-    ]
-    assert sorted((tmp_path / "out").iterdir()) == sorted(comparison.written)
-    found = page(tmp_path / "out")
-    assert not {"script", "link", "img", "iframe", "object", "embed", "base"} & set(found.tags)
-    assert all(link.startswith("#") for _, link in found.links)
-    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"@import|url\((?!#)", text)
-    assert found.tags.count("svg") >= 2
-    ids = re.findall(r'\sid="([^"]+)"', text)
-    assert len(ids) == len(set(ids)), "figures share identifiers"
-    assert {link[1:] for _, link in found.links} <= set(ids)
-    shown = " ".join(found.words)
-    assert all(cell in shown for one in comparison.tables[0].rows for cell in cells(one))
-
-
-def test_the_report_with_every_figure_loads_nothing_either(write: Write, tmp_path: Path) -> None:
-    for seed in range(3):
-        write(f"none-s{seed}", "SSCC", seed=seed)
-        folder = write(f"gru-s{seed}", "SSSC", memory="gru", seed=seed)
-        for span in (1, 2, 4):
-            write(f"gru-s{seed}", "SCCC", memory="gru", seed=seed, lesion=f"span:{span}")
-        lines = [{"step": k, "rollout/success_rate": k / 400} for k in range(0, 400, 100)]
-        text = "\n".join(json.dumps(line) for line in lines)
-        (folder / "metrics.jsonl").write_text(text, encoding="utf-8")
-    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
-    found = page(tmp_path / "out")
-    assert found.tags.count("svg") >= 5
-    assert all(link.startswith("#") for _, link in found.links)
-
-
-HOSTILE = "<script>alert(1)</script>"
-
-
-def test_hostile_names_are_text(write: Write, tmp_path: Path) -> None:
-    # Slashes make folders: the run's path then reads <script>alert(1)</script>.
-    write(HOSTILE, "SSSC", memory=HOSTILE, seed=None)
-    write(f"{HOSTILE}2", "SSCC", settings={"memory_kwargs": (f'gate_bias="{HOSTILE}',)})
-    write('a"onload="alert(1)', "SCCC", memory='"><img src=x onerror=alert(1)>', seed=None)
-    write_json_file(tmp_path / "runs" / f"{HOSTILE}3" / "config.json", {"memory": "gru"})
-    for name in ("javascript:alert(1).html", '"><script>alert(1)<.html', "50%25#a?b.html"):
-        (tmp_path / "runs" / name).write_text("a replay")
-    compare_runs([tmp_path / "runs"], report=tmp_path / "runs")
-    found = page(tmp_path / "runs")
-    assert "script" not in found.tags and "img" not in found.tags
-    assert HOSTILE in "".join(found.words)
-    pages = [link for tag, link in found.links if tag == "a"]
-    assert pages and not any(":" in link or "#" in link or "?" in link for link in pages)
-
-
-def test_all_formats_agree(study: Path, tmp_path: Path) -> None:
-    comparison = compare_runs([study], report=tmp_path / "out")
-    records = comparison.table
-    columns = dict.fromkeys(records[0], "")
-    assert read_table(tmp_path / "out" / "table.parquet", columns) == records
-    with (tmp_path / "out" / "table.csv").open(newline="", encoding="utf-8") as file:
-        lines = list(csv.DictReader(file))
-    for line, record in zip(lines, records, strict=True):
-        assert line == {k: "" if v is None else str(v) for k, v in record.items()}
-    texts = [list(cells(one)) for one in comparison.tables[0].rows]
-    markdown = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
-    rows = [line for line in markdown.splitlines() if line.startswith("| ")]
-    split = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows]
-    assert split == [list(HEADER), *texts] or split[2:] == texts
-    latex = (tmp_path / "out" / "table.tex").read_text(encoding="utf-8")
-    body = [line.removesuffix(r" \\") for line in latex.splitlines() if line.endswith(r" \\")]
-    plain = [[cell.replace("\\", "").strip() for cell in line.split(" & ")] for line in body]
-    assert plain == texts
-
-
-def test_markdown_and_latex_survive_odd_labels(write: Write, tmp_path: Path) -> None:
-    write("a", "SSSC", memory=r"a|b_c & 5% $x^2 {\cmd}~", seed=None)
-    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
-    latex = (tmp_path / "out" / "table.tex").read_text(encoding="utf-8")
-    assert (
-        r"a|b\_c \& 5\% \$x\textasciicircum{}2 \{\textbackslash{}cmd\}\textasciitilde{} & 1"
-        in latex
-    )
-    markdown = (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
-    (line,) = (line for line in markdown.splitlines() if line.startswith("| a\\|b"))
-    assert len(re.findall(r"(?<!\\)\|", line)) == len(HEADER) + 1
-
-
-def test_a_report_that_cannot_be_written_is_named(study: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DrivememError, match=r"cannot write the report to .*file"):
-        compare_runs([study], report=tmp_path / "file")
-
-
-def test_the_terminal_shows_labels_as_they_are(write: Write, tmp_path: Path) -> None:
-    from rich.console import Console
-
-    write("a", "SSSC", memory="[bold]x[/nothing]", seed=None)
-    (table,) = compare_runs([tmp_path / "runs"]).to_rich()
-    console = Console(width=160)
-    with console.capture() as captured:
-        console.print(table)
-    assert "[bold]x[/nothing]" in captured.get()
-
-
-def queries() -> list[str]:
-    """The SQL of docs/queries.md."""
-    text = (DOCS / "queries.md").read_text(encoding="utf-8")
-    return re.findall(r"```sql\n(.*?)```", text, flags=re.DOTALL)
-
-
-def ask(query: str) -> list[dict[str, Any]]:
-    with duckdb.connect() as connection:
-        found = connection.execute(query)
-        names = [column[0] for column in found.description]
-        return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
-
-
-def test_queries_of_the_page_give_the_tables_columns(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    comparison = compare_runs(["runs"], report="report")
-    records = {
-        (row.members[0].first["driver"], row.members[0].first["full_sensors"],
-         row.members[0].first["lesion"]): row
-        for row in comparison.tables[0].rows
-    }  # fmt: skip
-    by_run, by_agent, gap, pairs, outcomes = (ask(query) for query in queries()[:5])
-    table = ask(queries()[-1])
-    assert len(by_run) == sum(row.runs for row in records.values())
-    assert len(by_agent) == len(records)
-    for line in by_agent:
-        one = records[line["driver"], line["full_sensors"], line["lesion"]]
-        assert (line["runs"], line["episodes"]) == (one.runs, one.episodes)
-        for column, value in {
-            "success": one.success.estimate, "collision": one.collision, "other": one.other,
-            "return": one.mean_return, "mean_speed": one.mean_speed,
-        }.items():  # fmt: skip
-            assert line[column] == pytest.approx(value), (line, column)
-    assert {(line["driver"], line["lesion"]) for line in gap} == {
-        key[::2] for key, one in records.items() if one.gap_closed is not None
-    }
-    for line in gap:
-        closed = records[line["driver"], False, line["lesion"]].gap_closed
-        assert closed is not None
-        assert line["gap_closed"] == pytest.approx(closed.estimate)
-    for line in pairs:
-        one = records[line["driver"], line["full_sensors"], line["lesion"]]
-        assert line["difference"] == pytest.approx(float(one.versus.split()[0]), abs=5e-4)
-    assert len(pairs) == len(records) - 1
-    shares = {(r["driver"], r["full_sensors"], r["lesion"], r["outcome"]): r for r in outcomes}
-    for key, one in records.items():
-        for outcome, share in one.outcomes.items():
-            assert shares.get((*key, outcome), {"share": 0})["share"] == pytest.approx(share)
-    assert [line["agent"] for line in table] == [row["agent"] for row in comparison.table]
-
-
-def test_queries_of_the_page_give_the_figures(
-    study: Path, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for span, outcomes in ((1, "SCCCCCCCCC"), (4, "SSSSCCCCCC")):
-        write("gru-s0", outcomes, memory="gru", lesion=f"span:{span}")
-    for name, size in (("gru-s0", 64), ("gru-s1", 64), ("none-s0", 0), ("none-s1", 0)):
-        facts = {"memory_state_bytes": size, "parameters": 1000 + size, "versions": {}}
-        write_json_file(study / name / "manifest.json", facts)
-    lines = ['{"step": 10, "other": 1.0}', '{"step": 20, "rollout/success_rate": 0.25}', '{"st']
-    (study / "gru-s0" / "metrics.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    comparison = compare_runs(["runs"])
-    profile, improvement, doses, retention, costs, learning, transfer = (
-        ask(query) for query in queries()[5:-1]
-    )
-    gru, full = row(comparison, "gru"), row(comparison, "none (full sensors)")
-    levels = [line["threshold"] for line in profile[:21]]
-    assert levels == pytest.approx([k / 20 for k in range(21)])
-    of_gru = [p for p in profile if p["driver"] == "gru" and p["lesion"] == "intact"]
-    shares = performance_profile(gru.successes, levels)
-    assert [line["share_of_runs"] for line in of_gru] == pytest.approx(shares.tolist())
-    found = {(line["driver"], line["full_sensors"]): line["improvement"] for line in improvement}
-    assert gru.improvement is not None and full.improvement is not None
-    assert found == {
-        ("gru", False): gru.improvement.estimate, ("none", True): full.improvement.estimate
-    }  # fmt: skip
-    (table,) = comparison.tables
-    (curve,) = lesion_curves(table, "span")
-    assert [(d["dose"], d["success"]) for d in doses if d["lesion"] == "span"] == [
-        (point.x, pytest.approx(point.success.estimate)) for point in curve.points
-    ]
-    assert {(line["driver"], line["cue_window_s"]): line["success"] for line in retention} == {
-        (one.members[0].first["driver"], 1.0): pytest.approx(one.success.estimate)
-        for one in table.rows
-        if one.kind in ("agent", "reference")
-    }
-    assert [(c["driver"], c["memory_state_bytes"], c["parameters"], c["success"]) for c in costs] \
-        == [
-            (size.label, size.state_bytes, size.parameters, pytest.approx(size.success.estimate))
-            for size in memory_sizes(table)
-        ]  # fmt: skip
-    matrix = {(line["driver"], line["home"], line["runs"]): line["success"] for line in transfer}
-    assert matrix == {
-        (one.members[0].first["driver"], "exit-recall", one.runs): pytest.approx(
-            one.success.estimate
-        )
-        for one in table.rows
-        if one.kind == "agent"
-    }
-    assert learning == [{"run": "gru-s0", "step": 20, "success": 0.25}]
-    assert read_curve(study / "gru-s0" / "metrics.jsonl") == ([20], [0.25])
-
-
 def test_a_lesion_is_paired_with_the_same_runs_uncut(study: Path) -> None:
     cut = row(compare_runs([study]), "gru / reset_every:1")
     assert cut.versus_intact.startswith("-0.300 [")
@@ -611,22 +347,6 @@ def test_over_all_scenarios_runs_are_resampled_within_each(write: Write, tmp_pat
     assert "Over all scenarios" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_episodes_to_look_at_are_those_that_differ(write: Write, tmp_path: Path) -> None:
-    write("none", "SSCCS")
-    gru = write("gru", "SSSTC", memory="gru")
-    recorded = read_table(
-        gru / "evaluations" / "test-intact" / "episodes.parquet", EPISODE_COLUMNS
-    )[:3]
-    for name in ("gru", "none"):
-        place = tmp_path / "runs" / name / "recordings" / "test-intact"
-        write_table(place / "episodes.parquet", EPISODE_COLUMNS, recorded)
-    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
-    shown = re.sub(r"\s+", " ", " ".join(page(tmp_path / "out").words))
-    assert "success (100%) collision (0%) yes" in shown  # episode 2
-    assert "collision (0%) success (100%) no" in shown  # episode 4
-    assert "timeout (0%)" not in shown  # both failed in episode 3
-
-
 def test_a_broken_run_does_not_break_the_comparison(write: Write, tmp_path: Path) -> None:
     write("gru", "SSSC", memory="gru")
     broken = write("none", "SSCC")
@@ -635,3 +355,20 @@ def test_a_broken_run_does_not_break_the_comparison(write: Write, tmp_path: Path
     assert [one.label for one in comparison.tables[0].rows] == ["gru"]
     ((what, why),) = comparison.collection.excluded
     assert "none" in what and "unreadable or truncated" in why
+
+
+def test_a_sampled_row_is_no_agent_of_its_own(write: Write, tmp_path: Path) -> None:
+    write("gru", "SSCC", memory="gru")
+    write("none", "SCCC")
+    drawn = write("drawn", "SSSS", memory="gru", deterministic=False)
+    place = tmp_path / "runs" / "gru" / "evaluations" / "test-intact-sampled"
+    shutil.move(drawn / "evaluations" / "test-intact", place)
+    shutil.rmtree(drawn)
+    comparison = compare_runs([tmp_path / "runs"])
+    (table,) = comparison.tables
+    assert [(one.label, one.kind) for one in table.rows] == [
+        ("gru", "agent"), ("none", "agent"), ("gru (sampled)", "sampled"),
+    ]  # fmt: skip
+    best = table.best()
+    assert best is not None and best.label == "gru"
+    assert row(comparison, "gru (sampled)").versus == ""

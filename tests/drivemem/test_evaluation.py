@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 import drivemem.evaluation
 from drivemem.episodes import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS, read_table
@@ -210,18 +209,3 @@ def test_a_published_suite_is_met_and_a_changed_one_refused(copy: Run, tmp_path:
         drive(copy, suite=tmp_path / "nowhere.json")
     with pytest.raises(DrivememError, match="unknown suite"):
         drive(copy, suite="final")
-
-
-def test_training_starts_from_the_weights_of_another_run(run: Run, tmp_path: Path) -> None:
-    tuned = train(
-        small(start_from=str(run.folder), steps=128, learning_rate=1e-12),
-        tmp_path / "t",
-        quiet=True,
-    )
-    ours, theirs = (load_file(home.model / "model.safetensors") for home in (tuned, run))
-    for name, weight in theirs.items():
-        np.testing.assert_allclose(ours[name], weight, atol=1e-6)
-    with pytest.raises(DrivememError, match="memory, sizes, observation and actions must be"):
-        train(small(start_from=str(run.folder), memory_kwargs=()), tmp_path / "u", quiet=True)
-    with pytest.raises(DrivememError, match="is no run"):
-        train(small(start_from=str(tmp_path / "gone")), tmp_path / "v", quiet=True)

@@ -177,7 +177,8 @@ def test_the_report_draws_every_measure(write: Write, tmp_path: Path) -> None:
           sensors={"cue_window_s": 1.0})  # fmt: skip
     compare_runs([tmp_path / "runs"], report=tmp_path / "out")
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights", "What memory costs",
+    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights",
+                  "What memory costs",
                   "Transfer of gru", "exit-recall-easy-v0, cue_window_s=1.0",
                   "the same agents with memory cut"):  # fmt: skip
         assert words in text, words
@@ -196,10 +197,25 @@ def test_forgetting_pairs_each_run_with_the_one_that_started_from_it(
     (found,) = forgetting(table)
     assert (found.label, found.second, found.runs) == ("gru", "blackout-highway", 2)
     assert (found.before, found.after) == (0.875, 0.25)
-    assert found.loss.estimate == pytest.approx(0.625)
+    assert found.loss.estimate == pytest.approx(0.625) and found.consolidation == 0.0
     labels = {row.label for row in table.rows}
     assert labels == {"gru", "gru (first exit-recall, then blackout-highway)"}
     assert transfer_matrix([table], "gru") is None, "an agent of two scenarios is no zero-shot one"
+
+
+def test_consolidated_runs_forget_in_a_row_of_their_own(write: Write, tmp_path: Path) -> None:
+    first = write("gru", "SSSS", memory="gru")
+    for name, after, coef in (("free", "CCCC", 0.0), ("held", "SSSC", 100.0)):
+        then = write(name, after, memory="gru")
+        config = {"scenario": "blackout-highway", "memory": "gru", "consolidation_coef": coef}
+        write_json_file(then / "config.json", {**config, "start_from": str(first)})
+    (table,) = compared(tmp_path).tables
+    free, held = forgetting(table)
+    assert (free.consolidation, free.after) == (0.0, 0.0)
+    assert (held.consolidation, held.after) == (100.0, 0.75)
+    assert "gru (first exit-recall, then blackout-highway, consolidated)" in {
+        row.label for row in table.rows
+    }
 
 
 def test_without_a_second_scenario_nothing_is_forgotten(write: Write, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from drivemem.statistics import (
     paired_difference,
     performance_profile,
     probability_of_improvement,
+    rate_interval,
     run_means,
     sign_flip,
     verdict,
@@ -361,3 +362,19 @@ def test_verdict_needs_the_interval_and_the_test() -> None:
         assert "no difference shown" in verdict(interval, MIN_RUNS, 0.01)
     assert "no difference shown" in verdict(Interval(0.3, 0.1, 0.5), MIN_RUNS, 0.06)
     assert "no difference shown" in verdict(Interval(0.3, 0.1, 0.5), MIN_RUNS, math.nan)
+
+
+def test_runs_that_tie_have_wilsons_interval_over_one_runs_episodes(
+    generator: np.random.Generator,
+) -> None:
+    tied = [[1.0] * 100] * 5
+    assert rate_interval([tied], generator) == wilson(100, 100)
+    both = rate_interval([tied, [[0.0] * 100] * 5], generator)
+    assert both.estimate == 0.5
+    assert (both.low, both.high) == pytest.approx(
+        ((wilson(100, 100).low + 0.0) / 2, (1.0 + wilson(0, 100).high) / 2)
+    )
+    spread = [[1.0] * 100, [1.0] * 99 + [0.0], [1.0] * 98 + [0.0] * 2]
+    found = rate_interval([spread], np.random.default_rng(0))
+    plain = clipped(bootstrap([spread], np.random.default_rng(0)), 0.0, 1.0)
+    assert found == plain and found.high > found.low

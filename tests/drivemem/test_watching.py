@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import drivemem_envs
@@ -15,7 +16,7 @@ from drivemem.evaluation import evaluate
 from drivemem.replay.load import find_recording
 from drivemem.replay.verify import verify
 from drivemem.runs import Run
-from drivemem.watching import Hands, Window, has_display, watch
+from drivemem.watching import Hands, Window, cue_words, has_display, watch
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,30 @@ def test_by_hand_only_what_the_ego_sees_is_drawn(
     press(monkeypatch, ["up"] * 40)
     watch(driver="manual", scenario="exit-recall", episodes=1, out=tmp_path / "m", offscreen=True)
     assert set(layers) == {frozenset({"sees"})}
+
+
+def test_a_person_sees_the_sign_while_it_is_shown_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards: list[bool] = []
+    capture = Window._capture_frame
+
+    def look(self: Window) -> None:
+        capture(self)
+        corner = self._world.viewer.get_image()[13:30, 13:60].reshape(-1, 3)
+        boards.append(bool((corner == (0, 90, 50)).all(axis=1).any()))
+
+    monkeypatch.setattr(Window, "_capture_frame", look)
+    press(monkeypatch, ["up"] * 40)
+    watch(driver="manual", scenario="exit-recall", episodes=1, out=tmp_path / "m", offscreen=True)
+    assert boards[0] and not boards[-1]
+    assert boards == sorted(boards, reverse=True), "once gone it does not come back"
+
+
+def test_cues_in_words() -> None:
+    assert cue_words(np.array([0.0, 1.0, 0.0])) == " sign: 2 of 3 "
+    assert cue_words(np.array([0.25, 0.5])) == " sign: 0.25, 0.5 "
+    assert cue_words(np.zeros(3)) == "" and cue_words(None) == ""
 
 
 def test_without_a_display_a_page_is_written(

@@ -58,6 +58,11 @@ def family_of(scenario: Scenario) -> float:
         tasks.is_endless(family) and scenario.time_limit_s is None,
         f"{scenario.name} has no time limit (set time_limit_s)",
     )
+    action = scenario.resolved_config()["action"]["type"]
+    refuse(
+        family == tasks.RACETRACK and action == "DiscreteAction",
+        f"{scenario.name} rewards the norm of an action, here of its index (DiscreteAction)",
+    )
     native_kind(scenario, family)
     return family
 

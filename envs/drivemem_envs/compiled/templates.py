@@ -13,8 +13,8 @@ from drivemem_envs.compiled.records import Records
 # Families of resets. NO_RESET: scenes come from highway-env itself, see `bank`.
 (
     NO_RESET, HIGHWAY, EXIT, MERGE, MERGE_GENERIC, INTERSECTION, ROUNDABOUT, ROUNDABOUT_GENERIC,
-    TWO_WAY, EXIT_RECALL, COMMITMENT,
-) = range(11)  # fmt: skip
+    TWO_WAY, EXIT_RECALL, COMMITMENT, RACETRACK, U_TURN,
+) = range(13)  # fmt: skip
 
 EGO, OTHER = range(2)
 """Rows of the prototypes."""

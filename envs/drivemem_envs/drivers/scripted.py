@@ -17,7 +17,7 @@ from drivemem_envs.drivers.constant import batch_size
 from drivemem_envs.scenarios.base import Scenario
 from drivemem_envs.sensing.spec import Tracker
 
-Rule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
+ScriptedRule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
 """Batched observation and decisions since each episode began (N,), to actions (N,)."""
 
 
@@ -43,7 +43,7 @@ class ScriptedDriver:
             )
         if scenario.observation.flat:
             raise ValueError("the scripted driver reads a Dict observation: use flat=False")
-        self._rule: Rule = make(scenario)
+        self._rule: ScriptedRule = make(scenario)
 
     def predict(
         self,

@@ -120,6 +120,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     def render(self) -> Any:
         """highway-env's picture, with what the sensors perceive and what they do not."""
         limited = not self.scenario.sensors.is_full or len(self._occluders) > 0
+        self.viewer: Any
         if self.viewer is None and self.render_mode is not None and limited:
             from drivemem_envs.reference.viewer import SensorViewer
 

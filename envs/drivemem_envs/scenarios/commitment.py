@@ -23,7 +23,7 @@ from highway_env.vehicle.kinematics import Vehicle
 from highway_env.vehicle.objects import Landmark
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.scripted import Rule
+    from drivemem_envs.drivers.scripted import ScriptedRule
     from drivemem_envs.scenarios.base import Scenario
 
 SLOWER, IDLE, FASTER = range(3)
@@ -137,7 +137,7 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
     """The right choice for each kind: what a driver does who knows it."""
 
     @classmethod
-    def scripted(cls, scenario: Scenario) -> Rule:
+    def scripted(cls, scenario: Scenario) -> ScriptedRule:
         """The driver that is told the kind; see `drivers.scripted`."""
         answers = np.array(cls.answers)
         return lambda observation, decisions: answers[observation["cue"].argmax(axis=1)]

@@ -42,7 +42,7 @@ from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.scripted import Rule
+    from drivemem_envs.drivers.scripted import ScriptedRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
@@ -83,7 +83,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         return config
 
     @classmethod
-    def scripted(cls, scenario: Scenario) -> Rule:
+    def scripted(cls, scenario: Scenario) -> ScriptedRule:
         """The driver that is told the exit: round the trucks, then to the exit named."""
         return partial(_take_the_exit, scenario)
 

@@ -15,8 +15,10 @@ from highway_env.envs.exit_env import ExitEnv
 from highway_env.envs.highway_env import HighwayEnv, HighwayEnvFast
 from highway_env.envs.intersection_env import ContinuousIntersectionEnv, IntersectionEnv
 from highway_env.envs.merge_env import MergeEnv, MergeGenericEnv
+from highway_env.envs.racetrack_env import RacetrackEnv, RacetrackEnvLarge, RacetrackEnvOval
 from highway_env.envs.roundabout_env import RoundaboutEnv, RoundaboutGenericEnv
 from highway_env.envs.two_way_env import TwoWayEnv
+from highway_env.envs.u_turn_env import UTurnEnv
 from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 from numpy.typing import NDArray
@@ -30,8 +32,10 @@ from drivemem_envs.compiled.resets import (
     highway,
     intersection,
     merge,
+    racetrack,
     roundabout,
     two_way,
+    u_turn,
 )
 from drivemem_envs.compiled.resets.dispatch import reset_worlds
 from drivemem_envs.compiled.scene import Scene, export
@@ -73,6 +77,10 @@ def _most_at_intersection(env: Any) -> int:
     return int(config["initial_vehicle_count"] + 3 + decisions)
 
 
+def _most_on_track(env: Any) -> int:
+    return int(env.config["other_vehicles"]) + 2
+
+
 def _own() -> list[Family]:
     """Worlds of drivemem's own; imported late, for scenarios import much."""
     from drivemem_envs.scenarios.commitment import CommitmentWorld
@@ -92,6 +100,7 @@ def families() -> list[Family]:
         intersection.intersection_numbers, intersection.intersection_places, _arms,
         _most_at_intersection,
     )  # fmt: skip
+    track = racetrack.racetrack_places, lambda env: (), _most_on_track
     return [
         *_own(),
         Family(templates.EXIT, ExitEnv, highway.exit_numbers, highway.first_road,
@@ -109,6 +118,11 @@ def families() -> list[Family]:
         Family(templates.ROUNDABOUT, RoundaboutEnv, roundabout.roundabout_numbers,
                roundabout.roundabout_places, lambda env: roundabout.DESTINATIONS),
         Family(templates.TWO_WAY, TwoWayEnv, two_way.two_way_numbers, two_way.two_way_places),
+        Family(templates.U_TURN, UTurnEnv, u_turn.u_turn_numbers, u_turn.u_turn_places,
+               lambda env: ["d"]),
+        Family(templates.RACETRACK, RacetrackEnvOval, racetrack.oval_numbers, *track),
+        Family(templates.RACETRACK, RacetrackEnvLarge, racetrack.racetrack_numbers, *track),
+        Family(templates.RACETRACK, RacetrackEnv, racetrack.racetrack_numbers, *track),
     ]  # fmt: skip
 
 
@@ -153,6 +167,8 @@ def family_of(scenario: Any) -> Family | str:
     changed = _changed(traffic, IDMVehicle, _TRAFFIC_METHODS)
     if changed:
         return f"{traffic.__name__} replaces {', '.join(changed)} of IDMVehicle"
+    if known.code == templates.RACETRACK and traffic is not IDMVehicle:
+        return f"{world.__name__} makes IDMVehicles, whatever other_vehicles_type says"
     lane = config.get("initial_lane_id")
     if (
         known.code == templates.HIGHWAY
@@ -160,6 +176,8 @@ def family_of(scenario: Any) -> Family | str:
         and not 0 <= lane < config["lanes_count"]
     ):
         return f"initial_lane_id {lane} is no lane"
+    if config.get("no_lanes") == 0 or config.get("length") == 0:
+        return "no_lanes or length 0 draws the road anew, by no seed"
     return known
 
 
