@@ -17,9 +17,8 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured. In a model of the same traffic a planner without a memory gets through in 55 % of
-    episodes, behind constant-velocity ghosts in 70 % (98 % if speeds were sensed exactly), and
-    with the truth in 98 %; a learned memory must beat the trackers.
+    Measured, and not yet by training. A learned memory must beat the trackers too: ghosts of exact
+    velocity would close the whole gap, for which reason speeds are noisy.
 Dials
     Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source

@@ -17,7 +17,7 @@ Reward
 Outcome
     success: unharmed after 10 s; collision.
 Ceiling
-    Measured, see the table of results.
+    Measured, and not yet by training: the gap is not known.
 Dials
     Memory horizon: `truck_length`, `island_size`. Difficulty: `vehicles_count`.
 Source
