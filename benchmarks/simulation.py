@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -25,6 +26,8 @@ from benchmarks.tables import Row, text
 from drivemem_envs.making import compiles, make_vec
 from drivemem_envs.registry import HIGHWAY_ENV_IDS, scenario
 
+_CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+_SIGHT = {"line_of_sight": ["actors", "occluders"]}
 _ENDLESS = 40
 _SHIPPED = {"DISTANCE_WANTED": 10.0, "COMFORT_ACC_MAX": 3.0, "COMFORT_ACC_MIN": -5.0}
 
@@ -48,33 +51,34 @@ def episode_decisions(env: Any) -> int:
 # ---- highway-env, one process per core ----------------------------------------------------
 
 
-def _serve(pipe: Connection, name: str, config: dict[str, Any] | None) -> None:
-    """Step an environment for as long as asked; answers the number of steps taken."""
+def _serve(pipe: Connection, name: str, config: dict[str, Any] | None, clock: str) -> None:
+    """Step an environment for as long as asked; answers the steps taken in a second."""
+    now = _CLOCKS[clock]
     env = make(name, config)
     env.action_space.seed(os.getpid())
     env.reset(seed=os.getpid())
     limit, taken = episode_decisions(env), 0
     while (seconds := pipe.recv()) is not None:
-        steps, end = 0, time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        steps, begin = 0, now()
+        while (spent := now() - begin) < seconds:
             _, _, terminated, truncated, _ = env.step(env.action_space.sample())
             steps, taken = steps + 1, taken + 1
             if terminated or truncated or taken >= limit:
                 env.reset()
                 taken = 0
-        pipe.send(steps)
+        pipe.send(steps / spent)
 
 
 @contextmanager
 def highway_env_processes(
-    name: str, config: dict[str, Any] | None, count: int
+    name: str, config: dict[str, Any] | None, count: int, clock: str = "wall"
 ) -> Iterator[list[Connection]]:
     """Processes that step highway-env on demand."""
     context = multiprocessing.get_context("spawn")
     pipes, processes = [], []
     for _ in range(count):
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, name, config), daemon=True)
+        process = context.Process(target=_serve, args=(theirs, name, config, clock), daemon=True)
         process.start()
         pipes.append(ours)
         processes.append(process)
@@ -93,7 +97,7 @@ def highway_env_processes(
 def _rate_of_processes(pipes: Sequence[Connection], seconds: float) -> float:
     for pipe in pipes:
         pipe.send(seconds)
-    return float(sum(pipe.recv() for pipe in pipes)) / seconds
+    return float(sum(pipe.recv() for pipe in pipes))
 
 
 # ---- compiled worlds ----------------------------------------------------------------------
@@ -111,15 +115,28 @@ class Worlds:
         else:
             drawn = draw.uniform(-1, 1, (64, count, *space.shape))
             self.actions = list(drawn.astype(np.float32))
-        self.count = count
+        self.count, self.threads = count, threads
 
-    def rate(self, seconds: float) -> float:
+    def rate(self, seconds: float, clock: str = "wall") -> float:
         """Decisions a second: simulation, sensors, observation, reward, metrics and resets."""
-        steps, begin = 0, time.perf_counter()
-        while (spent := time.perf_counter() - begin) < seconds:
+        now, steps = _CLOCKS[clock], 0
+        begin = now()
+        while (spent := now() - begin) < seconds:
             self.env.step(self.actions[steps % 64])
             steps += 1
-        return steps * self.count / spent
+        each = self.threads if clock == "processor" else 1  # processor time counts every thread
+        return steps * self.count * each / spent
+
+    def bytes_of_world(self) -> int:
+        """What one world takes, its share of what all share included."""
+        return _bytes(self.env._worlds.batch) // self.count
+
+
+def _bytes(part: Any) -> int:
+    """Bytes of all arrays in a tuple of arrays and such tuples."""
+    if isinstance(part, tuple):
+        return sum(map(_bytes, part))
+    return int(getattr(part, "nbytes", 0))
 
 
 def run(
@@ -128,6 +145,7 @@ def run(
     worlds: int = 512,
     seconds: float = 2.0,
     rounds: int = 3,
+    clock: str = "wall",
 ) -> list[Row]:
     """Measure ids; contenders take turns, and each one's median round counts.
 
@@ -139,80 +157,104 @@ def run(
         worlds: worlds in a batch.
         seconds: length of one measurement.
         rounds: how often each contender's turn comes.
+        clock: "wall", for a quiet machine, or "processor": steps in a second of processor time,
+            times the threads or processes, as if each had a core to itself.
 
     Returns:
         A row for each id that compiles: decisions a second of highway-env (`env.step`, one
-        process per core), of compiled worlds on one thread and on all, with line of sight on all,
-        and the ratio of all threads to all processes.
+        process per core), of compiled worlds on one thread and on all, the ratio of all threads
+        to all processes, the share of a step that line of sight takes, and bytes of a world.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    cores = cores or 1
-    rows = []
-    for name in (name for name in names if compiles(scenario(name)) is None):
-        contenders = {
-            "one_thread": Worlds(name, worlds, 1),
-            "all_threads": Worlds(name, worlds, cores),
-            "all_with_sight": Worlds(
-                name, worlds, cores, sensors={"line_of_sight": ["actors", "occluders"]}
-            ),
-        }
-        turns: dict[str, list[float]] = {key: [] for key in ("highway_env", *contenders)}
-        with highway_env_processes(name, None, cores) as pipes:
-            for _ in range(rounds):
-                turns["highway_env"].append(_rate_of_processes(pipes, seconds))
-                for key, contender in contenders.items():
-                    turns[key].append(contender.rate(seconds))
-        rates = {key: float(np.median(each)) for key, each in turns.items()}
-        ratio = rates["all_threads"] / rates["highway_env"]
-        rows.append({"id": name, "cores": cores, "worlds": worlds, **rates, "ratio": ratio})
-    return rows
+    known = (name for name in names if compiles(scenario(name)) is None)
+    return [_measure(name, worlds, seconds, rounds, clock, cores or 1) for name in known]
+
+
+def _measure(name: str, worlds: int, seconds: float, rounds: int, clock: str, cores: int) -> Row:
+    contenders = {
+        "one_thread": Worlds(name, worlds, 1),
+        "all_threads": Worlds(name, worlds, cores),
+        "with_sight": Worlds(name, worlds, cores, sensors=_SIGHT),
+    }
+    turns: dict[str, list[float]] = {key: [] for key in ("highway_env", *contenders)}
+    with highway_env_processes(name, None, cores, clock) as pipes:
+        for _ in range(rounds):
+            turns["highway_env"].append(_rate_of_processes(pipes, seconds))
+            for key, contender in contenders.items():
+                turns[key].append(contender.rate(seconds, clock))
+    rates = {key: float(np.median(each)) for key, each in turns.items()}
+    share = 1.0 - rates.pop("with_sight") / rates["all_threads"]
+    return {
+        "id": name, **rates, "ratio": rates["all_threads"] / rates["highway_env"],
+        "sensors_share": max(share, 0.0), "bytes": contenders["all_threads"].bytes_of_world(),
+        "resets": "compiled" if contenders["one_thread"].env._worlds.source.compiled else "bank",
+    }  # fmt: skip
 
 
 def growth_with_worlds(
     name: str = "highway-fast-v0",
     counts: Sequence[int] = (1, 4, 16, 64, 256, 1024, 4096),
     seconds: float = 1.0,
+    clock: str = "wall",
 ) -> list[Row]:
-    """Decisions a second by number of worlds, on one thread and on two."""
-    return [
-        {
-            "id": name,
-            "worlds": count,
-            **{f"threads_{n}": Worlds(name, count, n).rate(seconds) for n in (1, 2)},
-        }
-        for count in counts
-    ]
+    """Decisions a second and bytes of a world by number of worlds, on one thread and on two."""
+    rows = []
+    for count in counts:
+        one, two = Worlds(name, count, 1), Worlds(name, count, 2)
+        rates = {"one_thread": one.rate(seconds, clock), "two_threads": two.rate(seconds, clock)}
+        rows.append({"id": name, "worlds": count, **rates, "bytes": one.bytes_of_world()})
+    return rows
 
 
 def growth_with_actors(
-    name: str = "highway-v0", counts: Sequence[int] = (5, 10, 20, 50, 100), seconds: float = 1.0
+    name: str = "highway-v0",
+    counts: Sequence[int] = (5, 10, 20, 50, 100),
+    seconds: float = 1.0,
+    clock: str = "wall",
 ) -> list[Row]:
     """Microseconds of one thread per decision by number of vehicles."""
     rows = []
     for count in counts:
-        rate = Worlds(name, 64, 1, config={"vehicles_count": count}).rate(seconds)
+        rate = Worlds(name, 64, 1, config={"vehicles_count": count}).rate(seconds, clock)
         rows.append({"id": name, "vehicles": count + 1, "microseconds": 1e6 / rate})
     return rows
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", default=list(HIGHWAY_ENV_IDS))
     parser.add_argument("--worlds", type=int, default=512)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--json", help="write the rows to this file")
-    parser.add_argument("--growth", action="store_true", help="also growth with worlds and actors")
-    told = parser.parse_args()
-    rows = {"ids": run(told.ids, worlds=told.worlds, seconds=told.seconds, rounds=told.rounds)}
+    parser.add_argument("--clock", choices=list(_CLOCKS), default="wall")
+    parser.add_argument("--json", help="write the rows to this file, beside what it has")
+    parser.add_argument("--growth", action="store_true", help="only growth with worlds and actors")
+    told = parser.parse_args(words)
+    parts: dict[str, list[Row]] = {}
     if told.growth:
-        rows |= {"worlds": growth_with_worlds(), "actors": growth_with_actors()}
-    for part in rows.values():
-        print(text(part) + "\n")
+        parts["worlds"] = growth_with_worlds(clock=told.clock)
+        parts["actors"] = growth_with_actors(clock=told.clock)
+    else:
+        settings = {"worlds": told.worlds, "seconds": told.seconds, "rounds": told.rounds}
+        parts["ids"] = run(told.ids, **settings, clock=told.clock)
+    for part in parts.values():
+        print(text(part) + "\n", flush=True)
     if told.json:
-        with open(told.json, "w", encoding="utf-8") as file:
-            json.dump(rows, file, indent=1)
+        _merge(Path(told.json), parts)
+
+
+def _merge(path: Path, parts: dict[str, list[Row]]) -> None:
+    """Add rows to a file; a row of the same id and size is replaced."""
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for part, rows in parts.items():
+        held = {_key(row): row for row in [*known.get(part, []), *rows]}
+        known[part] = list(held.values())
+    path.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["id"], row.get("worlds"), row.get("vehicles")
 
 
 if __name__ == "__main__":

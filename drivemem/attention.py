@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-import drivemem_agents.memory  # noqa: F401  first, for it imports the next
-from drivemem_agents.window_attention import WindowAttention, skew
+from drivemem_agents.window_attention import WindowAttention
 
 
 class AttentionTap:
@@ -45,25 +44,7 @@ class AttentionTap:
 
     def _reader(self, number: int) -> Any:
         def read(layer: WindowAttention, arguments: tuple[Any, ...], _: Any) -> None:
-            self._weights[number] = last_weights(layer, *arguments)
+            with torch.no_grad():
+                self._weights[number] = layer.last_weights(*arguments)
 
         return read
-
-
-def last_weights(
-    layer: WindowAttention, x: Tensor, past: Tensor, masks: list[Tensor], span: Tensor | None
-) -> Tensor:
-    """Weights of a block's last query, (B, heads, W), the present step first.
-
-    Arguments as in `WindowAttention.forward`, whose formula this is.
-    """
-    with torch.no_grad():
-        q = layer._heads(layer.query(x[-1:]))  # (B, n, 1, d)
-        k = layer._heads(past[-layer.window :].chunk(2, dim=-1)[0])
-        r = layer.position(layer.distances).reshape(layer.window, layer.heads, layer.head_size)
-        near = (q + layer.position_bias) @ r.permute(1, 2, 0)
-        if span is not None:
-            near = near + span.unsqueeze(1) * layer.head_size**0.5
-        scores = ((q + layer.content_bias) @ k.mT + skew(near)) * layer.head_size**-0.5
-        scores = scores.masked_fill(~masks[-1][..., -1:, -layer.window :], -torch.inf)
-        return torch.softmax(scores, dim=-1)[:, :, 0].flip(-1)

@@ -9,6 +9,9 @@ from drivemem.errors import DrivememError
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
 
+_WAY_OUT = ": use backend='reference'"
+"""What the reasons end with where Python code asks."""
+
 
 def choose_backend(
     wanted: Literal["auto", "compiled", "reference"], scenario: Scenario
@@ -27,8 +30,8 @@ def choose_backend(
         return "compiled"
     if wanted == "compiled":
         raise DrivememError(
-            f"{scenario.name} does not run on the compiled backend: {reason}; "
-            "use --backend reference"
+            f"{scenario.name} does not run on the compiled backend: "
+            f"{reason.removesuffix(_WAY_OUT)}: use --backend reference"
         )
     return "reference"
 

@@ -14,6 +14,8 @@ from drivemem.errors import DrivememError
 COMMANDS = {
     "list": "what there is: scenarios, memories, drivers, lesions",
     "train": "train an agent on a scenario",
+    "study": "run a study file: scenarios x agents x seeds x lesions, and report it",
+    "tune": "search settings of training, the same budget for every memory",
     "evaluate": "drive a fixed suite of episodes with a trained run or a reference driver",
     "probe": "decode what is hidden from the memory state of trained runs",
     "compare": "compare runs: table, intervals, report",

@@ -117,7 +117,7 @@ def driver_entry(
     home = Run(Path(out) if out else RUNS / f"{_bare(own.name)}-{folder_name(built.name)}")
     _write_driver_folder(home, driver, own.name, built.tracker)
     identity = driver_identity(
-        built.name, home.name, built.tracker, changes.full_sensors, not sampled
+        built.name, home.name, built.tracker, built.scenario.sensors.is_full, not sampled
     )
     return Entry(home, ReferenceDriver(built.driver, not sampled), identity, own, met)
 

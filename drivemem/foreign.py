@@ -60,7 +60,9 @@ def build_driver(name: str, scenario: Scenario, trust: bool = False) -> Built:
 
 def _built(name: str, driver: Driver, scenario: Scenario) -> Built:
     tracker: Tracker = getattr(driver, "tracker", scenario.observation.tracker)
-    return Built(name, driver, scenario.with_(tracker=tracker), tracker)
+    # Who is told what is hidden meets the same episodes with full sensors.
+    met = scenario.twin() if getattr(driver, "full_sensors", False) else scenario
+    return Built(name, driver, met.with_(tracker=tracker), tracker)
 
 
 def _spaces(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:

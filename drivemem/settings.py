@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -32,6 +32,16 @@ def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
         except ValueError:
             parsed[key] = value
     return parsed
+
+
+def as_words(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which tables of `*_kwargs` and `dials` are written as key=value words."""
+    return {
+        key: tuple(f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())
+        if isinstance(value, Mapping) and (key.endswith("_kwargs") or key == "dials")
+        else value
+        for key, value in settings.items()
+    }
 
 
 def invalid_setting(error: ValidationError) -> str:

@@ -86,6 +86,38 @@ def test_the_example_scenario_drives(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.abs(compiled["vehicles"][0] - single["vehicles"]).max() < 1e-6
 
 
+def test_the_example_with_a_ceiling_keeps_its_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FASTER is right when the way is free, SLOWER when it is not, and the frame says neither."""
+    import drivemem_envs
+    from drivemem_envs.making import compiles
+
+    module = types.ModuleType("flag_recall_example")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    text = blocks("docs/extending.md", "python")[2].replace(
+        "my_package.flag_recall", module.__name__
+    )
+    exec(compile(text, "extending.md", "exec"), vars(module))
+    scenario = vars(module)["FLAG_RECALL"]
+    assert compiles(scenario) is None
+    worlds = drivemem_envs.make_vec(scenario, 24, seeds=lambda world, episode: world // 3)
+    observation, _ = worlds.reset()
+    kinds, choices = worlds.latent().argmax(axis=1), np.arange(24) % 3  # type: ignore[attr-defined]
+    right, ended, decisions = np.zeros(24, dtype=bool), np.zeros(24, dtype=bool), 0
+    while not ended.all():
+        if decisions == 25:  # 1 s + 4 s at 5 decisions a second
+            assert (observation["vehicles"] == observation["vehicles"][0]).all()
+        observation, _, terminated, truncated, infos = worlds.step(choices)
+        decisions += 1
+        for world in np.flatnonzero((terminated | truncated) & ~ended):
+            right[world] = infos["final_info"]["is_success"][world]
+        ended |= terminated | truncated
+    assert set(kinds) == {0, 1}
+    for kind, answer in enumerate(vars(module)["FlagRecall"].answers):
+        np.testing.assert_array_equal(
+            right[kinds == kind].reshape(-1, 3)[:, [0, 2]].all(axis=0), np.arange(0, 3, 2) == answer
+        )
+
+
 def test_the_example_of_the_compiled_backend_runs() -> None:
     for text in blocks("docs/compiled-backend.md", "python"):
         exec(compile(text, "compiled-backend.md", "exec"), {"__name__": "example"})

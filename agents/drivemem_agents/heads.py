@@ -98,6 +98,8 @@ class CategoricalHead(ActionHead):
 
     def log_prob(self, parameters: Tensor, actions: Tensor) -> Tensor:
         """Sum over the choices of the log-probabilities of those taken."""
+        if len(self.choices) == 1:
+            return parameters.gather(-1, actions.long()).squeeze(-1)
         offsets = torch.as_tensor(np.cumsum([0, *self.choices[:-1]]), device=actions.device)
         return parameters.gather(-1, actions.long() + offsets).sum(-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,17 +17,21 @@ from drivemem_agents.encoders import make_encoder, mlp
 from drivemem_agents.heads import described_size, make_head, orthogonal
 from drivemem_agents.memory import State, make_memory
 from drivemem_agents.normalisation import ObservationNormaliser
-from drivemem_agents.observations import Observation, batch_of, subspaces, to_tensors
-from drivemem_agents.policy_steps import Act, Evaluation
+from drivemem_agents.observations import (
+    Observation,
+    add_dimension,
+    batch_of,
+    is_batch,
+    subspaces,
+    to_tensors,
+)
+from drivemem_agents.policy_steps import CRITIC, Act, Evaluation, split_state
 from drivemem_agents.previous import PREVIOUS, PreviousInputs
 
 __all__ = ["Act", "Critic", "Evaluation", "MemoryPolicy", "Precision"]
 
 Critic = Literal["shared", "separate", "privileged"]
 Precision = Literal["float32", "bf16"]
-
-_CRITIC = "critic."
-"""Prefix of the separate critic's part of the memory state."""
 
 
 class MemoryPolicy(BasePolicy):
@@ -187,12 +192,12 @@ class MemoryPolicy(BasePolicy):
         state = dict(self.memory.initial_state(batch))
         if self.critic == "separate":
             first = self.critic_memory.initial_state(batch)
-            state |= {_CRITIC + key: value for key, value in first.items()}
+            state |= {CRITIC + key: value for key, value in first.items()}
         return state | self.previous.initial(batch, self.device)
 
     def is_critics(self, name: str) -> bool:
         """Whether a tensor of the memory state is carried for the separate critic alone."""
-        return name.startswith(_CRITIC)
+        return name.startswith(CRITIC)
 
     def to_tensors(self, observation: Any) -> Observation:
         """A batch of observations as tensors on the policy's device."""
@@ -204,11 +209,11 @@ class MemoryPolicy(BasePolicy):
 
     def reset_state(self, state: State, starts: Tensor) -> State:
         """Replace the state of worlds that begin an episode by the initial one."""
-        own, critics = _split(state)
+        own, critics = split_state(state)
         fresh = dict(self.memory.reset(own, starts))
         if critics:
             reset = self.critic_memory.reset(critics, starts)
-            fresh |= {_CRITIC + key: value for key, value in reset.items()}
+            fresh |= {CRITIC + key: value for key, value in reset.items()}
         return fresh | self.previous.reset(state, starts)
 
     def tell_rewards(self, state: State, rewards: Tensor) -> State:
@@ -239,32 +244,24 @@ class MemoryPolicy(BasePolicy):
             privileged: (B, P) true state, for a privileged critic (without it values are nan).
         """
         frames = self.normaliser(self.with_previous(observation, state, episode_start))
-        own, critics = _split(state)
+        own, critics = split_state(state)
         own = self.memory.reset(own, episode_start)
         features, own = self.memory.step(self._inputs(self.encoder, frames), own)
         features = self.dropout(features)
         parameters = self.action_head(self.action_layers(features), action_masks)
-        actions = self.action_head.sample(parameters, deterministic)
-        carried = dict(own)
+        actions, carried = self.action_head.sample(parameters, deterministic), dict(own)
         if self.critic == "separate":
             critics = self.critic_memory.reset(critics, episode_start)
             encoded = self._inputs(self.critic_encoder, frames)
             judged, critics = self.critic_memory.step(encoded, critics)
             values = self.value_head(judged)
-            carried |= {_CRITIC + key: value for key, value in critics.items()}
+            carried |= {CRITIC + key: value for key, value in critics.items()}
         else:
             values = self._values(features, privileged)
         carried |= self.previous.after(actions, self.action_head)
-        return Act(
-            actions,
-            values.squeeze(-1),
-            self.action_head.log_prob(parameters, actions),
-            self.action_head.entropy(parameters),
-            self.action_head.probabilities(parameters),
-            carried,
-            features,
-            parameters,
-        )
+        log_prob = self.action_head.log_prob(parameters, actions)
+        values = values.squeeze(-1)
+        return Act(actions, values, log_prob, carried, features, parameters, self.action_head)
 
     def evaluate_sequence(
         self,
@@ -286,7 +283,7 @@ class MemoryPolicy(BasePolicy):
             privileged: (T, B, P) true state.
         """
         frames = self.normaliser(observation)
-        own, critics = _split(state)
+        own, critics = split_state(state)
         with self._autocast():
             encoded = self._encode(self.encoder, frames)
         features = self.dropout(self.memory.outputs(encoded.float(), own, starts))
@@ -309,12 +306,12 @@ class MemoryPolicy(BasePolicy):
     def state_after(self, observation: Observation, state: State, starts: Tensor) -> State:
         """Memory state after a block (T, B, ...), arguments as in `evaluate_sequence`."""
         frames = self.normaliser(observation)
-        own, critics = _split(state)
+        own, critics = split_state(state)
         after = dict(self.memory.sequence(self._encode(self.encoder, frames), own, starts)[1])
         if self.critic == "separate":
             encoded = self._encode(self.critic_encoder, frames)
             last = self.critic_memory.sequence(encoded, critics, starts)[1]
-            after |= {_CRITIC + key: value for key, value in last.items()}
+            after |= {CRITIC + key: value for key, value in last.items()}
         if PREVIOUS in state:  # not read: a stored frame carries its own previous inputs
             after[PREVIOUS] = state[PREVIOUS]
         return after
@@ -340,9 +337,9 @@ class MemoryPolicy(BasePolicy):
             Actions as the environment takes them, and the memory state.
         """
         self.set_training_mode(False)
-        vectorized = self._is_batch(observation)
+        vectorized = is_batch(self.observation_space, observation)
         if not vectorized:
-            observation = _add_dimension(observation)
+            observation = add_dimension(observation)
         with torch.inference_mode():
             tensors = self.to_tensors(observation)
             batch = batch_of(tensors)
@@ -362,27 +359,25 @@ class MemoryPolicy(BasePolicy):
     def forward(self, observation: Any, deterministic: bool = False) -> tuple[Tensor, ...]:
         """Actions, values and log-probabilities at the first step of an episode (SB3's form)."""
         tensors = self.to_tensors(observation)
-        batch = batch_of(tensors)
-        starts = torch.ones(batch, dtype=torch.bool, device=self.device)
-        act = self.act(tensors, self.initial_state(batch), starts, deterministic)
+        state = self.initial_state(batch_of(tensors))
+        starts = torch.ones(batch_of(tensors), dtype=torch.bool, device=self.device)
+        act = self.act(tensors, state, starts, deterministic)
         return act.actions, act.values, act.log_prob
 
     def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
         return self.forward(observation, deterministic)[0]
 
     def _values(self, features: Tensor, privileged: Tensor | None) -> Tensor:
-        if self.critic != "privileged":
-            values: Tensor = self.value_head(features)
-            return values
-        if privileged is None:
+        if self.critic == "privileged" and privileged is None:
             return features.new_full((*features.shape[:-1], 1), torch.nan)
-        judged: Tensor = self.value_head(privileged)
-        return judged
+        values: Tensor = self.value_head(privileged if self.critic == "privileged" else features)
+        return values
 
-    def _autocast(self) -> torch.autocast:
+    def _autocast(self) -> AbstractContextManager[Any]:
         """bfloat16 for encoder and heads where the settings say so."""
-        on = self.precision == "bf16" and self.training
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=on)
+        if self.precision == "bf16" and self.training:
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
 
     def _inputs(self, encoder: nn.Module, frames: Observation) -> Tensor:
         """What the memory reads of frames (N, ...): features, previous action and reward."""
@@ -400,13 +395,6 @@ class MemoryPolicy(BasePolicy):
         }
         return self._inputs(encoder, flat).reshape(steps, worlds, -1)
 
-    def _is_batch(self, observation: Any) -> bool:
-        space = self.observation_space
-        if isinstance(space, spaces.Dict):
-            key, part = next(iter(space.spaces.items()))
-            return np.ndim(observation[key]) > len(part.shape or ())
-        return np.ndim(observation) > len(space.shape or ())
-
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {
             "observation_space": self.observation_space,
@@ -414,22 +402,3 @@ class MemoryPolicy(BasePolicy):
             "lr_schedule": None,
             **self.settings,
         }
-
-
-def _split(state: State) -> tuple[State, State]:
-    """The memory's own part of the state and the separate critic's."""
-    own = {
-        key: value
-        for key, value in state.items()
-        if not key.startswith(_CRITIC) and key != PREVIOUS
-    }
-    critics = {
-        key.removeprefix(_CRITIC): value for key, value in state.items() if key.startswith(_CRITIC)
-    }
-    return own, critics
-
-
-def _add_dimension(observation: Any) -> Any:
-    if isinstance(observation, dict):
-        return {key: np.asarray(value)[None] for key, value in observation.items()}
-    return np.asarray(observation)[None]

@@ -7,7 +7,6 @@ with the state that preceded them, and truncated episodes are bootstrapped with 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -23,8 +22,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from drivemem_agents.chunk_states import StateInit, chunk_states
+from drivemem_agents.collecting import Collector
 from drivemem_agents.consolidation import Consolidation
-from drivemem_agents.hooks import masks_hook, privileged_hook, privileged_size
+from drivemem_agents.hooks import privileged_size
 from drivemem_agents.losses import LossSettings, ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
@@ -226,26 +226,20 @@ class MemoryPPO(OnPolicyAlgorithm):
         self.policy.set_training_mode(False)
         self.rollout.clear()
         callback.on_rollout_start()
-        masks_of = masks_hook(env, self.action_space)
-        privileged_of = privileged_hook(env) if self.policy.settings["privileged_size"] else None
+        collector = Collector(self.policy, self.rollout, env, self.action_space)
         for t in range(self.n_steps):
-            with torch.inference_mode():
-                self._act(t, masks_of, privileged_of)
-            actions = self._environment_actions
+            starts = cast(NDArray[np.bool_], self._last_episode_starts)
+            actions, self._state = collector.act(t, self._last_obs, starts, self._state)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, dones)
-            self.rollout.rewards[t], self.rollout.dones[t] = rewards, dones
-            told = torch.as_tensor(rewards, device=self.device).float()
-            self._state = self.policy.tell_rewards(self._state, told)
-            self._bootstrap_truncated(t, dones, infos)
+            self._state = collector.tell(t, rewards, dones, infos, self._state)
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
-        with torch.inference_mode():
-            last_values = self._last_values(privileged_of)
+        last_values = collector.last_values(self._last_obs, dones, self._state)
         scaled = self.rollout.rewards
         if self.normalize_rewards:
             scaled = self.reward_scaler.scale(
@@ -255,75 +249,6 @@ class MemoryPPO(OnPolicyAlgorithm):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
-
-    def _act(
-        self, t: int, masks_of: Callable[[], Any] | None, privileged_of: Callable[[], Any] | None
-    ) -> None:
-        """Choose step t's actions and store what led to them."""
-        rollout, device = self.rollout, self.device
-        starts = torch.as_tensor(self._last_episode_starts, dtype=torch.bool, device=device)
-        if t % rollout.chunk == 0:
-            rollout.states.append({key: value.clone() for key, value in self._state.items()})
-        observation = self.policy.with_previous(
-            self.policy.to_tensors(self._last_obs), self._state, starts
-        )
-        masks = None if masks_of is None else torch.as_tensor(masks_of(), device=device).bool()
-        privileged = None
-        if privileged_of is not None:
-            privileged = torch.as_tensor(privileged_of(), device=device).float()
-        act = self.policy.act(observation, self._state, starts, False, masks, privileged)
-        for key, value in observation.items():
-            rollout.store(t, f"observation.{key}", value)
-        rollout.store(t, "actions", act.actions)
-        if masks is not None:
-            rollout.store(t, "masks", masks)
-        if privileged is not None:
-            rollout.store(t, "privileged", privileged)
-        rollout.starts[t] = starts.cpu()
-        rollout.values[t] = act.values.cpu()
-        rollout.log_prob[t] = act.log_prob.cpu()
-        self._state = act.state
-        self._environment_actions = self.policy.to_environment(act.actions)
-
-    def _bootstrap_truncated(
-        self, t: int, dones: NDArray[np.bool_], infos: list[dict[str, Any]]
-    ) -> None:
-        """Truncation is not termination: keep V(final observation, carried state) as reward.
-
-        The memory state is the one after step t, not reset: the episode would have gone on.
-        """
-        worlds = [
-            int(i) for i in np.flatnonzero(dones) if infos[i].get("TimeLimit.truncated", False)
-        ]
-        if not worlds:
-            return
-        finals = [infos[i]["terminal_observation"] for i in worlds]
-        observation = (
-            {key: np.stack([final[key] for final in finals]) for key in finals[0]}
-            if isinstance(finals[0], dict)
-            else np.stack(finals)
-        )
-        privileged = None
-        if self.policy.critic == "privileged":
-            truth = np.stack([infos[i]["final_privileged"] for i in worlds])
-            privileged = torch.as_tensor(truth, device=self.device).float()
-        with torch.inference_mode():
-            state = {key: value[worlds] for key, value in self._state.items()}
-            going_on = torch.zeros(len(worlds), dtype=torch.bool, device=self.device)
-            tensors = self.policy.to_tensors(observation)
-            act = self.policy.act(tensors, state, going_on, True, None, privileged)
-        self.rollout.bootstraps[t, worlds] = act.values.cpu().numpy()
-
-    def _last_values(self, privileged_of: Callable[[], Any] | None) -> NDArray[np.float32]:
-        """V of the observations after the last step, with the carried state."""
-        starts = torch.as_tensor(self._last_episode_starts, dtype=torch.bool, device=self.device)
-        privileged = None
-        if privileged_of is not None:
-            privileged = torch.as_tensor(privileged_of(), device=self.device).float()
-        observation = self.policy.to_tensors(self._last_obs)
-        act = self.policy.act(observation, self._state, starts, True, None, privileged)
-        values: NDArray[np.float32] = act.values.cpu().numpy()
-        return values
 
     def _update_info_buffer(
         self, infos: list[dict[str, Any]], dones: NDArray[np.bool_] | None = None
@@ -352,6 +277,7 @@ class MemoryPPO(OnPolicyAlgorithm):
             consolidation=self.consolidation,
         )
         logs: dict[str, list[float]] = {}
+        parameters = list(self.policy.parameters())
         going_on = True
         for _ in range(self.n_epochs):
             states = self._chunk_states()
@@ -362,9 +288,10 @@ class MemoryPPO(OnPolicyAlgorithm):
                 if self.target_kl is not None and terms["approx_kl"] > 1.5 * self.target_kl:
                     going_on = False
                     break
-                self.policy.optimizer.zero_grad(set_to_none=True)
+                for parameter in parameters:  # what zero_grad does, without its wrappers
+                    parameter.grad = None
                 loss.backward()
-                nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+                nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
                 self.policy.optimizer.step()
             self._n_updates += 1
             if not going_on:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from drivemem_agents.recurrent_kernels import gru_rows
+from drivemem_agents.recurrent_kernels import layer_rows
 from drivemem_agents.resets import last_pieces, run_packed
 
 if TYPE_CHECKING:  # the package's other half imports this module
@@ -70,10 +70,10 @@ def run_layer(
 
     def run(rows: Tensor, counts: list[int], origin: Tensor) -> Tensor:
         first = [tensor.index_select(0, origin) for tensor in padded]
-        if by_groups:
-            return _run_groups(layer, rows, counts, first)
-        if isinstance(layer, nn.GRU) and not x.is_cuda:
-            return gru_rows(layer, rows, counts, *first)
+        if not x.is_cuda:
+            if isinstance(layer, nn.LSTM):
+                return _run_groups(layer, rows, counts, first)
+            return layer_rows(layer, rows, counts, first[0])
         packed = PackedSequence(rows, torch.tensor(counts))
         carried = tuple(tensor.unsqueeze(0) for tensor in first)
         y: Tensor = layer(packed, carried if len(carried) > 1 else carried[0])[0].data
@@ -83,9 +83,7 @@ def run_layer(
     return run_packed(x, starts, run, group_slots if by_groups else 0.0)
 
 
-def _run_groups(
-    layer: nn.LSTM | nn.GRU | nn.RNN, rows: Tensor, counts: list[int], first: list[Tensor]
-) -> Tensor:
+def _run_groups(layer: nn.LSTM, rows: Tensor, counts: list[int], first: list[Tensor]) -> Tensor:
     """Outputs of packed slots, one call of the layer for all steps of equal count.
 
     PyTorch's CPU LSTM is one fast kernel for dense blocks, but a slow loop for packed sequences.

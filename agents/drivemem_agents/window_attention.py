@@ -7,12 +7,15 @@ step is a block of length 1, so acting and training run the same code.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from drivemem_agents.history import episode_numbers
-from drivemem_agents.memory.base import State
+
+if TYPE_CHECKING:  # the memories import this module
+    from drivemem_agents.memory.base import State
 
 # Queries attended together; every block also reads the W - 1 steps before it.
 _BLOCK = 32
@@ -89,23 +92,43 @@ class WindowAttention(nn.Module):
             (T, B, E).
         """
         steps = x.shape[0]
-        q = self._heads(self.query(x))  # (B, n, T, d)
+        q, near = self._queries(x, span)
         k, v = (self._heads(part) for part in past.chunk(2, dim=-1))
-        r = self.position(self.distances).reshape(self.window, self.heads, self.head_size)
-        near = (q + self.position_bias) @ r.permute(1, 2, 0)  # (B, n, T, W)
-        if span is not None:
-            near = near + span.unsqueeze(1) * self.head_size**0.5
-        q = q + self.content_bias
         reads = []
         for begin, mask in zip(range(0, steps, _BLOCK), masks, strict=True):
             rows = slice(begin, begin + _BLOCK)
             keys = slice(begin, begin + mask.shape[-1])
-            scores = q[:, :, rows] @ k[:, :, keys].mT + skew(near[:, :, rows])
-            scores = (scores * self.head_size**-0.5).masked_fill(~mask, -torch.inf)
-            reads.append(torch.softmax(scores, dim=-1) @ v[:, :, keys])
+            weights = self._weigh(q[:, :, rows], near[:, :, rows], k[:, :, keys], mask)
+            reads.append(weights @ v[:, :, keys])
         read = torch.cat(reads, dim=2).permute(2, 0, 1, 3)
         attended: Tensor = self.leave(read.flatten(2))
         return attended
+
+    def last_weights(
+        self, x: Tensor, past: Tensor, masks: list[Tensor], span: Tensor | None
+    ) -> Tensor:
+        """Weights of the block's last step, (B, heads, W), the present step first.
+
+        Arguments as in `forward`.
+        """
+        q, near = self._queries(x[-1:], span)
+        k = self._heads(past[-self.window :].chunk(2, dim=-1)[0])
+        mask = masks[-1][..., -1:, -self.window :]
+        return self._weigh(q, near, k, mask)[:, :, 0].flip(-1)
+
+    def _queries(self, x: Tensor, span: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Queries of content (B, n, T, d) and scores by distance (B, n, T, W) of (T, B, E)."""
+        q = self._heads(self.query(x))
+        r = self.position(self.distances).reshape(self.window, self.heads, self.head_size)
+        near = (q + self.position_bias) @ r.permute(1, 2, 0)
+        if span is not None:
+            near = near + span.unsqueeze(1) * self.head_size**0.5
+        return q + self.content_bias, near
+
+    def _weigh(self, q: Tensor, near: Tensor, k: Tensor, mask: Tensor) -> Tensor:
+        """Weights of C queries on C + W - 1 keys, (B, n, C, C + W - 1)."""
+        scores = (q @ k.mT + skew(near)) * self.head_size**-0.5
+        return torch.softmax(scores.masked_fill(~mask, -torch.inf), dim=-1)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(L, B, I) to (B, n, L, d)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -57,6 +57,7 @@ def compare_runs(
     *,
     baseline: str = "memory=none",
     report: str | Path | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare evaluated runs.
 
@@ -64,11 +65,13 @@ def compare_runs(
         paths: run folders, folders of runs, or globs.
         baseline: the memoryless agent that others are compared with.
         report: folder for `report.html`, `table.csv`, `table.md`, `table.tex`, `table.parquet`.
+        names: what to call the agents of runs, by the name of the run's folder; others are
+            called by what they were trained with.
 
     Raises:
         DrivememError: nothing to compare, or the folder cannot be written.
     """
-    collection = collect(list(paths))
+    collection = collect(list(paths), names)
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)
     tables.sort(key=lambda table: (table.scenario, -len(table.rows)))  # what most drove comes first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Evaluated:
     """What was trained: the run's configuration less what has no effect on the result."""
     start: Path | None = None
     """Folder of the run whose weights training started with."""
+    name: str | None = None
+    """What a study calls the agent; None: its label says what was trained."""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
@@ -61,15 +63,7 @@ class Evaluated:
             variant: settings that tell it from other agents of this name.
         """
         row = self.first
-        parts = [row["driver"]]
-        if self.settings.get("aux_coef"):
-            parts.append("+ auxiliary loss")
-        words = self.settings.get("memory_kwargs", ())
-        gate = [word for word in words if word.startswith("gate_bias=")]
-        if gate:
-            parts.append(f"+ {gate[0].replace('_', ' ').replace('=', ' ')}")
-        if row["tracker"] != "none" and not self.is_driver:
-            parts.append(f"behind {row['tracker']}")
+        parts = [self.name] if self.name is not None else self._made_of()
         if row["full_sensors"]:
             parts.append("(full sensors)")
         trained = self.trained_on
@@ -85,6 +79,19 @@ class Evaluated:
         if not row["deterministic"]:
             parts.append("(sampled)")
         return " ".join(parts)
+
+    def _made_of(self) -> list[str]:
+        """Memory and what was added to it."""
+        parts = [self.first["driver"]]
+        if self.settings.get("aux_coef"):
+            parts.append("+ auxiliary loss")
+        words = self.settings.get("memory_kwargs", ())
+        gate = [word for word in words if word.startswith("gate_bias=")]
+        if gate:
+            parts.append(f"+ {gate[0].replace('_', ' ').replace('=', ' ')}")
+        if self.first["tracker"] != "none" and not self.is_driver:
+            parts.append(f"behind {self.first['tracker']}")
+        return parts
 
     @property
     def trained_on(self) -> str | None:
@@ -109,17 +116,18 @@ class Collection:
 
 
 def bare(scenario: str) -> str:
-    """A scenario's name without namespace and version."""
+    """A scenario's name without namespace, version, and the level that no level means."""
     name = scenario.removeprefix("drivemem/")
     stem, _, version = name.rpartition("-v")
-    return stem if stem and version.isdigit() else name
+    return (stem if stem and version.isdigit() else name).removesuffix("-easy")
 
 
-def collect(paths: list[str | Path]) -> Collection:
+def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> Collection:
     """All evaluations at or below the paths, in groups that met the same episodes.
 
     Args:
         paths: run folders, folders of runs, or globs.
+        names: what tables call the agents of runs, by the name of the run's folder.
 
     Raises:
         DrivememError: nothing found.
@@ -133,7 +141,7 @@ def collect(paths: list[str | Path]) -> Collection:
             excluded.append((run.folder.as_posix(), "not evaluated: `drivemem evaluate` it"))
         for file in evaluations:
             try:
-                found.append(_read(run, file))
+                found.append(_read(run, file, (names or {}).get(run.name)))
             except DrivememError as error:
                 excluded.append((file.parent.as_posix(), str(error)))
     unseen = [one for one in found if one.suite.get("name") != "train"]
@@ -166,7 +174,7 @@ def _runs(paths: list[str | Path]) -> list[Run]:
     return list(runs.values())
 
 
-def _read(run: Run, file: Path) -> Evaluated:
+def _read(run: Run, file: Path, name: str | None = None) -> Evaluated:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
     suite = read_json(file.parent / "suite.json")
@@ -179,9 +187,9 @@ def _read(run: Run, file: Path) -> Evaluated:
     settings = {key: value for key, value in stored.items() if key not in _WITHOUT_EFFECT}
     start = settings.pop("start_from", None)
     if start is None:
-        return Evaluated(run, file.parent, suite, rows, settings)
+        return Evaluated(run, file.parent, suite, rows, settings, name=name)
     settings["first_trained_on"] = _first_scenario(Path(start))
-    return Evaluated(run, file.parent, suite, rows, settings, Path(start))
+    return Evaluated(run, file.parent, suite, rows, settings, Path(start), name)
 
 
 def _first_scenario(start: Path) -> str:

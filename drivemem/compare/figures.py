@@ -26,9 +26,15 @@ from drivemem.statistics import performance_profile, student_band
 
 OUTCOME_COLOURS = {
     "success": "#009E73", "collision": "#D55E00", "off_road": "#CC79A7", "wrong_route": "#E69F00",
-    "stuck": "#56B4E9", "timeout": "#999999",
+    "violation": "#F0E442", "stuck": "#56B4E9", "timeout": "#999999",
 }  # fmt: skip
-_HATCHES = {"collision": "xxx", "off_road": "...", "wrong_route": "///", "stuck": "\\\\\\"}
+_HATCHES = {
+    "collision": "xxx",
+    "off_road": "...",
+    "wrong_route": "///",
+    "violation": "ooo",
+    "stuck": "\\\\\\",
+}
 """Outcomes are told apart without colour too, as in a black-and-white print."""
 
 

@@ -24,7 +24,7 @@ from drivemem.statistics import (
 
 SMALL_GAP = 0.05
 """Below this occlusion gap, shares of it say nothing."""
-OTHER = ("timeout", "stuck", "wrong_route", "off_road")
+OTHER = ("timeout", "stuck", "wrong_route", "violation", "off_road")
 KINDS = ("upper bound", "agent", "sampled", "lesion", "reference")
 WORKING = ("reset_every", "span", "freeze", "noise", "swap", "shuffle", "stack")
 """Lesions of working memory; the others cut weights."""

@@ -64,6 +64,7 @@ def story(trace: Trace) -> str:
             "timeout": f"Runs out of time {end}.",
             "off_road": f"Leaves the road {end}.",
             "wrong_route": f"Takes the wrong way {end}.",
+            "violation": f"Breaks a traffic rule {end}.",
         }
         return told.get(row.outcome, f"{row.outcome.replace('_', ' ').capitalize()} {end}.")
     actor = contact(trace)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,9 @@ Bools = NDArray[np.bool_]
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+_KEPT, _UNUSED_S = 4, 86_400.0
+"""Compiled kernels of so many source states are kept, and all that were used within a day."""
+
 _PACKAGE = Path(__file__).parent
 _OWN_IMPORT = re.compile(r"^\s*(?:from|import)\s+drivemem_envs\.([\w.]+)", re.MULTILINE)
 
@@ -31,9 +36,15 @@ _OWN_IMPORT = re.compile(r"^\s*(?:from|import)\s+drivemem_envs\.([\w.]+)", re.MU
 @overload
 def jit(kernel: Kernel) -> Kernel: ...
 @overload
-def jit(*, inner: bool = False, inline: str = "never") -> Callable[[Kernel], Kernel]: ...
 def jit(
-    kernel: Kernel | None = None, *, inner: bool = False, inline: str = "never"
+    *, inner: bool = False, inline: str = "never", allocates: bool = False
+) -> Callable[[Kernel], Kernel]: ...
+def jit(
+    kernel: Kernel | None = None,
+    *,
+    inner: bool = False,
+    inline: str = "never",
+    allocates: bool = False,
 ) -> Kernel | Callable[[Kernel], Kernel]:
     """Compile a kernel on its first call.
 
@@ -48,16 +59,19 @@ def jit(
             only kernels without it, or run with NUMBA_DISABLE_JIT=1.
         inline: numba's `inline` option. "never" leaves it to LLVM; "always" saves compiling a
             level of calls, each of which optimises all below it once more.
+        allocates: it makes arrays. The others only write what they are given: nobody counts
+            references to arrays in them, which took most of their time (each view of an array
+            made two atomic additions to a number that all threads share).
 
     Returns:
         The compiled function; its plain Python form is its attribute `py_func`.
     """
     if kernel is None:
-        return lambda function: _compile(function, inner, inline)
-    return _compile(kernel, inner, inline)
+        return lambda function: _compile(function, inner, inline, allocates)
+    return _compile(kernel, inner, inline, allocates)
 
 
-def _compile(kernel: Kernel, inner: bool, inline: str) -> Kernel:
+def _compile(kernel: Kernel, inner: bool, inline: str, allocates: bool) -> Kernel:
     folder = cache_folder()
     # numba reads its CACHE_DIR when the dispatcher is made; pointing it at our folder for that
     # moment keeps the setting of other packages as it is.
@@ -72,6 +86,7 @@ def _compile(kernel: Kernel, inner: bool, inline: str) -> Kernel:
             inline=inline,
             nogil=True,
             error_model="numpy",
+            _nrt=allocates,
         )
     finally:
         numba.config.CACHE_DIR = previous
@@ -97,11 +112,23 @@ def cache_folder() -> Path | None:
     try:
         base = Path(os.environ.get("NUMBA_CACHE_DIR") or own or Path.home() / ".cache")
         folder = base / "drivemem" / f"kernels-{source_hash()[:16]}"
+        is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
+        os.utime(folder)
+        if is_new:
+            _prune(folder.parent)
     except (OSError, RuntimeError):  # unwritable; RuntimeError: no home folder
         return None
     return folder
+
+
+def _prune(base: Path) -> None:
+    """Drop kernels of source states that nobody has used for a while; see `_KEPT`, `_UNUSED_S`."""
+    used = {folder: folder.stat().st_mtime for folder in base.glob("kernels-*")}
+    for folder in sorted(used, key=lambda each: used[each], reverse=True)[_KEPT:]:
+        if time.time() - used[folder] > _UNUSED_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @cache

@@ -71,7 +71,7 @@ def time_to_collision(a: Floats, b: Floats) -> float:
     return entry
 
 
-@jit
+@jit(allocates=True)
 def times_to_collision(boxes: Floats) -> Floats:
     """TTC of actor 0 with every actor (A,), s; its own is inf.
 

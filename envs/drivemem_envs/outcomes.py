@@ -1,6 +1,7 @@
 """How an episode ended: exactly one outcome, for every world of highway-env and drivemem.
 
-Tested in this order: collision, off_road, wrong_route, success, stuck, timeout.
+Tested in this order: collision, off_road, wrong_route, violation (of a
+traffic rule), success, stuck, timeout.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from highway_env.envs.parking_env import ParkingEnv
 if TYPE_CHECKING:
     from drivemem_envs.reference.environment import ReferenceEnvironment
 
-Outcome = Literal["collision", "off_road", "wrong_route", "success", "stuck", "timeout"]
+Outcome = Literal[
+    "collision", "off_road", "wrong_route", "violation", "success", "stuck", "timeout"
+]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 STUCK_SPEED = 0.5
@@ -42,6 +45,8 @@ def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
         return "off_road"
     if _wrong_route(env):
         return "wrong_route"
+    if hasattr(env, "is_violation") and env.is_violation():
+        return "violation"
     stuck = is_stuck(env.metrics.speeds())
     if _success(env, terminated, stuck):
         return "success"

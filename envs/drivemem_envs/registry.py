@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "drivemem.scenarios"
 NAMESPACE = "drivemem"
 
+LEVELS = ("easy", "medium", "hard")
+"""Levels of every scenario of the suite; a name without a level means the first."""
+
+SUITE = (
+    "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
+    "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
+    "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
+)  # fmt: skip
+"""drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""
+
 _HOME = "drivemem_envs.scenarios"
 _ENTRY_POINTS: dict[str, str] = {
-    "exit-recall-v0": f"{_HOME}.exit_recall:EXIT_RECALL",
-    "occluded-intersection-v0": f"{_HOME}.occluded_intersection:OCCLUDED_INTERSECTION",
-    "blackout-highway-v0": f"{_HOME}.blackout_highway:BLACKOUT_HIGHWAY",
-    "hidden-velocity-highway-v0": f"{_HOME}.hidden_velocity_highway:HIDDEN_VELOCITY_HIGHWAY",
+    f"{name}-{level}-v0": f"{_HOME}.{name.replace('-', '_')}:{level.upper()}"
+    for name in SUITE
+    for level in LEVELS
 }
 
 # Every single-agent id of highway-env 1.12, kept here because importing highway-env to list them
@@ -59,18 +68,25 @@ def register_scenario(name: str, entry_point: str) -> None:
         )
     if not re.fullmatch(r"[\w.]+:\w+", entry_point):
         raise ValueError(f"entry point '{entry_point}' has not the form 'package.module:ATTRIBUTE'")
-    if name in _ENTRY_POINTS or name in HIGHWAY_ENV_IDS:
-        taken = _ENTRY_POINTS.get(name, "highway-env")
+    known = {other: full for full in _ENTRY_POINTS for other in _also_known_as(full)}
+    if name in known or name in HIGHWAY_ENV_IDS:
+        taken = _ENTRY_POINTS[known[name]] if name in known else "highway-env"
         raise ValueError(f"scenario '{name}' is already registered by {taken}; choose another name")
     _ENTRY_POINTS[name] = entry_point
     register_gymnasium_ids([name])
 
 
+def _also_known_as(name: str) -> list[str]:
+    """A scenario's names: the level may be left out if it is the first; and its twin's."""
+    names = [name, name.replace(f"-{LEVELS[0]}-", "-")]
+    return list(dict.fromkeys([*names, *(re.sub(r"(-v\d+)$", r"-twin\1", n) for n in names)]))
+
+
 def register_gymnasium_ids(names: list[str]) -> None:
-    """Register `drivemem/<name>` with Gymnasium, by string entry points only."""
+    """Register `drivemem/<name>` and its twin with Gymnasium, by string entry points only."""
     import gymnasium
 
-    for name in names:
+    for name in (each for known in names for each in _also_known_as(known)):
         if f"{NAMESPACE}/{name}" in gymnasium.registry:
             continue
         gymnasium.register(
@@ -105,10 +121,18 @@ def scenario_names(highway_env: bool = True) -> list[str]:
 def scenario(name: str) -> Scenario:
     """The scenario of a name; `drivemem/` before it and the version behind it may be left out.
 
+    `exit-recall` is the easiest level, `exit-recall-hard` the hardest; `-twin` behind a name (and
+    before its version) asks for the same with full sensors: `exit-recall-hard-twin`.
+
     Raises:
         UnknownScenarioError: no such scenario; the message names the nearest.
         ValueError: it is registered with an entry point that does not give a Scenario.
     """
+    twin = re.fullmatch(r"(.+)-twin(-v\d+)?", name)
+    if twin:
+        found = scenario(twin[1] + (twin[2] or ""))
+        named = re.sub(r"(-v\d+)$", r"-twin\1", found.name)
+        return found.twin().model_copy(update={"name": named})
     full = _full_name(name)
     if full in HIGHWAY_ENV_IDS:
         from drivemem_envs.scenarios.highway_env_ids import from_highway_env
@@ -136,14 +160,18 @@ def _full_name(name: str) -> str:
     bare = name.removeprefix(f"{NAMESPACE}/")
     if bare in names:
         return bare
-    versions = [full for full in names if re.fullmatch(re.escape(bare) + r"-v\d+", full)]
+    stem, version = re.fullmatch(r"(.+?)(-v\d+)?", bare).groups()  # type: ignore[union-attr]
+    wanted = re.escape(stem) + f"(-{LEVELS[0]})?" + (version or r"-v\d+")
+    versions = [full for full in names if re.fullmatch(wanted, full)]
     if versions:
         return max(versions, key=lambda full: int(full.rsplit("-v", 1)[1]))
     if "multi-agent" in bare:
         raise UnknownScenarioError(
             f"'{bare}' drives several agents; drivemem has one ego: use intersection-v2"
         )
-    near = difflib.get_close_matches(bare, names, n=1)
+    known = {other for full in names for other in (*_also_known_as(full), full.rpartition("-v")[0])}
+    known |= {each.replace(f"-{LEVELS[0]}", "") for each in known}
+    near = difflib.get_close_matches(bare, sorted(known), n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise UnknownScenarioError(
         f"unknown scenario '{bare}'{hint} (`drivemem list scenarios` shows all)"

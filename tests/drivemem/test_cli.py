@@ -53,7 +53,7 @@ def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
     ("words", "code", "says"),
     [
         (["trian"], 2, "did you mean 'train'?"),
-        (["train", "exit-recal"], 1, "did you mean 'exit-recall-v0'?"),
+        (["train", "exit-recal"], 1, "did you mean 'exit-recall'?"),
         (["train"], 2, "name a scenario"),
         (["train", "intersection-multi-agent-v0"], 1, "use intersection-v2"),
         (["train", "exit-recall", "--memory", "grru"], 1, "did you mean 'gru'?"),

@@ -223,7 +223,7 @@ def test_other_sensors_are_another_table_with_the_same_upper_bound(
         write(f"gru-{reach:.0f}", "SSCC", memory="gru", sensors={"range_m": reach})
     tables = compare_runs([tmp_path / "runs"]).tables
     assert sorted(table.title for table in tables) == [
-        "exit-recall-v0, range_m=20.0", "exit-recall-v0, range_m=30.0"
+        "exit-recall-easy-v0, range_m=20.0", "exit-recall-easy-v0, range_m=30.0"
     ]  # fmt: skip
     labels = [[row.label for row in table.rows] for table in tables]
     assert labels == [["none (full sensors)", "gru"]] * 2

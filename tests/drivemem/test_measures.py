@@ -71,7 +71,7 @@ def test_retention_curve_over_suites(
             outcomes = "S" * (number + 1) + "C" * (4 - number)
             write(f"gru-{number}", outcomes, memory="gru", lesion=lesion, **change)
     curves = retention_curves(compared(tmp_path).tables)
-    (curve,) = curves[f"exit-recall-v0: {key}"]
+    (curve,) = curves[f"exit-recall-easy-v0: {key}"]
     rising = sorted((change.popitem()[1][key], n) for n, change in enumerate(changes))
     assert [(p.x, p.success.estimate) for p in curve.points] == [
         (float(value), pytest.approx((number + 1) / 5)) for value, number in rising
@@ -82,7 +82,7 @@ def test_a_dial_left_alone_has_its_default_on_the_curve(write: Write, tmp_path: 
     write("a", "SSSC", memory="gru")
     write("b", "SCCC", memory="gru", dials={"exits_count": 5})
     tables = compared(tmp_path).tables
-    (curve,) = retention_curves(tables)["exit-recall-v0: exits_count"]
+    (curve,) = retention_curves(tables)["exit-recall-easy-v0: exits_count"]
     assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
     assert sorted(table.variant for table in tables) == ["exits_count=3", "exits_count=5"]
 
@@ -93,7 +93,7 @@ def test_of_several_suites_at_one_value_the_fullest_is_on_the_curve(
     write("a", "SC", memory="gru")
     write("b", "SSSC", memory="gru")
     write("c", "SCCC", memory="gru", dials={"exits_count": 5})
-    (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-v0: exits_count"]
+    (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-easy-v0: exits_count"]
     assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
 
 
@@ -177,8 +177,9 @@ def test_the_report_draws_every_measure(write: Write, tmp_path: Path) -> None:
           sensors={"cue_window_s": 1.0})  # fmt: skip
     compare_runs([tmp_path / "runs"], report=tmp_path / "out")
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    for words in ("Retention, exit-recall-v0: cue_window_s", "Pruned weights", "What memory costs",
-                  "Transfer of gru", "exit-recall-v0, cue_window_s=1.0",
+    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights",
+                  "What memory costs",
+                  "Transfer of gru", "exit-recall-easy-v0, cue_window_s=1.0",
                   "the same agents with memory cut"):  # fmt: skip
         assert words in text, words
 

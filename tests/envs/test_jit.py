@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from drivemem_envs import _jit
 
@@ -107,3 +108,18 @@ def test_the_hash_follows_every_source_that_a_kernel_can_depend_on(tmp_path, mon
         hashes.append(_jit.source_hash.__wrapped__())
     assert hashes[0] == hashes[1]
     assert len(set(hashes[1:])) == 5
+
+
+def test_kernels_that_nobody_used_lately_are_dropped_but_for_the_newest(tmp_path):
+    base = tmp_path / "drivemem"
+    for age in range(8):
+        folder = base / f"kernels-{age}"
+        folder.mkdir(parents=True)
+        used = time.time() - 3600.0 * 30 * age
+        os.utime(folder, (used, used))
+    (base / "scenes").mkdir()
+    run("from drivemem_envs import _jit; _jit.cache_folder()", NUMBA_CACHE_DIR=str(tmp_path))
+    left = {folder.name for folder in base.iterdir()}
+    assert left == {
+        f"kernels-{_jit.source_hash()[:16]}", "kernels-0", "kernels-1", "kernels-2", "scenes",
+    }  # fmt: skip

@@ -34,10 +34,29 @@ def test_every_single_agent_id_of_highway_env_is_a_scenario():
 
 @pytest.mark.parametrize(
     "name",
-    ["occluded-intersection-v0", "occluded-intersection", "drivemem/occluded-intersection-v0"],
-)
-def test_a_name_may_be_given_bare_or_in_full(name):
-    assert drivemem_envs.scenario(name).name == "occluded-intersection-v0"
+    [
+        "exit-recall", "exit-recall-v0", "exit-recall-easy", "exit-recall-easy-v0",
+        "drivemem/exit-recall-v0",
+    ],
+)  # fmt: skip
+def test_a_name_may_be_given_bare_or_in_full_and_means_the_first_level(name):
+    assert drivemem_envs.scenario(name).name == "exit-recall-easy-v0"
+
+
+@pytest.mark.parametrize("name", drivemem_envs.scenario_names(highway_env=False))
+def test_the_twin_of_every_scenario_is_known_by_name(name):
+    twin = drivemem_envs.scenario(f"{name.removesuffix('-v0')}-twin")
+    assert twin.sensors.is_full
+    assert twin.name == f"{name.removesuffix('-v0')}-twin-v0"
+    assert twin.config == drivemem_envs.scenario(name).config
+    assert f"drivemem/{twin.name}" in gymnasium.registry
+
+
+@pytest.mark.parametrize("name", registry.SUITE)
+def test_every_scenario_of_the_suite_has_three_levels(name):
+    levels = [drivemem_envs.scenario(f"{name}-{level}") for level in registry.LEVELS]
+    assert [each.name for each in levels] == [f"{name}-{level}-v0" for level in registry.LEVELS]
+    assert len({each.hash() for each in levels}) == 3
 
 
 def test_a_bare_name_means_the_newest_version():
@@ -96,7 +115,7 @@ def test_scenarios_of_other_packages_come_by_entry_point(forget, monkeypatch):
 
     group = registry.ENTRY_POINT_GROUP
     points = [
-        EntryPoint("theirs-v0", "drivemem_envs.scenarios.exit_recall:EXIT_RECALL", group),
+        EntryPoint("theirs-v0", "drivemem_envs.scenarios.exit_recall:EASY", group),
         EntryPoint("exit-recall-v0", "theirs:CLASH", group),
     ]
     monkeypatch.setattr(registry, "entry_points", lambda group: points)

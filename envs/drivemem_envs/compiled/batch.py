@@ -171,7 +171,7 @@ class CompiledWorlds:
             actions: (N,) indices of discrete actions or (N, C) continuous ones.
 
         Raises:
-            ValueError: actions of another shape.
+            ValueError: actions of another shape, or no such discrete actions.
         """
         self.step_some(self._every, actions)
 
@@ -185,6 +185,12 @@ class CompiledWorlds:
     def _padded(self, actions: Any, count: int) -> NDArray[np.float32]:
         """Actions as the kernels take them (N, 2)."""
         given = np.asarray(actions)
+        size = getattr(self.action_space, "n", None)
+        if size is not None and given.size and (given.min() < 0 or given.max() >= size):
+            raise ValueError(
+                f"actions lie between {given.min()} and {given.max()}; {self.scenario.name} takes "
+                f"0 to {size - 1}"
+            )
         controls = self.source.scene.controls
         if controls is not None:
             given = controls[given.astype(np.int64)]

@@ -137,7 +137,8 @@ def _conclude(
         wrong = family == tasks.EXIT and not success and known[tasks.X] > EXIT_X
     crashed = known[tasks.CRASHED] > 0.0
     off_road = known[tasks.ON_ROAD] == 0.0 and family != tasks.PARKING
-    code = metrics.outcome(crashed, off_road, wrong, success, stuck)
+    violation = known[tasks.VIOLATION] > 0.0
+    code = metrics.outcome(crashed, off_road, wrong, violation, success, stuck)
     verdict.outcomes[index] = code
     verdict.successes[index] = code == metrics.SUCCESS
     decision_s = task.vector[tasks.DECISION]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import exit_recall, lane_keeping, parking, tasks
+from drivemem_envs.compiled import commitment, exit_recall, lane_keeping, parking, tasks
 from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
 
@@ -40,6 +40,12 @@ WORLDS = (
         "drivemem_envs.scenarios.exit_recall:ExitRecallWorld",
         exit_recall.numbers_of,
         lambda env: [int(each) for each in exit_recall.hidden_of(env.latent()[None])[0]],
+    ),
+    OwnWorld(
+        tasks.COMMITMENT,
+        "drivemem_envs.scenarios.commitment:CommitmentWorld",
+        commitment.numbers_of,
+        lambda env: [int(each) for each in commitment.hidden_of(env.latent()[None])[0]],
     ),
     OwnWorld(
         tasks.PARKING,
@@ -81,6 +87,12 @@ def hidden_of(env: Any, family: float) -> Ints:
     return np.array(known, dtype=np.int64)
 
 
+def from_latent(world: type[Any]) -> Callable[[Floats], Ints]:
+    """What worlds of a class remember after a reset (R, H), given what they hide (R, L)."""
+    known = {"ExitRecallWorld": exit_recall.hidden_of, "CommitmentWorld": commitment.hidden_of}
+    return known.get(world.__name__, lambda latent: np.zeros((len(latent), 0), np.int64))
+
+
 @jit
 def before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -> float:
     """What a world does before it simulates a decision.
@@ -97,6 +109,8 @@ def before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -
     family = task.vector[tasks.FAMILY]
     if family == tasks.EXIT_RECALL:
         return exit_recall.before(task.hidden[index], action[0])
+    if family == tasks.COMMITMENT:
+        return commitment.before(one, task.numbers, task.hidden[index], action[0])
     if family == tasks.KEEPING:
         lane_keeping.steer(one, task.numbers, task.hidden[index], action)
     return float(action[0])
@@ -122,6 +136,8 @@ def find_facts(one: OneWorld, task: Task, index: int, facts: Floats) -> None:
     family = task.vector[tasks.FAMILY]
     if family == tasks.EXIT_RECALL:
         exit_recall.find_facts(one, task.numbers, task.hidden[index], facts)
+    elif family == tasks.COMMITMENT:
+        commitment.find_facts(one, task.numbers, task.hidden[index], facts)
     elif family == tasks.PARKING:
         parking.find_facts(one, task.numbers, task.hidden[index], task.vector, facts)
     elif family == tasks.KEEPING:

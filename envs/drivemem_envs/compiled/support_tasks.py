@@ -15,7 +15,8 @@ from drivemem_envs.scenarios.base import Scenario
 _TASK_METHODS = (
     "step", "_simulate", "_reward", "_rewards", "_agent_reward", "_agent_rewards",
     "_is_terminated", "_is_truncated", "_is_success", "_agent_is_terminal", "has_arrived",
-    "is_success", "is_wrong_route", "cue", "latent", "ego_x", "_clear_vehicles", "_spawn_vehicle",
+    "is_success", "is_wrong_route", "is_violation", "cue", "latent", "ego_x",
+    "_clear_vehicles", "_spawn_vehicle",
 )  # fmt: skip
 
 # drivemem's own worlds whose changes the kernels know, and their family.
@@ -56,6 +57,11 @@ def family_of(scenario: Scenario) -> float:
     refuse(
         tasks.is_endless(family) and scenario.time_limit_s is None,
         f"{scenario.name} has no time limit (set time_limit_s)",
+    )
+    action = scenario.resolved_config()["action"]["type"]
+    refuse(
+        family == tasks.RACETRACK and action == "DiscreteAction",
+        f"{scenario.name} rewards the norm of an action, here of its index (DiscreteAction)",
     )
     native_kind(scenario, family)
     return family

@@ -20,20 +20,21 @@ HIGHWAY, EXIT, MERGE, ROUNDABOUT, INTERSECTION, TWO_WAY, U_TURN, RACETRACK, KEEP
 )  # fmt: skip
 # drivemem's own worlds that are more than a subclass of those: codes from OWN on; see `own`.
 OWN = 10.0
-EXIT_RECALL = OWN
+EXIT_RECALL, COMMITMENT = OWN, OWN + 1.0
 
 # Facts about the ego after a step (FACTS,). Flags are 0 or 1; speeds m/s, angles rad, lengths m.
 # LANE is the id of the lane that the task looks at (the target lane for drivers with one), LANES
 # how many lie beside the ego; LATERAL the offset from the ego's lane as a share of nothing, m;
 # MERGING the sum over merging cars; GOAL whether the goal is reached (exit lane, far end of the
-# intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; SURVIVED whether
-# the time is over without a crash (a term of drivemem's highways); TIME simulated s; FIRST_TERM …
-# FIRST_TERM + TERMS the terms of a world of drivemem's own, which its file finds itself.
+# intersection, parked); RIGHT_GOAL and WRONG_GOAL which of several was reached; VIOLATION
+# whether a rule is broken; SURVIVED whether the time is over without a crash (a term of drivemem's
+# highways); TIME simulated s; FIRST_TERM … FIRST_TERM + TERMS the terms of a world of drivemem's
+# own, which its file finds itself.
 (
     CRASHED, ON_ROAD, SPEED, HEADING, X, LANE, LANES, SPEED_INDEX, SPEEDS, LATERAL, LANE_WIDTH,
     LANE_CHANGE, ACTION_NORM, MERGING, GOAL, GOAL_DISTANCE, ON_STRAIGHT, RIGHT_GOAL, WRONG_GOAL,
-    SURVIVED, TIME, FIRST_TERM,
-) = range(22)  # fmt: skip
+    VIOLATION, SURVIVED, TIME, FIRST_TERM,
+) = range(23)  # fmt: skip
 
 TERMS = 5
 FACTS = FIRST_TERM + TERMS
@@ -69,6 +70,7 @@ TERM_NAMES: dict[float, tuple[str, ...]] = {
     KEEPING: (),
     PARKING: (),
     EXIT_RECALL: ("collision_reward", "right_exit_reward", "wrong_exit_reward"),
+    COMMITMENT: ("collision_reward", "success_reward", "late_reward", "violation_reward"),
 }  # fmt: skip
 
 

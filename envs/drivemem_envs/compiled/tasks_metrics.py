@@ -36,7 +36,7 @@ from drivemem_envs.sensing.layout import (
     Y,
 )
 
-COLLISION, OFF_ROAD, WRONG_ROUTE, SUCCESS, STUCK, TIMEOUT = range(len(OUTCOMES))
+COLLISION, OFF_ROAD, WRONG_ROUTE, VIOLATION, SUCCESS, STUCK, TIMEOUT = range(len(OUTCOMES))
 
 # Columns of the ego's path: x, y, heading, speed, least time to collision, whether a relevant
 # actor is hidden.
@@ -199,7 +199,9 @@ def is_stuck(ego: Floats, steps: int) -> bool:
 
 
 @jit
-def outcome(crashed: bool, off_road: bool, wrong: bool, success: bool, stuck: bool) -> int:
+def outcome(
+    crashed: bool, off_road: bool, wrong: bool, violation: bool, success: bool, stuck: bool
+) -> int:
     """The code of the one outcome, tested in order."""
     if crashed:
         return COLLISION
@@ -207,6 +209,8 @@ def outcome(crashed: bool, off_road: bool, wrong: bool, success: bool, stuck: bo
         return OFF_ROAD
     if wrong:
         return WRONG_ROUTE
+    if violation:
+        return VIOLATION
     if success:
         return SUCCESS
     return STUCK if stuck else TIMEOUT

@@ -13,8 +13,8 @@ from drivemem_envs.compiled.records import Records
 # Families of resets. NO_RESET: scenes come from highway-env itself, see `bank`.
 (
     NO_RESET, HIGHWAY, EXIT, MERGE, MERGE_GENERIC, INTERSECTION, ROUNDABOUT, ROUNDABOUT_GENERIC,
-    TWO_WAY, EXIT_RECALL,
-) = range(10)  # fmt: skip
+    TWO_WAY, EXIT_RECALL, COMMITMENT, RACETRACK, U_TURN,
+) = range(13)  # fmt: skip
 
 EGO, OTHER = range(2)
 """Rows of the prototypes."""
@@ -28,7 +28,8 @@ class Template(NamedTuple):
     spawns: bool
     """Whether traffic comes and goes after each decision (intersection)."""
     prototypes: Records
-    """(2,) ACTOR: the ego and one of the traffic, as their classes make them."""
+    """(2,) ACTOR: the ego and one of the traffic, as their classes make them; (V,) where every car
+    is of its own kind (COMMITMENT)."""
     objects: Records
     """(O,) ACTOR: obstacles and landmarks."""
     routes: NDArray[np.int16]

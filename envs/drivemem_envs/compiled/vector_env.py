@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -61,6 +62,7 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         self._terms = tasks.TERM_NAMES[self._worlds.family]
         if self._worlds.survival:
             self._terms = (*self._terms, "survived_reward")
+        self._rule: EpisodeSeeds | None = None
         self._keep = False
         self._finals: list[Truth | None] = [None] * num_envs
 
@@ -76,7 +78,7 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         """
         first, base = first_seeds(seed, self.num_envs)
         if self.seeds is None or base is not None:
-            self._rule: EpisodeSeeds = spaced_seeds(base)
+            self._rule = spaced_seeds(base)
         else:
             self._rule = self.seeds
         self.episodes[:] = 0
@@ -87,7 +89,14 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
+        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first `reset`.
+            ValueError: actions of another shape, or no such discrete actions.
+        """
+        if self._rule is None:
+            raise ResetNeeded("step() before reset(): call reset() first, once")
         worlds = self._worlds
         worlds.step(actions)
         self._finals = [None] * self.num_envs
@@ -161,7 +170,10 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         self._worlds.close()
 
     def _seeds_of(self, rows: NDArray[Any]) -> list[int]:
-        return [self._rule(int(world), int(self.episodes[world])) for world in rows]
+        rule = self._rule
+        if rule is None:
+            raise ResetNeeded("no episode has begun: call reset() first")
+        return [rule(int(world), int(self.episodes[world])) for world in rows]
 
     def _observation(self) -> Any:
         return self._worlds.observation()

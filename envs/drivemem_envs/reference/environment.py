@@ -24,7 +24,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     """What drivemem adds to a highway-env class; `make_reference` puts it before one.
 
     A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
-    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `ego_x() -> float`.
+    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `is_violation() -> bool`,
+    `ego_x() -> float`.
 
     Args:
         scenario: the resolved scenario.
@@ -115,6 +116,16 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             told |= self.metrics.result()
         truncated = bool(truncated and not terminated)
         return observation, float(reward), bool(terminated), truncated, told
+
+    def render(self) -> Any:
+        """highway-env's picture, with what the sensors perceive and what they do not."""
+        limited = not self.scenario.sensors.is_full or len(self._occluders) > 0
+        self.viewer: Any
+        if self.viewer is None and self.render_mode is not None and limited:
+            from drivemem_envs.reference.viewer import SensorViewer
+
+            self.viewer = SensorViewer(self, offscreen=self.render_mode == "rgb_array")
+        return super().render()
 
     # ---- what a world may define ----------------------------------------------------------
 

@@ -142,6 +142,19 @@ class Scenario(BaseModel):
         text = json.dumps(resolved, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def level(self, name: str, **changes: Any) -> Scenario:
+        """The same scenario at another level.
+
+        Args:
+            name: replaces the level in this scenario's name, such as `hard`.
+            changes: `config` (dials, merged into this one's), `sensors` and `observation` (fields
+                to change), and any other field of a Scenario, such as `memory_horizon_s`.
+        """
+        parts = {key: changes.pop(key, None) for key in ("config", "sensors", "observation")}
+        stem, _, version = self.name.rpartition("-v")
+        changes["name"] = f"{stem.rpartition('-')[0]}-{name}-v{version}"
+        return self.with_(**parts).model_copy(update=changes)
+
     def twin(self) -> Scenario:
         """The same scenario, same dynamics, with full sensors."""
         return self.model_copy(update={"sensors": Sensors()})

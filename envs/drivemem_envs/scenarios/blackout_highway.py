@@ -1,23 +1,27 @@
-"""Blackout highway: bursts without any sight in dense traffic.
+"""Blackout highway: bursts without any sight on the way past slower traffic.
 
 Task
-    Drive 15 s faster than the surrounding traffic on three lanes without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
 What is hidden
-    Everything, in bursts: a two-state Markov process, on average 3 s of sight, 2 s dark.
+    Everything, in bursts: a two-state Markov process, on average 1.5 s of sight, 4 s dark. Speeds
+    are sensed with noise (5 m/s), so that one frame does not tell how a car moves on.
 What must be remembered
-    Where the cars ahead were and how fast they close in, for about 2 s.
+    On which lanes the cars ahead are and how fast they close in, for about 4 s: a car comes up
+    every 2.5 s. Traffic keeps its lanes, so what was seen stays true.
 Observation
-    `vehicles` (8, 7), relative to the ego.
+    `vehicles` (8, 7), relative to the ego; zeros but for the ego's row in the dark.
 Actions
-    LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER among 25, 27.5 and 30 m/s; traffic drives 21-24.
+    LANE_LEFT, IDLE, LANE_RIGHT. The speed is no choice: crawling is no way out.
 Reward
-    +1 when the time is over unharmed, -1 collision, up to 0.01 for speed at every decision.
+    +1 when the time is over unharmed, -1 collision, 0.01 for every decision at speed.
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured; a memory must also beat the trackers `hold_last` and `constant_velocity`.
+    Measured. In a model of the same traffic a planner without a memory gets through in 55 % of
+    episodes, behind constant-velocity ghosts in 70 % (98 % if speeds were sensed exactly), and
+    with the truth in 98 %; a learned memory must beat the trackers.
 Dials
-    Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`, `vehicles_count`.
+    Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source
     Blackouts as "partner blindness" in PufferDrive; flicker in Hausknecht and Stone 2015.
 """
@@ -28,12 +32,15 @@ from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
-BLACKOUT_HIGHWAY = Scenario(
-    name="blackout-highway-v0",
+EASY = Scenario(
+    name="blackout-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
-    sensors=Sensors(blackout_per_s=1 / 3, blackout_mean_s=2.0),
+    sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=4.0, noise_speed_mps=5.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
-    summary="weave through traffic while sight fails in bursts of about 2 s",
-    memory_horizon_s=2.0,
+    summary="weave through traffic while sight fails in bursts of about 4 s",
+    memory_horizon_s=4.0,
     ceiling="measured: must beat hold_last and constant_velocity",
 )
+
+MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", sensors={"blackout_mean_s": 8.0}, memory_horizon_s=8.0)

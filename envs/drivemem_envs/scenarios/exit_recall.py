@@ -28,7 +28,8 @@ Source
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from highway_env import utils
@@ -39,6 +40,9 @@ from highway_env.vehicle.controller import MDPVehicle
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
+
+if TYPE_CHECKING:
+    from drivemem_envs.drivers.scripted import ScriptedRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
@@ -77,6 +81,11 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
             }
         )
         return config
+
+    @classmethod
+    def scripted(cls, scenario: Scenario) -> ScriptedRule:
+        """The driver that is told the exit: round the trucks, then to the exit named."""
+        return partial(_take_the_exit, scenario)
 
     def _reset(self) -> None:
         exits = self.config["exits_count"]
@@ -197,8 +206,34 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         return False
 
 
-EXIT_RECALL = Scenario(
-    name="exit-recall-v0",
+def _take_the_exit(
+    scenario: Scenario, observation: dict[str, Any], decisions: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Actions (N,) of who is always shown the sign."""
+    config, width = scenario.resolved_config(), AbstractLane.DEFAULT_WIDTH
+    step = SPEED / config["policy_frequency"]
+    fork = config["approach_length"] + config["narrow_length"]
+    gate = int(np.ceil((fork - step - _START) / step))
+    low, high = (scenario.observation.features_range or {})["y"]
+    y = scenario.observation.features.index("y")
+    rows = observation["vehicles"]
+    lanes = np.arange(config["exits_count"]) * width
+    across = (rows[:, :, y] + 1.0) * (high - low) / 2.0 + low
+    away = observation["cue"].argmax(axis=1) - config["exits_count"] // 2
+    ego = across[:, 0]
+    trucks = np.where(rows[:, 1:, 0] > 0.0, across[:, 1:] + ego[:, None], np.inf)
+    blocked = (np.abs(lanes - trucks[:, :, None]) < width / 2).any(axis=1)
+    cost = np.abs(lanes - ego[:, None]) + np.where(blocked, 1e3, 0.0)
+    side = np.sign(np.round((lanes[cost.argmin(axis=1)] - ego) / width))
+    # A lane change before the trucks may cost a decision: count turns by what they did.
+    turned = np.abs(ego - config["exits_count"] // 2 * width) > 0.1
+    turn = np.where(turned < np.abs(away), np.sign(away), 0)
+    wanted = np.where(decisions < gate, side, turn)
+    return np.asarray(_IDLE + wanted, dtype=np.int64)
+
+
+EASY = Scenario(
+    name="exit-recall-easy-v0",
     world=f"{__name__}:ExitRecallWorld",
     sensors=Sensors(cue_window_s=1.0),
     observation=ObservationSpec(
@@ -209,4 +244,13 @@ EXIT_RECALL = Scenario(
     time_limit_s=30.0,
     memory_horizon_s=5.0,
     ceiling="1/3: at the fork every observation is the same whatever the sign said",
+)
+
+MEDIUM = EASY.level("medium", config={"narrow_length": 140.0}, memory_horizon_s=10.0)
+HARD = EASY.level(
+    "hard",
+    config={"narrow_length": 340.0, "exits_count": 5},
+    memory_horizon_s=20.0,
+    summary="a sign names 1 of 5 exits at the start; the exit is taken after a long narrow stretch",
+    ceiling="1/5: at the fork every observation is the same whatever the sign said",
 )

@@ -1,7 +1,7 @@
 """Hidden-velocity highway: a control in which two frames are all the memory that is needed.
 
 Task
-    Drive 15 s faster than the surrounding traffic on three lanes without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
 What is hidden
     The velocities of other cars.
 What must be remembered
@@ -9,15 +9,15 @@ What must be remembered
 Observation
     `vehicles` (8, 7), relative to the ego; vx and vy of others are zero.
 Actions
-    LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER among 25, 27.5 and 30 m/s; traffic drives 21-24.
+    LANE_LEFT, IDLE, LANE_RIGHT. The speed is no choice: crawling is no way out.
 Reward
-    +1 when the time is over unharmed, -1 collision, up to 0.01 for speed at every decision.
+    +1 when the time is over unharmed, -1 collision, 0.01 for every decision at speed.
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
     Measured; a frame stack must equal recurrence here, or the comparison is unsound.
 Dials
-    Difficulty: `vehicles_density`, `vehicles_count`.
+    Difficulty: `vehicles_density`.
 Source
     Meng et al. 2021 (LSTM-TD3): removed velocities as the mildest partial observability.
 """
@@ -28,8 +28,8 @@ from drivemem_envs.scenarios.base import ObservationSpec, Scenario
 from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
-HIDDEN_VELOCITY_HIGHWAY = Scenario(
-    name="hidden-velocity-highway-v0",
+EASY = Scenario(
+    name="hidden-velocity-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(hide=("velocity",)),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
@@ -37,3 +37,6 @@ HIDDEN_VELOCITY_HIGHWAY = Scenario(
     memory_horizon_s=0.2,
     ceiling="measured: a frame stack must equal recurrence",
 )
+
+MEDIUM = EASY.level("medium", config={"vehicles_count": 20, "vehicles_density": 1.2})
+HARD = EASY.level("hard", config={"vehicles_count": 25, "vehicles_density": 1.4})

@@ -51,8 +51,9 @@ class Sensors(BaseModel):
     the episode exists: until then the first percept is repeated."""
     hide: tuple[HiddenFeature, ...] = ()
     """Features of other actors that are not sensed (their columns are zero)."""
-    cue_window_s: float | None = Field(default=None, gt=0.0)
-    """How long a scenario's cue is shown from the start of the episode, s; None: always."""
+    cue_window_s: float | None = Field(default=None, ge=0.0)
+    """How long a scenario's cue is shown from the start of the episode, s; None: always, 0:
+    never."""
 
     @property
     def is_full(self) -> bool:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from highway_env.vehicle.behavior import IDMVehicle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import drivemem_envs
 from drivemem_envs.compiled.bank import SceneBank
@@ -22,8 +25,9 @@ from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenarios.base import Scenario
 
 OWN = ["exit-recall-v0", "blackout-highway-v0", "hidden-velocity-highway-v0"]
-OWN += ["occluded-intersection-v0"]
-BANKED = ("u-turn", "racetrack", "parking", "lane-keeping")
+OWN += ["occluded-intersection-v0", "occluded-roundabout-v0", "delayed-highway-v0"]
+OWN += ["range-only-highway-v0"]
+BANKED = ("parking", "lane-keeping")
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +100,10 @@ def test_seeds_may_be_as_large_as_gymnasium_takes(compare):
         ("intersection-v0", {"destination": None, "initial_vehicle_count": 3}),
         ("intersection-v0", {"spawn_probability": 1.0, "initial_vehicle_count": 20}),
         ("intersection-v1", {"simulation_frequency": 10, "policy_frequency": 5}),
+        ("racetrack-v0", {"other_vehicles": 6}),
+        ("racetrack-v0", {"other_vehicles": 0}),
+        ("racetrack-large-v0", {"other_vehicles": 8}),
+        ("racetrack-oval-v1", {"other_vehicles": 8, "no_lanes": 5, "block_lane": True}),
         ("exit-recall-v0", {"exits_count": 5, "trucks_count": 4}),
         ("exit-recall-v0", {"exits_count": 2, "trucks_count": 0}),
     ],
@@ -104,6 +112,61 @@ def test_configurations_are_followed(name, config, compare):
     answer = compare(name, config=config, seeds=3, steps=10)
     assert answer["difference"] is None
     assert answer["compiled"] is True
+
+
+# Each family's configurations: vehicle counts, lanes, densities, durations, rates.
+RATES = {"simulation_frequency": st.sampled_from([5, 10, 15]), "duration": st.integers(2, 20)}
+TRAFFIC = {"vehicles_count": st.integers(0, 25), "vehicles_density": st.floats(0.5, 3.0)}
+FAMILIES = {
+    "highway-fast-v0": {**RATES, **TRAFFIC, "lanes_count": st.integers(1, 7)},
+    "highway-v0": {**RATES, **TRAFFIC, "ego_spacing": st.floats(1.0, 4.0)},
+    "exit-v0": {**RATES, **TRAFFIC, "lanes_count": st.integers(2, 6)},
+    "merge-generic-v0": {"lanes_count": st.integers(2, 5), "vehicles_count": st.integers(0, 12)},
+    "roundabout-v0": {"incoming_vehicle_destination": st.none() | st.integers(0, 2)},
+    "roundabout-generic-v0": {
+        "roundabout_lanes": st.integers(1, 3), "vehicles_count": st.integers(0, 14),
+    },
+    "two-way-v0": {"simulation_frequency": RATES["simulation_frequency"]},
+    "u-turn-v0": RATES,
+    "racetrack-v0": {"other_vehicles": st.integers(0, 9)},
+    "racetrack-large-v0": {"other_vehicles": st.integers(0, 9)},
+    "racetrack-oval-v0": {
+        "other_vehicles": st.integers(0, 9), "no_lanes": st.integers(2, 6),
+        "length": st.integers(60, 150), "block_lane": st.booleans(),
+    },
+    "intersection-v0": {
+        "initial_vehicle_count": st.integers(0, 12), "spawn_probability": st.floats(0.0, 1.0),
+        "destination": st.sampled_from([None, "o0", "o1", "o2"]), "duration": st.integers(2, 9),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_random_configurations_give_the_same_scenes(name, data, compare):
+    config = data.draw(st.fixed_dictionaries(FAMILIES[name]))
+    seed = data.draw(st.integers(0, 2**32))
+    answer = compare(name, config=config, seeds=2, first_seed=seed, steps=3, fills=1)
+    assert answer["difference"] is None
+    assert answer["compiled"] is True
+
+
+class Patient(IDMVehicle):
+    """Keeps a longer distance."""
+
+    TIME_WANTED = 3.0
+
+
+def test_racetracks_with_other_traffic_come_from_the_bank():
+    config = {"other_vehicles_type": f"{__name__}.Patient"}
+    scenario = named_scenario("racetrack-v0").with_(config=config)
+    assert "IDMVehicles" in why_not(scenario)
 
 
 class OwnTraffic(named_scenario("highway-fast-v0").world_class()):

@@ -97,9 +97,9 @@ def test_every_metric_has_a_place():
 
 
 def test_outcomes_are_tested_in_order():
-    flags = np.eye(5, dtype=bool)
+    flags = np.eye(6, dtype=bool)
     found = [OUTCOMES[kernels.outcome(*row)] for row in flags]
-    assert found == ["collision", "off_road", "wrong_route", "success", "stuck"]
-    assert OUTCOMES[kernels.outcome(False, False, False, False, False)] == "timeout"
-    assert OUTCOMES[kernels.outcome(True, True, True, True, True)] == "collision"
-    assert OUTCOMES[kernels.outcome(False, False, False, True, True)] == "success"
+    assert found == ["collision", "off_road", "wrong_route", "violation", "success", "stuck"]
+    assert OUTCOMES[kernels.outcome(*[False] * 6)] == "timeout"
+    assert OUTCOMES[kernels.outcome(*[True] * 6)] == "collision"
+    assert OUTCOMES[kernels.outcome(False, False, False, False, True, True)] == "success"

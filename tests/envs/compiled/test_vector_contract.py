@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gymnasium.error import ResetNeeded
 
 import drivemem_envs
 from drivemem_envs import make_vec, scenario
@@ -209,3 +210,22 @@ def test_actions_of_another_shape_are_refused(wrong):
     env.reset()
     with pytest.raises(ValueError, match="shape"):
         env.step(wrong)
+
+
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_actions_that_the_space_lacks_are_refused(wrong):
+    env = compiled("highway-fast-v0", 2)
+    env.reset()
+    with pytest.raises(ValueError, match=f"{wrong}.*takes 0 to 4"):
+        env.step(np.array([1, wrong]))
+
+
+def test_a_step_before_the_first_reset_is_refused():
+    env = compiled("highway-fast-v0", 2)
+    with pytest.raises(ResetNeeded, match="call reset"):
+        env.step(np.array([1, 1]))
+
+
+def test_racetracks_with_numbered_controls_run_on_the_reference_backend():
+    told = compiles(scenario("racetrack-v0").with_(config={"action": {"type": "DiscreteAction"}}))
+    assert told is not None and "DiscreteAction" in told

@@ -10,11 +10,17 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.making import compiles
+from drivemem_envs.scenarios.commitment import CommitmentWorld
 
 COMPILED = [
     name
     for name in drivemem_envs.scenario_names()
     if compiles(drivemem_envs.scenario(name)) is None
+]
+CHOICES = [
+    name
+    for name in drivemem_envs.registry.SUITE
+    if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
 ]
 LIMITS = {
     "line_of_sight": {"line_of_sight": ["actors", "occluders"]},
@@ -47,6 +53,13 @@ def test_episodes_end_and_begin_equal(compare_backends):
     answer = compare_backends("exit-recall-v0", worlds=4, steps=70)
     assert answer["difference"] is None
     assert answer["ended"] >= 6
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_scenes_with_one_choice_are_equal_to_their_end(name, compare_backends):
+    answer = compare_backends(name, worlds=3, steps=90)
+    assert answer["difference"] is None
+    assert answer["ended"] >= 3
 
 
 @pytest.mark.parametrize("limit", LIMITS)

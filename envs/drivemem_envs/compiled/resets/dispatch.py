@@ -7,44 +7,49 @@ import numpy as np
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.resets.commitment import reset_commitment
 from drivemem_envs.compiled.resets.exit_recall import reset_exit_recall
 from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
 from drivemem_envs.compiled.resets.intersection import reset_intersection
 from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
+from drivemem_envs.compiled.resets.racetrack import reset_racetrack
 from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
 from drivemem_envs.compiled.resets.two_way import reset_two_way
+from drivemem_envs.compiled.resets.u_turn import reset_u_turn
 from drivemem_envs.compiled.spawn import number_actors
 from drivemem_envs.compiled.step import world_of
 from drivemem_envs.compiled.templates import (
+    COMMITMENT,
     EXIT,
     EXIT_RECALL,
     HIGHWAY,
     INTERSECTION,
     MERGE,
     MERGE_GENERIC,
+    RACETRACK,
     ROUNDABOUT,
     ROUNDABOUT_GENERIC,
     TWO_WAY,
+    U_TURN,
     Template,
 )
 from drivemem_envs.compiled.threads import share
 
 
 @jit(inner=True, inline="always")
-def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
-    """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
+def _reset_own(one: OneWorld, template: Template, latent: Floats) -> None:
+    """Worlds of drivemem's own, which hide one of several: which it is becomes `latent`."""
+    if template.family == EXIT_RECALL:
+        hidden = reset_exit_recall(one, template)
+    else:
+        hidden = reset_commitment(one, template)
+    for number in range(latent.shape[0]):
+        latent[number] = 1.0 if number == hidden else 0.0
 
-    Args:
-        one: the world, of the template's scenario; all of its state is written.
-        template: a scenario's, of any family but NO_RESET.
-        seed: 0 to 2**63 - 1.
-        latent: (H,) written: what the world hides that is no actor.
-    """
-    world = one.world[0]
-    world.vehicles = world.steps = world.road_steps = 0
-    seed_stream(one.stream, seed)
-    for thing in range(template.objects.shape[0]):
-        one.actors[world.first_object + thing] = template.objects[thing]
+
+@jit(inner=True, inline="always")
+def _make_vehicles(one: OneWorld, template: Template) -> None:
+    """`_make_vehicles` of highway-env's own worlds."""
     family = template.family
     if family == HIGHWAY:
         reset_highway(one, template)
@@ -62,15 +67,36 @@ def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) ->
         reset_roundabout_generic(one, template)
     elif family == TWO_WAY:
         reset_two_way(one, template)
-    elif family == EXIT_RECALL:
-        named = reset_exit_recall(one, template)
-        for number in range(latent.shape[0]):
-            latent[number] = 1.0 if number == named else 0.0
+    elif family == RACETRACK:
+        reset_racetrack(one, template)
+    elif family == U_TURN:
+        reset_u_turn(one, template)
+
+
+@jit(inner=True, inline="always")
+def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
+    """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
+
+    Args:
+        one: the world, of the template's scenario; all of its state is written.
+        template: a scenario's, of any family but NO_RESET.
+        seed: 0 to 2**63 - 1.
+        latent: (H,) written: what the world hides that is no actor.
+    """
+    world = one.world[0]
+    world.vehicles = world.steps = world.road_steps = 0
+    seed_stream(one.stream, seed)
+    for thing in range(template.objects.shape[0]):
+        one.actors[world.first_object + thing] = template.objects[thing]
+    if template.family in (EXIT_RECALL, COMMITMENT):
+        _reset_own(one, template, latent)
+    else:
+        _make_vehicles(one, template)
     world.steps = 0
     number_actors(one)
 
 
-@jit
+@jit(allocates=True)
 def shuffle_slots(seed: int, slots: Ints) -> None:
     """`ReferenceEnvironment._slots`: the episode's permutation of rows, by its sensor seed."""
     stream = np.zeros(STREAM, np.int64)

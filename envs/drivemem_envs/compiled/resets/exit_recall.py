@@ -28,7 +28,7 @@ def exit_recall_places(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows["a", "b", number] for number in range(env.config["exits_count"])]
 
 
-@jit(inner=True)
+@jit(inner=True, allocates=True)
 def reset_exit_recall(one: OneWorld, template: Template) -> int:
     """`ExitRecallWorld._reset`; returns the exit that the sign names."""
     numbers = template.numbers

@@ -15,23 +15,27 @@ from highway_env.envs.exit_env import ExitEnv
 from highway_env.envs.highway_env import HighwayEnv, HighwayEnvFast
 from highway_env.envs.intersection_env import ContinuousIntersectionEnv, IntersectionEnv
 from highway_env.envs.merge_env import MergeEnv, MergeGenericEnv
+from highway_env.envs.racetrack_env import RacetrackEnv, RacetrackEnvLarge, RacetrackEnvOval
 from highway_env.envs.roundabout_env import RoundaboutEnv, RoundaboutGenericEnv
 from highway_env.envs.two_way_env import TwoWayEnv
+from highway_env.envs.u_turn_env import UTurnEnv
 from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 from numpy.typing import NDArray
 
-from drivemem_envs.compiled import exit_recall as recall
-from drivemem_envs.compiled import records, templates
+from drivemem_envs.compiled import own, records, templates
 from drivemem_envs.compiled.actors_export import driver_of, fill_actor, fill_vehicle, kind_of
 from drivemem_envs.compiled.records import IDM
 from drivemem_envs.compiled.resets import (
+    commitment,
     exit_recall,
     highway,
     intersection,
     merge,
+    racetrack,
     roundabout,
     two_way,
+    u_turn,
 )
 from drivemem_envs.compiled.resets.dispatch import reset_worlds
 from drivemem_envs.compiled.scene import Scene, export
@@ -73,10 +77,21 @@ def _most_at_intersection(env: Any) -> int:
     return int(config["initial_vehicle_count"] + 3 + decisions)
 
 
-def _own() -> type[Any]:
+def _most_on_track(env: Any) -> int:
+    return int(env.config["other_vehicles"]) + 2
+
+
+def _own() -> list[Family]:
+    """Worlds of drivemem's own; imported late, for scenarios import much."""
+    from drivemem_envs.scenarios.commitment import CommitmentWorld
     from drivemem_envs.scenarios.exit_recall import ExitRecallWorld
 
-    return ExitRecallWorld
+    return [
+        Family(templates.EXIT_RECALL, ExitRecallWorld, exit_recall.exit_recall_numbers,
+               exit_recall.exit_recall_places),
+        Family(templates.COMMITMENT, CommitmentWorld, commitment.commitment_numbers,
+               commitment.commitment_places),
+    ]  # fmt: skip
 
 
 def families() -> list[Family]:
@@ -85,9 +100,9 @@ def families() -> list[Family]:
         intersection.intersection_numbers, intersection.intersection_places, _arms,
         _most_at_intersection,
     )  # fmt: skip
+    track = racetrack.racetrack_places, lambda env: (), _most_on_track
     return [
-        Family(templates.EXIT_RECALL, _own(), exit_recall.exit_recall_numbers,
-               exit_recall.exit_recall_places),
+        *_own(),
         Family(templates.EXIT, ExitEnv, highway.exit_numbers, highway.first_road,
                lambda env: ["3"]),
         Family(templates.HIGHWAY, HighwayEnvFast, highway.highway_numbers, highway.first_road),
@@ -103,6 +118,11 @@ def families() -> list[Family]:
         Family(templates.ROUNDABOUT, RoundaboutEnv, roundabout.roundabout_numbers,
                roundabout.roundabout_places, lambda env: roundabout.DESTINATIONS),
         Family(templates.TWO_WAY, TwoWayEnv, two_way.two_way_numbers, two_way.two_way_places),
+        Family(templates.U_TURN, UTurnEnv, u_turn.u_turn_numbers, u_turn.u_turn_places,
+               lambda env: ["d"]),
+        Family(templates.RACETRACK, RacetrackEnvOval, racetrack.oval_numbers, *track),
+        Family(templates.RACETRACK, RacetrackEnvLarge, racetrack.racetrack_numbers, *track),
+        Family(templates.RACETRACK, RacetrackEnv, racetrack.racetrack_numbers, *track),
     ]  # fmt: skip
 
 
@@ -147,6 +167,8 @@ def family_of(scenario: Any) -> Family | str:
     changed = _changed(traffic, IDMVehicle, _TRAFFIC_METHODS)
     if changed:
         return f"{traffic.__name__} replaces {', '.join(changed)} of IDMVehicle"
+    if known.code == templates.RACETRACK and traffic is not IDMVehicle:
+        return f"{world.__name__} makes IDMVehicles, whatever other_vehicles_type says"
     lane = config.get("initial_lane_id")
     if (
         known.code == templates.HIGHWAY
@@ -154,6 +176,8 @@ def family_of(scenario: Any) -> Family | str:
         and not 0 <= lane < config["lanes_count"]
     ):
         return f"initial_lane_id {lane} is no lane"
+    if config.get("no_lanes") == 0 or config.get("length") == 0:
+        return "no_lanes or length 0 draws the road anew, by no seed"
     return known
 
 
@@ -199,9 +223,7 @@ def make_template(scene: Scene, env: Any, family: Family | None) -> Template:
     rows = {index: row for row, index in enumerate(scene.network.lane_indices)}
     routes, steps = _routes(scene, env, family.destinations(env))
     traffic = _traffic(env)
-    prototypes = np.zeros(2, records.ACTOR)
-    prototypes[templates.EGO] = _as_made(scene.worlds.actors[0, scene.world.ego])
-    prototypes[templates.OTHER] = _prototype(scene, traffic, rows)
+    prototypes = _prototypes(scene, traffic, rows, family)
     first = int(scene.world.first_object)
     has_reset = not isinstance(family_of(env.scenario), str)
     return Template(
@@ -222,6 +244,17 @@ def _traffic(env: Any) -> Any:
     kind = utils.class_from_path(env.config["other_vehicles_type"])
     first = next(iter(env.road.network.lanes_list()))
     return kind(env.road, first.position(0.0, 0.0))
+
+
+def _prototypes(scene: Scene, traffic: Any, rows: dict[Any, int], family: Family) -> Any:
+    """The vehicles that a reset copies."""
+    if family.code == templates.COMMITMENT:
+        made = [_as_made(each) for each in scene.worlds.actors[0, : scene.world.vehicles]]
+        return np.array(made, records.ACTOR)
+    prototypes = np.zeros(2, records.ACTOR)
+    prototypes[templates.EGO] = _as_made(scene.worlds.actors[0, scene.world.ego])
+    prototypes[templates.OTHER] = _prototype(scene, traffic, rows)
+    return prototypes
 
 
 def _prototype(scene: Scene, vehicle: Any, rows: dict[Any, int]) -> Any:
@@ -312,9 +345,8 @@ class CompiledResets:
         self._has_cue = cue is not None
         self.latent = np.zeros((count, len(latent)))
         self.cue = np.zeros((count, len(latent) if self._has_cue else 0), np.float32)
-        self._recalls = found.code == templates.EXIT_RECALL
-        size = recall.HIDDEN if self._recalls else 0
-        self.hidden = np.zeros((count, size), np.int64)
+        self._hidden_of = own.from_latent(found.base)
+        self.hidden = self._hidden_of(self.latent)
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
         self.slots = np.zeros((count, scenario.observation.vehicles_count - 1), np.int64)
@@ -332,8 +364,7 @@ class CompiledResets:
         )  # fmt: skip
         if self._has_cue:
             self.cue[rows] = self.latent[rows]
-        if self._recalls:
-            self.hidden[rows] = recall.hidden_of(self.latent[rows])
+        self.hidden[rows] = self._hidden_of(self.latent[rows])
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
         road = self.worlds.lanes["road"][0, egos["lane"]]
         self.first_road_lanes[rows] = self.worlds.roads["lanes"][0, road]

@@ -1,0 +1,76 @@
+"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from importlib import import_module
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PICTURE_S = 1.0
+"""When in the episode of seed 0 the picture is taken: while something is still to be seen, s."""
+
+
+def page(name: str) -> str:
+    """The page of a scenario of the suite, as Markdown.
+
+    Args:
+        name: without level and version.
+    """
+    import drivemem_envs
+    from drivemem_envs.registry import LEVELS
+
+    module = import_module(f"drivemem_envs.scenarios.{name.replace('-', '_')}")
+    title, _, rest = (module.__doc__ or "").strip().partition("\n")
+    lines = [f"# {name}", "", title, "", f"![{name}, seen from above]({name}.png)"]
+    for heading, body in re.findall(r"^(\S[^\n]*)\n((?:    .*\n?|\n)+)", rest + "\n", re.MULTILINE):
+        lines += ["", f"**{heading}.** {' '.join(textwrap.dedent(body).split())}"]
+    lines += ["", "| level | memory horizon | ceiling | what differs |", "|---|---|---|---|"]
+    easy = drivemem_envs.scenario(f"{name}-{LEVELS[0]}")
+    for level in LEVELS:
+        found = drivemem_envs.scenario(f"{name}-{level}")
+        differs = {
+            **{k: v for k, v in found.config.items() if easy.config.get(k) != v},
+            **{
+                f"sensors.{k}": v
+                for k, v in found.sensors.model_dump().items()
+                if getattr(easy.sensors, k) != v
+            },
+        }
+        told = ", ".join(f"`{key}={value}`" for key, value in differs.items())
+        horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
+        lines.append(f"| `drivemem/{found.name}` | {horizon} | {found.ceiling} | {told} |")
+    return "\n".join(lines) + "\n"
+
+
+def picture(name: str) -> bytes:
+    """The scene of seed 0 with what the sensors perceive, as a PNG."""
+    import io
+
+    from PIL import Image
+
+    import drivemem_envs
+
+    env = drivemem_envs.make(name, render_mode="rgb_array")
+    env.reset(seed=0)
+    for _ in range(round(PICTURE_S / env.unwrapped.decision_s)):  # type: ignore[attr-defined]
+        env.step(1)
+    frame = Image.fromarray(env.render())  # type: ignore[arg-type]
+    env.close()
+    out = io.BytesIO()
+    frame.quantize(64).save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def main() -> None:
+    """Write all pages and pictures."""
+    from drivemem_envs.registry import SUITE
+
+    for name in SUITE:
+        (HERE / f"{name}.md").write_text(page(name))
+        (HERE / f"{name}.png").write_bytes(picture(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`drivemem tune`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from drivemem.commands.parsing import read_options
+
+
+@dataclass
+class Options:
+    """Search settings of training, the same budget for every memory; writes a preset."""
+
+    scenario: Annotated[str, tyro.conf.Positional] = ""
+    """Name of a scenario."""
+    memories: tuple[str, ...] = ("none", "frame_stack", "gru")
+    """Memories to search settings for."""
+    trials: int = 20
+    """Runs for each memory; more go on with an earlier search."""
+    steps: int = 200_000
+    """Decisions of each run."""
+    episodes: int = 200
+    """Episodes that a run is judged on (of the eval stream; the test stream is not touched)."""
+    seed: int = 0
+    """Of the proposals and of training."""
+    fixed: tuple[str, ...] = ()
+    """Settings that stay as they are, as key=value words, such as num_envs=64."""
+    out: str | None = None
+    """Folder of journal and runs; default runs/tune-<scenario>."""
+    preset: str | None = None
+    """File for the preset; default <out>/<scenario>.toml."""
+
+
+def run(words: list[str]) -> int:
+    """Search, and write the preset."""
+    warnings.filterwarnings("ignore")
+    options = read_options(Options, "tune", words)
+    if not options.scenario or options.trials < 1:
+        print("drivemem tune: name a scenario, and at least 1 of --trials", file=sys.stderr)
+        return 2
+    from drivemem.progress import console
+    from drivemem.runs import RUNS, manifest
+    from drivemem.settings import parse_pairs
+    from drivemem.study.search import Budget, preset_text, search
+
+    out = Path(options.out or RUNS / f"tune-{options.scenario}")
+    budget = Budget(options.trials, options.steps, options.episodes, options.seed)
+    console_ = console()
+    try:
+        found = search(
+            options.scenario, options.memories, budget, out,
+            lambda line: console_.print(line, markup=False, soft_wrap=True),
+            parse_pairs(options.fixed, "--fixed"),
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        print("\ninterrupted; the same command goes on", file=sys.stderr)
+        return 1
+    path = Path(options.preset or out / f"{options.scenario}.toml")
+    command = shlex.join(["drivemem", "tune", *words])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(preset_text(options.scenario, found, budget, command, manifest("done")))
+    for one in found:
+        console_.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
+    console_.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
+    return 0

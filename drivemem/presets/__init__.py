@@ -1,0 +1,140 @@
+"""Presets: tried settings of training for a scenario, as data with their provenance.
+
+`<scenario>.toml` holds settings of `drivemem train`; `[memories.NAME]` those of one memory,
+`[levels.NAME]` (which may hold memories too) those of one level of the scenario.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from drivemem.config import TrainConfig, build_config, config_from_toml
+from drivemem.errors import DrivememError
+from drivemem.settings import as_words
+
+LEVELS = ("easy", "medium", "hard")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings of training for one scenario."""
+
+    name: str
+    """Of the file, for people."""
+    settings: dict[str, Any]
+    """Settings for every memory."""
+    memories: dict[str, dict[str, Any]]
+    """Further settings by memory."""
+
+    def of(self, memory: str) -> dict[str, Any]:
+        """The settings of one memory."""
+        return merged(self.settings, self.memories.get(memory, {}))
+
+
+def preset_names() -> list[str]:
+    """Scenarios that have a preset."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in files(__name__).iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def find_preset(scenario: str) -> Preset | None:
+    """The preset of a scenario at its level; None if there is none.
+
+    Args:
+        scenario: a name; `drivemem/` before it and the version behind it make no difference, and
+            no level means the first. A twin has its scenario's preset.
+    """
+    parts = re.fullmatch(
+        rf"(?:drivemem/)?(.+?)(?:-({'|'.join(LEVELS)}))?(?:-twin)?(?:-v\d+)?", scenario
+    )
+    if parts is None or parts[1] not in preset_names():
+        return None
+    path = Path(str(files(__name__) / f"{parts[1]}.toml"))
+    return read_preset(path, parts[2] or LEVELS[0], parts[1])
+
+
+def read_preset(path: Path, level: str | None = None, name: str | None = None) -> Preset:
+    """A preset from a TOML file.
+
+    Args:
+        path: the file.
+        level: of the scenario; its table's settings win.
+        name: shown to people; default the path.
+
+    Raises:
+        DrivememError: unreadable, unknown settings, memories or levels, values out of range.
+    """
+    from drivemem_agents.memory import memory_names
+
+    plain = config_from_toml(path)
+    name = name or path.as_posix()
+    where = f"preset {name}"
+    levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
+    layers = [(plain, where)]
+    if level is not None and level in levels:
+        layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
+        name = f"{name} ({level})"
+    settings: dict[str, Any] = {}
+    memories: dict[str, dict[str, Any]] = {}
+    for layer, place in layers:
+        known = memory_names()
+        for memory, table in _tables(layer.pop("memories", {}), known, f"{place}: memory").items():
+            own = check_settings(as_words(table), f"{place} [memories.{memory}]")
+            memories[memory] = merged(memories.get(memory, {}), own)
+        settings = merged(settings, check_settings(as_words(layer), place))
+    return Preset(name, settings, memories)
+
+
+def _tables(found: Any, known: Sequence[str], what: str) -> Mapping[str, Any]:
+    """Tables by name, unknown names refused with the nearest."""
+    if not isinstance(found, Mapping) or not all(isinstance(t, Mapping) for t in found.values()):
+        raise DrivememError(f"{what}: {found!r} is no table of tables")
+    for name in found:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise DrivememError(f"{what} '{name}' is unknown{hint}")
+    return found
+
+
+def check_settings(settings: dict[str, Any], where: str) -> dict[str, Any]:
+    """Settings of training, checked.
+
+    Raises:
+        DrivememError: unknown keys (with the nearest) or values out of range.
+    """
+    try:
+        build_config({"scenario": "", **settings})
+    except DrivememError as error:
+        raise DrivememError(f"{where}: {error}") from error
+    return settings
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which later layers win; key=value words and sensors win key by key."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            before = result.get(key)
+            if key == "sensors" and before:
+                value = {**before, **value}
+            elif key in WORDS and before:
+                given = {word.partition("=")[0] for word in value}
+                value = (*(w for w in before if w.partition("=")[0] not in given), *value)
+            result[key] = value
+    return result
+
+
+WORDS = tuple(
+    name for name, field in TrainConfig.model_fields.items()
+    if field.annotation == tuple[str, ...]
+)  # fmt: skip

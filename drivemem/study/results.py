@@ -1,0 +1,147 @@
+"""A study's results as files small enough for git: report, tables, figures, RESULTS.md."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivemem.compare import Comparison, compare_runs
+from drivemem.errors import DrivememError
+from drivemem.runs import manifest, read_json
+from drivemem.study.board import duration
+from drivemem.study.findings import cards, headline_table, sentences
+from drivemem.study.overview import overview_figure
+from drivemem.study.plan import Cell, Plan
+from drivemem.study.state import DONE, State, state_of
+
+MOST_BYTES = 5_000_000
+"""Of all result files together."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was written."""
+
+    folder: Path
+    written: list[Path]
+    comparison: Comparison
+    left_out: list[Path]
+    """Files that would have made the results larger than `MOST_BYTES`."""
+
+
+def write_results(plan: Plan, folder: str | Path, command: str | None = None) -> Results:
+    """Report what is there of a study, whether or not all of it is done.
+
+    Args:
+        plan: the study.
+        folder: for the files.
+        command: that makes the study, for the reader.
+
+    Raises:
+        DrivememError: nothing is evaluated yet, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    states = {cell.name: state_of(plan.run(cell), cell) for cell in plan.cells}
+    done = [cell for cell in plan.cells if states[cell.name].stage == "done"]
+    if not done:
+        raise DrivememError(f"no run of study {plan.study.name} is done yet: nothing to report")
+    names = {cell.name: cell.agent for cell in done}
+    paths = [plan.run(cell).folder for cell in done]
+    comparison = compare_runs(paths, baseline=plan.study.baseline, report=folder, names=names)
+    text = _text(plan, states, comparison, command or _command(plan))
+    figure = folder / "overview.svg"
+    try:
+        (folder / "RESULTS.md").write_text(text, encoding="utf-8")
+        (folder / "cards.md").write_text(cards(comparison.tables), encoding="utf-8")
+        figure.write_text(overview_figure(comparison.tables), encoding="utf-8")
+    except OSError as error:
+        raise DrivememError(f"cannot write results to {folder}: {error}") from error
+    written = [folder / "RESULTS.md", folder / "cards.md", figure, *comparison.written]
+    return Results(folder, *_small_enough(written, comparison))
+
+
+def _small_enough(
+    written: list[Path], comparison: Comparison
+) -> tuple[list[Path], Comparison, list[Path]]:
+    """Drop the largest files that repeat others, until all fit."""
+    left_out: list[Path] = []
+    for name in ("table.tex", "table.parquet", "report.html"):
+        if sum(path.stat().st_size for path in written) <= MOST_BYTES:
+            break
+        for path in [path for path in written if path.name == name]:
+            path.unlink()
+            written.remove(path)
+            left_out.append(path)
+    return written, comparison, left_out
+
+
+def _text(plan: Plan, states: Mapping[str, State], comparison: Comparison, command: str) -> str:
+    """RESULTS.md: what was asked, what was found, how it was made."""
+    trained = [cell for cell in plan.cells if not cell.is_driver]
+    done = [cell for cell in trained if states[cell.name].stage == "done"]
+    lines = [f"# {plan.study.name}: results", ""]
+    if plan.study.claims:
+        lines += ["What the study tests:", "", *_quoted(plan.study.claims), ""]
+    lines += [_extent(plan, done, trained, states), ""]
+    lines += ["## Success", "", *headline_table(comparison.tables), ""]
+    lines += ["![Success of every agent on every scenario](overview.svg)", ""]
+    lines += ["## What was found", "", *sentences(comparison.tables), ""]
+    lines += ["## How it was made", "", *_made(plan, done, command), ""]
+    lines += [
+        "`report.html` has every table, figure and probe; `table.md`, `table.csv` and "
+        "`table.parquet` the numbers, `cards.md` how episodes ended. Which runs were left out, and "
+        "why, is at the report's end.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line}".rstrip() for line in text.strip().splitlines()]
+
+
+def _extent(plan: Plan, done: list[Cell], trained: list[Cell], states: Mapping[str, State]) -> str:
+    seeds = {(cell.scenario, cell.agent): 0 for cell in trained}
+    for cell in done:
+        seeds[cell.scenario, cell.agent] += 1
+    text = (
+        f"{len(done)} of the study's {len(trained)} training runs are done: "
+        f"{len(plan.study.scenarios)} scenarios, {len(plan.study.agents)} agents, "
+        f"{len(plan.study.seeds)} seeds planned."
+    )
+    if len(done) < len(trained):
+        counts = sorted(seeds.values())
+        text += (
+            f" The study is not complete: between {counts[0]} and {counts[-1]} runs stand behind "
+            "a number; the table says how many. The same command goes on with it."
+        )
+    failed = sum(state.stage == "failed" for state in states.values())
+    return text + (f" {failed} failed and are missing." if failed else "")
+
+
+def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
+    facts = manifest("done")
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number)
+    training = evaluation = 0.0
+    for cell in plan.cells:
+        path = plan.run(cell).folder / DONE
+        marker = read_json(path) if path.exists() else {}
+        evaluation += marker.get("evaluation_s", 0.0) * len(marker.get("evaluations", ()))
+        training += marker.get("training_s", 0.0)
+    decisions = sum(cell.steps for cell in done)
+    one = f"{facts['platform']}, {facts['cores']} cores"
+    return [
+        f"    {command}",
+        "",
+        f"- {decisions:,} decisions of training in {duration(training)} and "
+        f"{duration(evaluation)} of evaluation (summed over runs, one process each; {one})",
+        f"- resolved study `{plan.hash()}`",
+        f"- {versions}; Python {facts['python']}",
+        f"- written {facts['written']}",
+    ]
+
+
+def _command(plan: Plan) -> str:
+    return shlex.join(["drivemem", "study", f"experiments/{plan.study.name}.toml"])

@@ -1,0 +1,147 @@
+"""Blind merge: the gap in a platoon is seen before a noise barrier hides it up to the nose.
+
+Task
+    Merge from a ramp into a platoon that makes no room, into the one gap it has.
+What is hidden
+    The platoon, behind a noise barrier between ramp and road from about `hidden_s` before the
+    choice on.
+What must be remembered
+    Which of 3 places in the platoon is free, and when it will be at the nose.
+Observation
+    `vehicles` (8, 7) relative to the ego, and `cue` (3,), which is never shown (the twin shows it:
+    first, second or third place). No time, no step count.
+Actions
+    SLOWER, IDLE, FASTER. They count once, 80 m before the nose: three speeds that lead to the
+    third, second and first place.
+Reward
+    +1 merged, -1 collision, -1 too late.
+Outcome
+    success; collision; timeout (14 s after the choice).
+Ceiling
+    1/3. The approach is driven for the ego and at the choice the platoon is hidden, so that the
+    frame is the same wherever the gap is; each choice leads to one place, and the gap is at each
+    with equal probability.
+Dials
+    Memory horizon: `hidden_s`. Difficulty: `jitter_s`, by which each car may be early or late.
+Source
+    Merging from an on-ramp without sight, as in this project's survey of driving simulators.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from highway_env.road.lane import LineType, StraightLane
+from highway_env.road.road import LaneIndex, RoadNetwork
+
+from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.commitment import (
+    FASTER,
+    IDLE,
+    SLOWER,
+    Car,
+    CommitmentWorld,
+    Course,
+    Phase,
+)
+from drivemem_envs.sensing.spec import Sensors
+
+FIRST, SECOND, THIRD = range(3)
+_RELEASE_X, _RAMP_Y, _NOSE_X, _MERGED_X = -80.0, 12.0, -10.0, 20.0
+_BARRIER_Y = 6.0
+_PACE = 8.0
+"""The platoon's, m/s."""
+_PLACES_S = (5.4, 8.0, 10.6)
+"""When each place passes the point where the ramp ends, s after the choice."""
+_CARS_M = (-7.0, 0.0, 7.0)
+"""Cars around the middle of an occupied place, m."""
+_FAR = 600.0
+
+
+class BlindMergeWorld(CommitmentWorld):
+    """A road along y = 0; a ramp beside it that joins it at x = 20."""
+
+    answers = (FASTER, IDLE, SLOWER)
+
+    @classmethod
+    def default_config(cls) -> dict[str, Any]:
+        """The family's defaults and this world's dials."""
+        config = super().default_config()
+        config.update(
+            {
+                "approach_speed": 11.0,
+                "deadline_s": [14.0] * 3,
+                "jitter_s": 0.1,
+            }
+        )
+        return config
+
+    def network(self) -> RoadNetwork:
+        """Main road, and the ramp: alongside, then across."""
+        net = RoadNetwork()
+        line = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
+        ends = [(-_FAR, 0.0), (_MERGED_X, 0.0), (_FAR, 0.0)]
+        net.add_lane("a", "b", StraightLane(ends[0], ends[1], line_types=line))
+        net.add_lane("b", "c", StraightLane(ends[1], ends[2], line_types=line))
+        ramp = [(-_FAR, _RAMP_Y), (_NOSE_X, _RAMP_Y)]
+        net.add_lane("r", "n", StraightLane(*ramp, line_types=line))
+        net.add_lane("n", "b", StraightLane(ramp[1], ends[1], line_types=line))
+        return net
+
+    def ego_start(self) -> tuple[LaneIndex, float]:
+        """On the ramp."""
+        way = self.config["approach_speed"] * self.release_s()
+        return ("r", "n", 0), _FAR + _RELEASE_X - way
+
+    def cars(self) -> list[Car]:
+        """Three cars in each place but the free one."""
+        jitter, pace = self.config["jitter_s"], ((_PACE, _PACE),) * 3
+        found = []
+        for number in range(2):
+            for offset in _CARS_M:
+                places = [[k for k in range(3) if k != free][number] for free in range(3)]
+                times = [_PLACES_S[place] + offset / _PACE for place in places]
+                windows = tuple((time - jitter, time + jitter) for time in times)
+                found.append(Car(("a", "b", 0), _FAR + _MERGED_X, windows, pace))
+        return found
+
+    def occluders(self) -> np.ndarray[Any, Any]:
+        """The barrier (1, 5), as long as it hides the platoon for `hidden_s`."""
+        hidden_s = self.config["hidden_s"]
+        ego = _RELEASE_X - self.config["approach_speed"] * hidden_s
+        last = _MERGED_X - _PACE * (_PLACES_S[-1] + hidden_s) - 10.0
+        begin = (ego + last) / 2
+        return np.array([[(begin + _NOSE_X) / 2, _BARRIER_Y, 0.0, _NOSE_X - begin, 0.5]])
+
+    def plans(self) -> list[Phase]:
+        """Three speeds, and the platoon's in the end."""
+        return [
+            Phase(FASTER, 0.0, 20.0),
+            Phase(FASTER, 4.4, _PACE),
+            Phase(IDLE, 0.0, 13.0),
+            Phase(IDLE, 7.4, _PACE),
+            Phase(SLOWER, 0.0, 9.4),
+            Phase(SLOWER, 10.2, _PACE),
+        ]
+
+    def course(self) -> Course:
+        """Some way along the main road."""
+        return Course((1.0, 0.0), 40.0)
+
+
+EASY = Scenario(
+    name="blind-merge-easy-v0",
+    world=f"{__name__}:BlindMergeWorld",
+    sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
+    observation=ObservationSpec(
+        vehicles_count=8,
+        features_range={"x": (-150, 150), "y": (-24, 24), "vx": (-20, 20), "vy": (-20, 20)},
+    ),
+    summary="merge into the one gap of a platoon that a noise barrier hides",
+    time_limit_s=60.0,
+    memory_horizon_s=3.0,
+    ceiling="1/3: at the choice the platoon is hidden; each speed leads to one of three places",
+)
+MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

@@ -1,0 +1,45 @@
+"""Delayed highway: other cars are seen late.
+
+Task
+    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+What is hidden
+    What happened in the last `latency_s`: others are shown where they were then. The ego knows
+    its own pose and speed now.
+What must be remembered
+    Little: a car of constant velocity is where its old place and velocity say. What a memory can
+    add is how traffic has been changing its speed.
+Observation
+    `vehicles` (8, 7), relative to the ego.
+Actions
+    LANE_LEFT, IDLE, LANE_RIGHT. The speed is no choice: crawling is no way out.
+Reward
+    +1 when the time is over unharmed, -1 collision, 0.01 for every decision at speed.
+Outcome
+    success: unharmed after 15 s; collision.
+Ceiling
+    Measured, not argued: traffic that keeps its lanes can be extrapolated without a memory, so
+    the gap is expected to be small.
+Dials
+    Memory horizon: `latency_s`. Difficulty: `vehicles_density`.
+Source
+    Katsikopoulos and Engelbrecht 2003: decision processes with delays.
+"""
+
+from __future__ import annotations
+
+from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
+from drivemem_envs.sensing.spec import Sensors
+
+EASY = Scenario(
+    name="delayed-highway-easy-v0",
+    world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
+    sensors=Sensors(latency_s=1.0),
+    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
+    summary="weave through traffic that is sensed late",
+    memory_horizon_s=1.0,
+    ceiling="measured",
+)
+
+MEDIUM = EASY.level("medium", sensors={"latency_s": 1.6}, memory_horizon_s=1.6)
+HARD = EASY.level("hard", sensors={"latency_s": 2.4}, memory_horizon_s=2.4)

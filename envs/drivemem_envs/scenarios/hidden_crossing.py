@@ -1,0 +1,131 @@
+"""Hidden crossing: a crossing truck is seen early, then hidden until it is too late to react.
+
+Task
+    Cross a road on which one truck comes: go before a late one, let an early one pass.
+What is hidden
+    The truck, behind a long building at the corner, from about `hidden_s` before the choice on.
+What must be remembered
+    When the truck will arrive: its position and speed when it was last seen, `hidden_s` ago.
+Observation
+    `vehicles` (3, 7) relative to the ego, and `cue` (2,), which is never shown (the twin shows it:
+    early or late). No time, no step count.
+Actions
+    SLOWER, IDLE, FASTER. They count once, 16 m before the crossing: FASTER crosses at 12 m/s,
+    IDLE at 8, SLOWER slows down to 3 m/s and crosses 2.8 s later.
+Reward
+    +1 crossed, -1 collision, -1 too late.
+Outcome
+    success; collision; timeout (5 s after the choice).
+Ceiling
+    1/2. The approach is driven for the ego, and at the choice the truck is hidden, so that the
+    frame is the same for early and late ones; who goes is right for late ones only, who waits for
+    early ones only, and both are equally likely.
+Dials
+    Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
+Source
+    Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion; windows and commitment from
+    this project's scenario studies (one truck that can be waited out has a ceiling of .87).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from highway_env.road.lane import LineType, StraightLane
+from highway_env.road.road import LaneIndex, RoadNetwork
+
+from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.commitment import (
+    FASTER,
+    SLOWER,
+    Car,
+    CommitmentWorld,
+    Course,
+    Phase,
+)
+from drivemem_envs.sensing.spec import Sensors
+
+EARLY, LATE = range(2)
+_RELEASE_X = -16.0
+_DEPTH = 18.0
+"""How far the building reaches from the ego's road, m."""
+_FAR = 400.0
+
+
+class HiddenCrossingWorld(CommitmentWorld):
+    """Two straight roads that cross at the origin, and a building at one corner."""
+
+    answers = (SLOWER, FASTER)
+
+    @classmethod
+    def default_config(cls) -> dict[str, Any]:
+        """The family's defaults and this world's dials."""
+        config = super().default_config()
+        config.update(
+            {
+                "early_s": [1.8, 2.2],  # arrival after the choice
+                "late_s": [3.0, 3.4],
+                "truck_speed": [9.0, 10.0],  # [m/s]
+            }
+        )
+        return config
+
+    def network(self) -> RoadNetwork:
+        """The ego's road along x, the truck's along -y."""
+        net = RoadNetwork()
+        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
+        net.add_lane("w", "e", StraightLane([-_FAR, 0.0], [_FAR, 0.0], line_types=lines))
+        net.add_lane("s", "n", StraightLane([0.0, _FAR], [0.0, -_FAR], line_types=lines))
+        return net
+
+    def ego_start(self) -> tuple[LaneIndex, float]:
+        """Far enough for the approach."""
+        way = self.config["approach_speed"] * self.release_s()
+        return ("w", "e", 0), _FAR + _RELEASE_X - way
+
+    def cars(self) -> list[Car]:
+        """The truck."""
+        speed = tuple(self.config["truck_speed"])
+        windows = tuple(self.config["early_s"]), tuple(self.config["late_s"])
+        return [Car(("s", "n", 0), _FAR, windows, (speed, speed), length=10.0, width=2.5)]
+
+    def occluders(self) -> np.ndarray[Any, Any]:
+        """The building (1, 5), as long as it hides the truck for `hidden_s`."""
+        hidden_s, pace = self.config["hidden_s"], self.config["approach_speed"]
+        ego = pace * hidden_s - _RELEASE_X
+        truck = np.mean(self.config["truck_speed"]) * (
+            hidden_s + np.mean([self.config["early_s"], self.config["late_s"]])
+        )
+        near, far = 4.0, ego - _DEPTH * ego / truck
+        middle = (near + far) / 2, (near + _DEPTH) / 2
+        return np.array([[-middle[0], middle[1], 0.0, far - near, _DEPTH - near]])
+
+    def plans(self) -> list[Phase]:
+        """Go, hold the pace, or wait."""
+        return [
+            Phase(FASTER, 0.0, 12.0),
+            Phase(SLOWER, 0.0, 3.0),
+            Phase(SLOWER, 2.8, 12.0),
+        ]
+
+    def course(self) -> Course:
+        """Behind the crossing."""
+        return Course((1.0, 0.0), 8.0)
+
+
+EASY = Scenario(
+    name="hidden-crossing-easy-v0",
+    world=f"{__name__}:HiddenCrossingWorld",
+    sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
+    observation=ObservationSpec(
+        vehicles_count=3,
+        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
+    ),
+    summary="cross before a late truck, behind an early one; which it is was seen before the wall",
+    time_limit_s=60.0,
+    memory_horizon_s=3.0,
+    ceiling="1/2: at the choice the truck is hidden and the frame the same for early and late",
+)
+MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

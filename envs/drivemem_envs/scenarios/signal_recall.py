@@ -1,0 +1,155 @@
+"""Signal recall: when the light changed was seen through a gap between trucks.
+
+Task
+    Pass a stop line while the light is green: at once, or one cycle later.
+What is hidden
+    The light, on the far left, behind a passing freight train from `seen_s` on.
+What must be remembered
+    When the red light went out before the train came: the phase of its clock, for `hidden_s`.
+Observation
+    `vehicles` (4, 7) relative to the ego: the train, and the red light as an object (no row: green
+    or hidden); `cue` (2,), never shown (the twin shows the phase). No time, no step count.
+Actions
+    SLOWER, IDLE, FASTER. They count once, 16 m before the line: FASTER and IDLE pass it within 2 s,
+    SLOWER slows down and passes it after 4.6 s.
+Reward
+    +1 passed on green, -1 passed on red, -1 too late.
+Outcome
+    success; violation (over the line on red); timeout.
+Ceiling
+    1/2. The approach is driven for the ego and the train keeps one schedule whatever the phase;
+    at the choice the light is hidden. Going is right for the late phase only (the light is still
+    green), waiting for the early one only (green again), and both are equally likely.
+Dials
+    Memory horizon: `hidden_s`.
+Source
+    Traffic lights seen intermittently, as in this project's scenario studies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from highway_env.road.lane import LineType, StraightLane
+from highway_env.road.road import LaneIndex, RoadNetwork
+
+from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.commitment import (
+    FASTER,
+    SLOWER,
+    Car,
+    CommitmentWorld,
+    Course,
+    Event,
+    Phase,
+    Rule,
+)
+from drivemem_envs.sensing.spec import Sensors
+
+EARLY, LATE = range(2)
+_RELEASE_X, _LIGHT = -16.0, (14.0, 10.0)
+_TRACK_Y, _TRAIN_WIDTH, _TRAIN_PACE = 4.0, 2.5, 10.0
+_RED_AGAIN_S = 0.95
+"""When the light of the early phase turns red again, after the choice: before FASTER gets there."""
+_END = 1000.0
+_AWAY = (10.0 * _END, 0.0)
+
+
+class SignalRecallWorld(CommitmentWorld):
+    """A lane with a stop line at x = 0, and a track beside it."""
+
+    answers = (SLOWER, FASTER)
+
+    @classmethod
+    def default_config(cls) -> dict[str, Any]:
+        """The family's defaults and this world's dials."""
+        config = super().default_config()
+        config.update(
+            {
+                "seen_s": 2.4,
+                "hidden_s": 3.0,
+                "deadline_s": [7.0, 7.0],
+                "change_s": [0.6, 1.8],  # from the start until the light turns green, by kind
+                "red_s": 3.0,
+            }
+        )
+        return config
+
+    def network(self) -> RoadNetwork:
+        """The ego's lane and the track."""
+        net = RoadNetwork()
+        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
+        net.add_lane("w", "e", StraightLane([-_END, 0.0], [_END, 0.0], line_types=lines))
+        track = StraightLane([_END, _TRACK_Y], [-_END, _TRACK_Y], line_types=lines)
+        net.add_lane("te", "tw", track)
+        return net
+
+    def ego_start(self) -> tuple[LaneIndex, float]:
+        """Far enough for the approach."""
+        way = self.config["approach_speed"] * self.release_s()
+        return ("w", "e", 0), _END + _RELEASE_X - way
+
+    def cars(self) -> list[Car]:
+        """The train: its head meets the line of sight when the light is to be hidden."""
+        hidden_s = self.config["hidden_s"]
+        ego = _RELEASE_X - self.config["approach_speed"] * hidden_s
+        far_side = (_TRACK_Y + _TRAIN_WIDTH / 2) / _LIGHT[1]
+        head = ego + far_side * (_LIGHT[0] - ego) - _TRAIN_PACE * hidden_s
+        tail = -_RELEASE_X / 2
+        middle, now = (head + tail) / 2, ((0.0, 0.0),) * 2
+        pace = ((_TRAIN_PACE, _TRAIN_PACE),) * 2
+        length, lane = tail - head, ("te", "tw", 0)
+        return [Car(lane, _END - middle, now, pace, length=length, width=_TRAIN_WIDTH)]
+
+    def signs(self) -> list[tuple[float, float]]:
+        """The red light."""
+        return [_LIGHT]
+
+    def _red_again_s(self) -> tuple[float, float]:
+        """When the light turns red again, s after the choice, by kind."""
+        early, late = self.config["change_s"]
+        return _RED_AGAIN_S, _RED_AGAIN_S + late - early
+
+    def events(self) -> list[Event]:
+        """Green is a light that is not there."""
+        changes, again = self.config["change_s"], self._red_again_s()
+        found = []
+        for kind in (EARLY, LATE):
+            found.append(Event(kind, changes[kind] - self.release_s(), 1, None, *_AWAY))
+            found.append(Event(kind, again[kind], 1, None, *_LIGHT))
+            found.append(Event(kind, again[kind] + self.config["red_s"], 1, None, *_AWAY))
+        return found
+
+    def rules(self) -> list[Rule]:
+        """Red."""
+        red_s = self.config["red_s"]
+        return [Rule(k, red, red + red_s, 0.0) for k, red in enumerate(self._red_again_s())]
+
+    def plans(self) -> list[Phase]:
+        """Go, hold the pace, or wait for the next green."""
+        return [
+            Phase(FASTER, 0.0, 12.0),
+            Phase(SLOWER, 0.0, 2.0),
+            Phase(SLOWER, 4.0, 12.0),
+        ]
+
+    def course(self) -> Course:
+        """The stop line, and some way behind it."""
+        return Course((1.0, 0.0), 6.0, (-1.0, 2.0))
+
+
+EASY = Scenario(
+    name="signal-recall-easy-v0",
+    world=f"{__name__}:SignalRecallWorld",
+    sensors=Sensors(line_of_sight=("actors",), cue_window_s=0.0),
+    observation=ObservationSpec(
+        vehicles_count=4,
+        features_range={"x": (-100, 100), "y": (-20, 20), "vx": (-20, 20), "vy": (-20, 20)},
+    ),
+    summary="pass a light whose clock was seen before a train hid it",
+    time_limit_s=60.0,
+    memory_horizon_s=3.0,
+    ceiling="1/2: at the choice the light is hidden; going is right for one phase, waiting for one",
+)
+MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

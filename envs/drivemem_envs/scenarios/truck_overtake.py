@@ -1,0 +1,133 @@
+"""Truck overtake: oncoming traffic is seen while the ego is beside its lane, hidden behind a truck.
+
+Task
+    Overtake a truck on a two-way road: at once before a late oncoming car, behind an early one.
+What is hidden
+    The oncoming car. The ego begins in the oncoming lane, looks, and falls back behind the truck,
+    which then hides the car.
+What must be remembered
+    When the car will be there: its position and speed when it was last seen, for `hidden_s`.
+Observation
+    `vehicles` (4, 7) relative to the ego, and `cue` (2,), which is never shown (the twin shows it:
+    early or late). No time, no step count.
+Actions
+    SLOWER, IDLE, FASTER. They count once: FASTER overtakes at once, SLOWER 2.8 s later, IDLE
+    never.
+Reward
+    +1 overtaken, -1 collision, -1 too late.
+Outcome
+    success; collision; timeout (9 s after the choice).
+Ceiling
+    1/2. The approach is driven for the ego, the truck's is always the same, and at the choice the
+    car is hidden behind it. Who overtakes at once meets the early car, who waits for a car to pass
+    meets the late one, who follows is too late; early and late are equally likely.
+Dials
+    Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
+Source
+    Overtaking on two-way roads as in highway-env's two-way; commitment and windows from this
+    project's scenario studies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from highway_env.road.lane import LineType, StraightLane
+from highway_env.road.road import LaneIndex, RoadNetwork
+
+from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.commitment import (
+    ANY,
+    FASTER,
+    SLOWER,
+    Car,
+    CommitmentWorld,
+    Course,
+    Phase,
+)
+from drivemem_envs.sensing.spec import Sensors
+
+EARLY, LATE = range(2)
+_LEFT, _RIGHT, _ONCOMING = ("w", "e", 0), ("w", "e", 1), ("e", "w", 0)
+_GAP_M = 14.0
+"""From the ego to the truck at the choice, m."""
+_MEETING_X = 20.0
+"""Where the arrival of the car is measured: m behind the place of the choice."""
+_END = 1000.0
+
+
+class TruckOvertakeWorld(CommitmentWorld):
+    """A lane in each direction; the left one is the oncoming traffic's. The choice is at x = 0."""
+
+    answers = (SLOWER, FASTER)
+
+    @classmethod
+    def default_config(cls) -> dict[str, Any]:
+        """The family's defaults and this world's dials."""
+        config = super().default_config()
+        config.update(
+            {
+                "approach_speed": 10.0,
+                "seen_s": 1.0,
+                "hidden_s": 4.0,
+                "deadline_s": [9.0, 9.0],
+                "early_s": [1.6, 2.2],  # arrival after the choice
+                "late_s": [9.4, 10.2],
+                "car_speed": [14.5, 15.5],  # [m/s]
+            }
+        )
+        return config
+
+    def network(self) -> RoadNetwork:
+        """highway-env's two-way road: the left lane is there in both directions."""
+        net, width = RoadNetwork(), StraightLane.DEFAULT_WIDTH
+        none, line, dashed = LineType.NONE, LineType.CONTINUOUS_LINE, LineType.STRIPED
+        for number, lines in enumerate([(none, dashed), (none, line)]):
+            ends = [[x, number * width] for x in (-_END, _END)]
+            net.add_lane("w", "e", StraightLane(*ends, line_types=lines))
+        oncoming = StraightLane([_END, 0.0], [-_END, 0.0], line_types=(none, line))
+        net.add_lane("e", "w", oncoming)
+        return net
+
+    def ego_start(self) -> tuple[LaneIndex, float]:
+        """In the oncoming lane, to see past the truck."""
+        return _LEFT, _END - self.config["approach_speed"] * self.release_s()
+
+    def cars(self) -> list[Car]:
+        """The truck, always the same, and the oncoming car."""
+        pace = self.config["approach_speed"]
+        truck = Car(_RIGHT, _END + _GAP_M, ((0.0, 0.0),) * 2, ((pace, pace),) * 2, 12.0, 2.5)
+        windows = tuple(self.config["early_s"]), tuple(self.config["late_s"])
+        speed = tuple(self.config["car_speed"])
+        return [truck, Car(_ONCOMING, _END - _MEETING_X, windows, (speed, speed))]
+
+    def plans(self) -> list[Phase]:
+        """Fall in behind the truck; then overtake at once, or later, or never."""
+        pace = self.config["approach_speed"]
+        overtaking = [(0.0, 18.0, _LEFT), (3.8, 18.0, _RIGHT)]
+        return [
+            Phase(ANY, self.config["seen_s"] - self.release_s(), pace, _RIGHT),
+            *(Phase(FASTER, at, speed, lane) for at, speed, lane in overtaking),
+            *(Phase(SLOWER, at + 2.8, speed, lane) for at, speed, lane in overtaking),
+        ]
+
+    def course(self) -> Course:
+        """Well ahead of the truck."""
+        return Course((1.0, 0.0), 115.0)
+
+
+EASY = Scenario(
+    name="truck-overtake-easy-v0",
+    world=f"{__name__}:TruckOvertakeWorld",
+    sensors=Sensors(line_of_sight=("actors",), cue_window_s=0.0),
+    observation=ObservationSpec(
+        vehicles_count=4,
+        features_range={"x": (-300, 300), "y": (-12, 12), "vx": (-40, 40), "vy": (-40, 40)},
+    ),
+    summary="overtake before a late oncoming car, behind an early one that the truck hides by then",
+    time_limit_s=60.0,
+    memory_horizon_s=3.0,
+    ceiling="1/2: at the choice the truck hides the car; one plan is right for early, one for late",
+)
+MEDIUM = EASY.level("medium", config={"hidden_s": 7.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", config={"hidden_s": 12.0}, memory_horizon_s=11.0)

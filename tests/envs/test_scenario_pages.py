@@ -1,0 +1,37 @@
+"""The pages of the scenarios are made from their docstrings; see docs/scenarios/make.py."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivemem_envs import registry
+
+FOLDER = Path(__file__).parents[2] / "docs" / "scenarios"
+HEADINGS = (
+    "Task", "What is hidden", "What must be remembered", "Observation", "Actions", "Reward",
+    "Outcome", "Ceiling", "Dials", "Source",
+)  # fmt: skip
+
+
+def maker() -> Any:
+    spec = importlib.util.spec_from_file_location("make_scenario_pages", FOLDER / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", registry.SUITE)
+def test_the_page_says_what_the_docstring_says(name):
+    page = (FOLDER / f"{name}.md").read_text()
+    assert page == maker().page(name), "run python docs/scenarios/make.py"
+    for heading in HEADINGS:
+        assert f"**{heading}.**" in page
+    assert (FOLDER / f"{name}.png").stat().st_size > 400  # not a black frame
+
+
+def test_there_is_no_page_without_a_scenario():
+    assert {path.stem for path in FOLDER.glob("*.md")} == set(registry.SUITE)
