@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
 import shutil
 import signal
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,16 +24,22 @@ from .conftest import small
 COMMAND = [
     sys.executable, "-m", "drivemem", "train", "exit-recall", "--memory", "gru", "--steps", "1024",
     "--num-envs", "4", "--n-steps", "32", "--batch-size", "64", "--num-workers", "1",
-    "--checkpoint-every", "2", "--aux-coef", "1", "--normalize-observations",
+    "--checkpoint-every", "2",
 ]  # fmt: skip
+CHILDREN = multiprocessing.get_context("forkserver")
+"""Children of a server that has imported everything, most of what a process of its own costs."""
+CHILDREN.set_forkserver_preload(["drivemem.training"])
 
 
-def start(out: Path, *more: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [*COMMAND, "--out", str(out), *more]
-    return subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+CONFIG = small(steps=1024, aux_coef=1.0, normalize_observations=True)
+
+
+def start(out: Path) -> Any:
+    """A process that trains, or goes on training, the run in a folder."""
+    keywords = {"resume": True, "quiet": True}
+    process = CHILDREN.Process(target=train, args=(CONFIG, out), kwargs=keywords)
+    process.start()
+    return process
 
 
 def weights(folder: Path) -> bytes:
@@ -41,19 +48,21 @@ def weights(folder: Path) -> bytes:
 
 def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     whole = tmp_path / "whole"
-    assert start(whole).wait() == 0
+    train(CONFIG, whole, quiet=True)
     broken = tmp_path / "broken"
     chance = random.Random(0)
+    killed = 0
     for _ in range(2):  # after the next checkpoint, wait for a random moment and kill
         known = set((broken / "checkpoints").glob("*"))
-        process = start(broken, "--resume")
-        while process.poll() is None and set((broken / "checkpoints").glob("[0-9]*")) <= known:
-            time.sleep(0.02)
-        time.sleep(chance.uniform(0.0, 0.4))
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert start(broken, "--resume").wait() == 0
+        process = start(broken)
+        while process.is_alive() and set((broken / "checkpoints").glob("[0-9]*")) <= known:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 0.1))
+        killed += process.is_alive()
+        process.kill()
+        process.join()
+    assert killed, "training was over before it could be killed"
+    train(CONFIG, broken, resume=True, quiet=True)
     assert weights(broken) == weights(whole)
 
     def curve(folder: Path) -> list[dict[str, float]]:
