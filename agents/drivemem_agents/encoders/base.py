@@ -10,7 +10,6 @@ from gymnasium import spaces
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from drivemem_agents.activation import Tanh
 from drivemem_agents.observations import Observation, subspaces
 
 
@@ -111,6 +110,6 @@ def mlp(input_size: int, widths: tuple[int, ...]) -> nn.Sequential:
         linear = nn.Linear(input_size, width)
         nn.init.orthogonal_(linear.weight, gain=2.0**0.5)
         nn.init.zeros_(linear.bias)
-        layers += [linear, Tanh()]
+        layers += [linear, nn.Tanh()]
         input_size = width
     return nn.Sequential(*layers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from drivemem_agents.activation import Tanh
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
 
 
@@ -29,7 +28,7 @@ class NoMemory(Memory):
         super().__init__(input_size, settings.hidden_size or input_size)
         self.layer: nn.Module = nn.Identity()
         if settings.hidden_size is not None:
-            self.layer = nn.Sequential(nn.Linear(input_size, settings.hidden_size), Tanh())
+            self.layer = nn.Sequential(nn.Linear(input_size, settings.hidden_size), nn.Tanh())
 
     def initial_state(self, batch: int) -> State:
         """An empty state."""
