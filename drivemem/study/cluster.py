@@ -8,6 +8,7 @@ last checkpoint.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,7 @@ from drivemem.study.spec import Resources
 from drivemem.study.state import LOCK, LOG, forget_failure, note_failure, state_of
 
 _POLL_S = 1.0
+_PATIENCE_S = 10.0
 _RUNNING = ("training", "evaluating")
 
 
@@ -59,13 +61,22 @@ def _connect(address: str) -> Any:
     except ImportError as error:
         raise DrivememError("Ray is not installed: pip install 'drivemem[ray]'") from error
     try:
+        _answers(address)
         ray.init(address=address, log_to_driver=False, logging_level="error")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise DrivememError(
             f"no Ray cluster at '{address}' ({str(error).splitlines()[0]}): start one with "
             "`ray start --head`, or leave --ray out to run here"
         ) from error
     return ray
+
+
+def _answers(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "//" not in address:
+        with socket.create_connection((host, int(port)), timeout=_PATIENCE_S):
+            return
 
 
 def _check_resources(ray: Any, wanted: Resources) -> None:
