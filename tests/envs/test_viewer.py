@@ -16,7 +16,11 @@ from drivemem_envs.reference.viewer import SensorViewer
 
 @pytest.fixture
 def env() -> Any:
-    made = drivemem_envs.make("occluded-intersection-v0", render_mode="rgb_array").unwrapped
+    made = drivemem_envs.make(
+        "occluded-intersection-v0",
+        render_mode="rgb_array",
+        sensors={"line_of_sight": ("actors", "occluders")},
+    ).unwrapped
     made.reset(seed=6)
     yield made
     made.close()
@@ -70,7 +74,8 @@ def test_shadows_agree_with_what_the_sensors_perceive(env: Any) -> None:
             if truth["visible_fraction"][row] in (0.0, 1.0):
                 assert dark == (truth["visible_fraction"][row] == 0.0)
                 checked += 1
-        env.step(2)
+        if env.step(2)[2]:  # boxes that crashed overlap
+            env.reset(seed=checked)
     assert checked > 100
 
 

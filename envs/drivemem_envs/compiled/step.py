@@ -35,7 +35,7 @@ from drivemem_envs.compiled.threads import share
 from drivemem_envs.compiled.traffic import drive
 
 
-@jit(inline="always")
+@jit(inline="always", allocates=True)  # for callers in Python, which are given views
 def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWorld:
     """The slices that belong to one world, with one thread's working memory."""
     network = worlds.world[index].network
