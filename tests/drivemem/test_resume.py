@@ -77,7 +77,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
 
 def test_ctrl_c_leaves_a_resumable_run_and_says_how(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    command = [*COMMAND, "--out", str(out)]
+    command = [*COMMAND, "--steps", "1000000", "--out", str(out)]  # the last one counts
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )

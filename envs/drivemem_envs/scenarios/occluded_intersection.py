@@ -1,25 +1,26 @@
-"""Occluded intersection: cross traffic is in view from afar and lost near the crossing.
+"""Occluded intersection: buildings at the corners hide the traffic that the ego must cross.
 
 Task
-    Cross highway-env's intersection from south to north, through traffic that does not yield.
+    Cross highway-env's intersection from the south and turn left, through traffic that does not
+    yield to the ego.
 What is hidden
-    Cars behind four buildings at the corners (line of sight). From 30 m and more before the
-    crossing the ego sees past them; nearer by, until its nose is over the line, it does not.
+    Cars behind four corner buildings and behind each other (line of sight).
 What must be remembered
-    When the cars seen earlier reach the crossing, for two to five seconds.
+    Cars seen through a gap and hidden since, for a second or two.
 Observation
     `vehicles` (15, 7), absolute positions as in highway-env's intersection.
 Actions
-    SLOWER, IDLE, FASTER among 3, 6 and 9 m/s: one cannot stand and wait for a view.
+    SLOWER, IDLE, FASTER among 0, 4.5 and 9 m/s.
 Reward
-    +1 arrived, -1 collision, up to 0.01 for speed at every decision.
+    +1 arrived, -1 collision, up to 0.01 for speed at every decision. Standing still earns nothing,
+    driving on regardless loses more in collisions than it gains.
 Outcome
-    success: arrived on the far side; collision; timeout after 20 s.
+    success: arrived on the far side; collision; stuck; timeout after 13 s.
 Ceiling
-    Measured, and not yet by training: a rule-based driver does as well as with full sensors, so
-    the gap may be small (this is a realistic scene, not a memory test).
+    Measured, not proved: when the decision is due the relevant car is often in view, so plain
+    buildings open only a small gap (this is a realistic scene, not a memory test).
 Dials
-    Memory horizon: `building_depth`, `building_length`. Difficulty: `spawn_probability`.
+    Memory horizon: `building_size`, `building_setback`. Difficulty: `spawn_probability`.
 Source
     Isele et al. 2018 (arXiv 1705.01196) on highway-env's intersection.
 """
@@ -36,7 +37,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 
 class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[misc]
-    """highway-env's intersection with two rows of houses along the road that the ego crosses."""
+    """highway-env's intersection with a building at each corner."""
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
@@ -44,21 +45,11 @@ class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[m
         config: dict[str, Any] = super().default_config()
         config.update(
             {
-                # No standing still: whoever waits for a view must go on before one opens.
-                "action": {
-                    "type": "DiscreteMetaAction",
-                    "longitudinal": True,
-                    "lateral": False,
-                    "target_speeds": [3.0, 6.0, 9.0],
-                },
                 "simulation_frequency": 15,
                 "policy_frequency": 5,
-                "duration": 20,  # [s]
-                "destination": "o2",
                 "spawn_probability": 0.15,
-                "building_length": 12.0,  # [m] along the road that is crossed
-                "building_depth": 8.0,  # [m] along the ego's road: how long the view is lost
-                "building_setback": 7.0,  # [m] of the near edges from both roads' centre lines
+                "building_size": 30.0,  # [m]
+                "building_setback": 7.0,  # [m] from the roads' centre lines
                 "collision_reward": -1.0,
                 "arrived_reward": 1.0,
                 "high_speed_reward": 0.01,
@@ -68,27 +59,28 @@ class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[m
         return config
 
     def occluders(self) -> np.ndarray[Any, Any]:
-        """Four buildings (4, 5): x, y, heading, length, width."""
-        length, depth = self.config["building_length"], self.config["building_depth"]
-        setback = self.config["building_setback"]
-        x, y = setback + length / 2, setback + depth / 2
-        return np.array([[sx * x, sy * y, 0.0, length, depth] for sx in (-1, 1) for sy in (-1, 1)])
+        """Four square buildings (4, 5): x, y, heading, length, width."""
+        size = self.config["building_size"]
+        centre = self.config["building_setback"] + size / 2
+        return np.array(
+            [[sx * centre, sy * centre, 0.0, size, size] for sx in (-1, 1) for sy in (-1, 1)]
+        )
 
 
 EASY = Scenario(
     name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
-    sensors=Sensors(line_of_sight=("occluders",)),
+    sensors=Sensors(line_of_sight=("actors", "occluders")),
     observation=ObservationSpec(
         vehicles_count=15,
         features_range={"x": (-100, 100), "y": (-100, 100), "vx": (-20, 20), "vy": (-20, 20)},
         absolute=True,
         see_behind=True,
     ),
-    summary="cross traffic that is hidden near the crossing and does not yield",
+    summary="turn left across traffic that corner buildings hide and that does not yield",
     memory_horizon_s=2.0,
-    ceiling="measured",
+    ceiling="measured: plain corners open only a small gap",
 )
 
 MEDIUM = EASY.level("medium", config={"spawn_probability": 0.3})
-HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_depth": 14.0})
+HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_setback": 6.0})
