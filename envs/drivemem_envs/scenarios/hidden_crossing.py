@@ -32,7 +32,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
@@ -44,13 +43,17 @@ from drivemem_envs.scenarios.commitment import (
     Course,
     Phase,
 )
+from drivemem_envs.scenarios.crossings import (
+    EGO_LANE,
+    FAR,
+    OTHER_LANE,
+    corner_building,
+    crossing,
+)
 from drivemem_envs.sensing.spec import Sensors
 
 EARLY, LATE = range(2)
 _RELEASE_X = -16.0
-_DEPTH = 18.0
-"""How far the building reaches from the ego's road, m."""
-_FAR = 400.0
 
 
 class HiddenCrossingWorld(CommitmentWorld):
@@ -73,22 +76,18 @@ class HiddenCrossingWorld(CommitmentWorld):
 
     def network(self) -> RoadNetwork:
         """The ego's road along x, the truck's along -y."""
-        net = RoadNetwork()
-        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-        net.add_lane("w", "e", StraightLane([-_FAR, 0.0], [_FAR, 0.0], line_types=lines))
-        net.add_lane("s", "n", StraightLane([0.0, _FAR], [0.0, -_FAR], line_types=lines))
-        return net
+        return crossing()
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
         way = self.config["approach_speed"] * self.release_s()
-        return ("w", "e", 0), _FAR + _RELEASE_X - way
+        return EGO_LANE, FAR + _RELEASE_X - way
 
     def cars(self) -> list[Car]:
         """The truck."""
         speed = tuple(self.config["truck_speed"])
         windows = tuple(self.config["early_s"]), tuple(self.config["late_s"])
-        return [Car(("s", "n", 0), _FAR, windows, (speed, speed), length=10.0, width=2.5)]
+        return [Car(OTHER_LANE, FAR, windows, (speed, speed), length=10.0, width=2.5)]
 
     def occluders(self) -> np.ndarray[Any, Any]:
         """The building (1, 5), as long as it hides the truck for `hidden_s`."""
@@ -97,9 +96,7 @@ class HiddenCrossingWorld(CommitmentWorld):
         truck = np.mean(self.config["truck_speed"]) * (
             hidden_s + np.mean([self.config["early_s"], self.config["late_s"]])
         )
-        near, far = 4.0, ego - _DEPTH * ego / truck
-        middle = (near + far) / 2, (near + _DEPTH) / 2
-        return np.array([[-middle[0], middle[1], 0.0, far - near, _DEPTH - near]])
+        return corner_building(4.0, ego, truck)
 
     def plans(self) -> list[Phase]:
         """Go, hold the pace, or wait."""

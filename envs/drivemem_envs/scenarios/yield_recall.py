@@ -33,7 +33,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
@@ -47,16 +46,22 @@ from drivemem_envs.scenarios.commitment import (
     Event,
     Phase,
 )
+from drivemem_envs.scenarios.crossings import (
+    EGO_LANE,
+    FAR,
+    OTHER_LANE,
+    corner_building,
+    crossing,
+)
 from drivemem_envs.sensing.spec import Sensors
 
 YIELDS, NEVER = range(2)
 _RELEASE_X, _CAR_Y, _CAR_PACE = -16.0, 16.0, 8.0
 """The same for both types: where the car is at the choice, and its speed, m and m/s."""
-_NEAR, _DEPTH = 13.0, 18.0
-"""From where to where the building lies, from the crossing along the ego's road and across, m."""
+_NEAR = 13.0
+"""Where the building begins, from the crossing along the ego's road, m."""
 _BRAKES_S, _STANDS_S, _STARTS_S, _START = 0.2, 1.6, 2.0, 4.0
 """A yielding car brakes, stands, and loses patience, s after the choice; then m/s²."""
-_FAR = 400.0
 
 
 class YieldRecallWorld(CommitmentWorld):
@@ -79,21 +84,17 @@ class YieldRecallWorld(CommitmentWorld):
 
     def network(self) -> RoadNetwork:
         """The ego's road along x, the car's along -y."""
-        net = RoadNetwork()
-        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-        net.add_lane("w", "e", StraightLane([-_FAR, 0.0], [_FAR, 0.0], line_types=lines))
-        net.add_lane("s", "n", StraightLane([0.0, _FAR], [0.0, -_FAR], line_types=lines))
-        return net
+        return crossing()
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
         way = self.config["approach_speed"] * self.release_s()
-        return ("w", "e", 0), _FAR + _RELEASE_X - way
+        return EGO_LANE, FAR + _RELEASE_X - way
 
     def cars(self) -> list[Car]:
         """The car, near its place at the choice already."""
         speeds = tuple(self.config["yielding_speed"]), tuple(self.config["other_speed"])
-        return [Car(("s", "n", 0), _FAR - _CAR_Y, ((0.0, 0.0),) * 2, speeds)]
+        return [Car(OTHER_LANE, FAR - _CAR_Y, ((0.0, 0.0),) * 2, speeds)]
 
     def events(self) -> list[Event]:
         """Behind the building both become alike; then each does as its type does."""
@@ -111,9 +112,7 @@ class YieldRecallWorld(CommitmentWorld):
         hidden_s = self.config["hidden_s"]
         ego = self.config["approach_speed"] * hidden_s - _RELEASE_X
         speeds = [self.config["yielding_speed"], self.config["other_speed"]]
-        far = ego - _DEPTH * ego / (_CAR_Y + np.mean(speeds) * hidden_s)
-        middle = (_NEAR + far) / 2, (4.0 + _DEPTH) / 2
-        return np.array([[-middle[0], middle[1], 0.0, far - _NEAR, _DEPTH - 4.0]])
+        return corner_building(_NEAR, ego, _CAR_Y + np.mean(speeds) * hidden_s)
 
     def plans(self) -> list[Phase]:
         """Go, hold the pace, or wait."""
