@@ -124,8 +124,9 @@ class SuiteTable:
         cut = [r for r in self.rows if r.label.startswith(f"{best.label} / ")]
         cut = [r for r in cut if r.lesion.startswith(WORKING)]
         if cut:
-            worst = min(cut, key=lambda row: row.success.estimate)
-            sentence += f"; the same agent with {worst.lesion} {worst.success.estimate:.0%}"
+            # Of all cuts the plainest is told: no memory at all; else the one that costs most.
+            told = min(cut, key=lambda row: (row.lesion != "reset_every:1", row.success.estimate))
+            sentence += f"; the same agent under {told.lesion} {told.success.estimate:.0%}"
         fewest = min(best.runs, base.runs)
         count = sum(row.kind == "agent" and not self._memoryless(row) for row in self.rows)
         chosen = f"the best of {count} agents with memory; " if count > 1 else ""

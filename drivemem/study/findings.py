@@ -9,20 +9,43 @@ import numpy as np
 from drivemem.compare.differences import Difference
 from drivemem.compare.tables import Row, SuiteTable
 from drivemem.statistics import MIN_RUNS, holm
+from drivemem_envs import registry
 
 FRAMES = "frame_stack"
 _KINDS = ("upper bound", "agent")
 
 
+def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
+    """Labels of the trained agents: the memoryless first, full sensors last, by success between."""
+    success: dict[str, list[float]] = {}
+    place: dict[str, int] = {}
+    for table in tables:
+        for row in table.rows:
+            if row.kind in _KINDS:
+                success.setdefault(row.label, []).append(row.success.estimate)
+                memoryless = row.members[0].first["driver"] == table.baseline
+                place[row.label] = 2 if row.kind == "upper bound" else 0 if memoryless else 1
+    return sorted(place, key=lambda label: (place[label], float(np.mean(success[label]))))
+
+
+def _ceiling(table: SuiteTable) -> str:
+    """The bound on memoryless drivers that a scenario proves, such as 1/3; else nothing."""
+    if table.variant or table.scenario not in registry.scenario_names():
+        return ""
+    stated = registry.scenario(table.scenario).ceiling.partition(":")[0]
+    return stated if stated.replace("/", "").isdigit() else ""
+
+
 def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
     """Success of every trained agent on every scenario, as Markdown."""
-    labels: dict[str, None] = {}
-    for table in tables:
-        labels |= {row.label: None for row in table.rows if row.kind in _KINDS}
-    lines = ["| scenario | " + " | ".join(labels) + " |", "|---" * (len(labels) + 1) + "|"]
+    labels = agent_order(tables)
+    lines = [
+        "| scenario | ceiling without memory | " + " | ".join(labels) + " |",
+        "|---" * (len(labels) + 2) + "|",
+    ]
     for table in tables:
         rows = {row.label: row for row in table.rows}
-        cells = [_cell(rows.get(label)) for label in labels]
+        cells = [_ceiling(table), *(_cell(rows.get(label)) for label in labels)]
         lines.append(f"| {table.title} | " + " | ".join(cells) + " |")
     runs = sorted({row.runs for table in tables for row in table.rows if row.kind in _KINDS})
     if runs:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from drivemem.compare.drawing import DASHES, MARKERS, PALETTE, canvas, legend, to_svg
 from drivemem.compare.tables import SuiteTable
+from drivemem.study.findings import agent_order
 
 _GROUND, _TEXT = "#ffffff", "#1b1f24"
 
@@ -16,10 +17,7 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
     Args:
         tables: one for each scenario.
     """
-    labels: dict[str, None] = {}
-    for table in tables:
-        labels |= {row.label: None for row in table.rows if row.kind in ("upper bound", "agent")}
-    order = list(labels)
+    order = agent_order(tables)
     spread = 0.8 / max(len(order), 1)
     figure, axes = canvas(0.6 + len(tables) * (0.16 + 0.09 * len(order)))
     for number, label in enumerate(order):
@@ -43,7 +41,7 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
     axes.set_yticks(range(len(tables)), [table.title for table in tables], parse_math=False)
     axes.set_ylim(len(tables) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("success on unseen episodes, mean and 95 % interval over training runs")
+    axes.set_xlabel("success on unseen episodes\n(mean, 95 % interval over training runs)")
     legend(figure, columns=3)
     figure.patch.set_alpha(1)
     figure.patch.set_facecolor(_GROUND)
