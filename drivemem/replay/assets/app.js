@@ -104,6 +104,7 @@ async function open(index, step) {
   showEpisodes();
   showMarks();
   showPlots();
+  $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");
@@ -255,7 +256,11 @@ function redraw() {
 }
 
 function drawNow() {
-  for (const scene of state.scenes) scene.draw(state.time, viewOf(scene), state.layers, state.colours);
+  for (const scene of state.scenes) {
+    scene.draw(state.time, viewOf(scene), state.layers, state.colours);
+    scene.caption.textContent = scene.side.caption(Math.min(step(), scene.side.last));
+    scene.caption.className = `caption${step() >= scene.side.last ? ` ${kindOf(scene.side.outcome)}` : ""}`;
+  }
   for (const plot of state.plots) plot.draw(state.time, state.colours);
   const at = step(), { dt, last } = state.episode;
   $("scrub").value = at;
