@@ -36,6 +36,7 @@ def captions(trace: Trace, actors: Sequence[int], dark: Sequence[bool]) -> list[
             parts.append(f"chooses {decided[1]}")
         told.append(" · ".join(parts))
     told[-1] = trace.row.outcome.replace("_", " ")
+    told[-1] += f": chose {decided[1]}" if decided else ""
     return told
 
 
@@ -91,6 +92,16 @@ def signs(trace: Trace) -> list[Sign]:
         values = tuple(json.loads(text)) if isinstance(text, str) else ()
         found.append(Sign(step, values if any(values) else ()))
     return found
+
+
+def sign_at(trace: Trace, step: int) -> str:
+    """For how long the sign has been gone at a decision, and what it said; nothing without one."""
+    shown = [sign for sign in signs(trace) if sign.values and sign.step <= step]
+    if not shown or shown[-1].step == step:
+        return ""
+    gone = (step - shown[-1].step) * trace.row.decision_s
+    which = shown[-1].words.removeprefix(", ")
+    return f"the sign{f' ({which})' if which else ''} gone for {gone:.1f} s"
 
 
 def _sign_words(trace: Trace) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.replay.captions import choice, signs
+from drivemem.replay.captions import choice, sign_at
 from drivemem.replay.focus import contact, distances, name_of
 from drivemem.replay.load import Trace
 
@@ -71,7 +71,8 @@ def story(trace: Trace) -> str:
     chosen, end = _decision(trace), f"after {row.duration_s:.1f} s"
     if row.outcome != "collision":
         told = _END.get(row.outcome, row.outcome.replace("_", " ").capitalize())
-        return f"{chosen}{told} {end}{_sign(trace)}."
+        gone = "" if chosen else sign_at(trace, len(trace.decisions) - 1)
+        return f"{chosen}{told} {end}{', ' if gone else ''}{gone}."
     actor = contact(trace)
     if actor is None:
         return f"{chosen}Collides {end}."
@@ -85,23 +86,18 @@ def _decision(trace: Trace) -> str:
         return ""
     step, label = decided
     text = f"Chooses {label} after {step * trace.row.decision_s:.1f} s"
+    gone = sign_at(trace, step)
+    if gone:
+        return f"{text}, {gone}. "
     truth = trace.decisions[step]
     hidden = ~truth["perceived"].astype(bool) & np.isfinite(truth["age_s"]) & (truth["kind"] == 0)
     if hidden.any():
-        row = np.flatnonzero(hidden)[np.argmin(distances(truth)[hidden])]
+        hit = contact(trace) if trace.row.outcome == "collision" else None
+        wanted = hidden & (truth["id"] == hit) if hit in truth["id"][hidden] else hidden
+        row = np.flatnonzero(wanted)[np.argmin(distances(truth)[wanted])]
         name, age = name_of(trace, int(truth["id"][row])), float(truth["age_s"][row])
         text += f", {name} out of sight for {age:.1f} s"
     return f"{text}. "
-
-
-def _sign(trace: Trace) -> str:
-    """What the sign said, and until when it was shown; nothing where there was none."""
-    shown = [sign for sign in signs(trace) if sign.values]
-    if not shown or shown[-1].step + 1 >= len(trace.decisions):
-        return ""
-    last = shown[-1]
-    gone = (len(trace.decisions) - 1 - last.step) * trace.row.decision_s
-    return f"; the sign{last.words}, had been gone for {gone:.1f} s"
 
 
 def _history(trace: Trace, actor: int) -> str:

@@ -222,7 +222,7 @@ function sentence(side, at) {
     parts.push(`chooses ${action}${share}`);
   } else parts.push(plain(side.outcome));
   const actors = side.actors(at).filter(({ track }) => track.kind !== 2), seen = actors.filter((actor) => actor.seen).length;
-  parts.push(side.darkSteps.has(at) ? "sight fails" : `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}`);
+  parts.push(side.darkSteps.has(at) ? "sight fails" : actors.length ? `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}` : "no other cars");
   const nearest = side.hidden ? side.hidden[at] : (side.hidden = side.hiddenDistances())[at];
   if (nearest !== null && nearest !== undefined && nearest < 60) parts.push(`nearest out of sight ${nearest.toFixed(0)} m away`);
   const events = side.events.filter((event) => event.step === at && event.kind !== "end").map((event) => event.text);

@@ -234,7 +234,8 @@ class Scene {
     c.fillStyle = colours.ghostFill;
     c.fill();
     this.drawFrame(c, { ...ghost, length: track.length, width: track.width }, colours.ghost, []);
-    this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours);
+    const { focus } = this.episode; // elsewhere labels would hide each other
+    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours);
     c.globalAlpha = 1;
   }
 

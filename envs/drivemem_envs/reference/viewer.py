@@ -214,16 +214,17 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         self.write(surface, f"seen {age_s:.1f} s ago", box, _GHOST)
 
     def write(self, surface: Any, text: str, box: Any, colour: tuple[int, int, int]) -> None:
-        """Words above a box (5,), or to its right if it stands upright."""
+        """Words above a box (5,), or beside it if it stands upright."""
         label = pygame.font.Font(None, 20).render(text, True, colour)
         (x, y), upright = surface.vec2pix(box[:2]), abs(np.sin(box[2])) > 0.7
-        half = surface.pix((box[3] if upright else box[4]) / 2.0)
-        across = surface.pix(box[4] / 2.0) + 6
-        at = (
-            (x + across, y - label.get_height() // 2)
-            if upright
-            else (x - label.get_width() // 2, y - half - label.get_height() - 3)
-        )
+        width, height = label.get_size()
+        aside = surface.pix(box[4] / 2.0) + 6
+        if upright and x + aside + width > surface.get_width():
+            at = (x - aside - width, y - height // 2)
+        elif upright:
+            at = (x + aside, y - height // 2)
+        else:
+            at = (x - width // 2, y - surface.pix(box[4] / 2.0) - height - 3)
         surface.blit(label, at)
 
     def _draw_trail(self, surface: Any) -> None:

@@ -76,7 +76,7 @@ def test_captions_say_what_is_in_sight_and_what_is_chosen(crossing: tuple[Trace,
         assert [step for step, words in enumerate(told) if "chooses" in words] == list(
             range(25, min(30, len(told) - 1))
         )
-        assert told[-1] == trace.row.outcome
+        assert told[-1] == f"{trace.row.outcome}: chose {label}"
         assert [(e.step, e.kind) for e in events_of(trace) if e.kind == "choice"] == [
             (25, "choice")
         ]
@@ -105,7 +105,7 @@ def test_the_sign_is_told_while_it_is_shown_and_afterwards(
     shown = sum("1" in cue for cue in trace.steps["cue"] if cue is not None)
     assert all(words.startswith("sees the sign, ") for words in told[:shown])
     assert told[shown] == "sign gone for 0.2 s"
-    assert "; the sign, " in story(
+    assert ", the sign (" in story(
         Trace(replace(trace.row, outcome="wrong_route"), trace.steps, trace.actors)
     )
 
