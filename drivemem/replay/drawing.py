@@ -71,7 +71,8 @@ class ReplayViewer(SensorViewer):
 
     def _boxes(self) -> dict[int, tuple[NDArray[np.float64], bool]]:
         """Where each vehicle is now, and whether it is perceived."""
-        env, found = self.env, {}
+        env = self.env
+        found: dict[int, tuple[NDArray[np.float64], bool]] = {}
         for thing in env.road.vehicles:
             actor = env.perception.identify(thing, env.vehicle, False)
             box = np.array([*thing.position, thing.heading, thing.LENGTH, thing.WIDTH])
