@@ -168,10 +168,12 @@ def open_worlds(
         num_workers: threads or processes.
 
     Raises:
-        DrivememError: the backend does not run the scenario.
+        DrivememError: the backend does not run the scenario, or no workers.
     """
     import drivemem_envs
 
+    if num_workers is not None and num_workers < 1:
+        raise DrivememError(f"num_workers is {num_workers}; give at least 1")
     chosen = choose_backend(backend, suite.scenario)
     announce(chosen)
     env = drivemem_envs.make_vec(

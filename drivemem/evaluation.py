@@ -127,6 +127,8 @@ def evaluate(
         KeyboardInterrupt: after Ctrl-C; repeat the call for the rest.
     """
     limit_threads()
+    if num_envs is not None and num_envs < 1:
+        raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
     record_number(record)  # complain before anything is driven
     changes = Changes(full_sensors, sensors, tuple(dials))
     home = None if run is None else open_run(run)
@@ -187,7 +189,7 @@ def drive(
     numbers = {row["episode"] for row in done}
     left = [number for number in range(len(suite.seeds)) if number not in numbers]
     seeds = SuiteSeeds(suite, worlds, left)
-    env, chosen = open_worlds(suite, seeds, progress.backend, num_workers or os.cpu_count())
+    env, chosen = open_worlds(suite, seeds, progress.backend, _workers(num_workers))
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
     title = f"{home.name} {label} ({chosen})"
     driver = entry.driver
@@ -213,6 +215,10 @@ def drive(
     return Evaluation(
         progress.folder, identity, suite, chosen, log.episodes, recording if recorded else None
     )
+
+
+def _workers(wanted: int | None) -> int | None:
+    return os.cpu_count() if wanted is None else wanted
 
 
 def run_suite(

@@ -81,14 +81,20 @@ def _from_factory(name: str, scenario: Scenario) -> Built:
     sys.path.insert(0, here)  # a script beside the user, as `python -m` would find it
     try:
         factory = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # the user's module can raise anything
         raise DrivememError(
             f"driver '{name}' cannot be imported: {error}; `drivemem list drivers` shows the "
             "reference drivers"
         ) from error
     finally:
         sys.path.remove(here)
-    driver = factory(scenario, _spaces(scenario)[1])
+    try:
+        driver = factory(scenario, _spaces(scenario)[1])
+    except Exception as error:
+        raise DrivememError(
+            f"driver '{name}': the factory, called with (scenario, action space), failed: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     if not callable(getattr(driver, "predict", None)):
         raise DrivememError(
             f"driver '{name}' made {type(driver).__name__}, which has no predict(observation, "

@@ -63,12 +63,15 @@ def record_number(record: str | int) -> int:
     if record in ("all", "failures") or str(record).startswith(_DISAGREEMENTS):
         return 0
     try:
-        return max(int(record), 0)
-    except ValueError as error:
+        number = int(record)
+    except ValueError:
+        number = -1
+    if number < 0:
         raise DrivememError(
-            f"record is '{record}': give a number of episodes, 'all', 'failures' or "
+            f"record is '{record}': give a number of episodes, at least 0, or 'all', 'failures' or "
             "'disagreements:RUN'"
-        ) from error
+        )
+    return number
 
 
 def _successes(other: str, suite: Suite) -> tuple[bool, ...]:

@@ -63,7 +63,9 @@ def _show(found: Any) -> None:
     if found.scores:
         inputs = list(dict.fromkeys(score.input for score in found.scores))
         title = f"{found.run}: what can be decoded, episodes that the probe was not fitted on"
-        table = Table("target", "hidden for, s", "measure", *inputs, "chance", title=title)
+        caption = "age: since it was last shown; of what is never shown, since the episode began"
+        heads = ("target", "age, s", "measure", *inputs, "chance")
+        table = Table(*heads, title=title, caption=caption, caption_justify="left")
         cells: dict[tuple[Any, ...], dict[str, Any]] = {}
         for score in found.scores:
             key = (score.target, score.age_low_s, score.age_high_s, score.measure)

@@ -42,9 +42,13 @@ def run(words: list[str]) -> int:
     """Search, and write the preset."""
     warnings.filterwarnings("ignore")
     options = read_options(Options, "tune", words)
-    if not options.scenario or options.trials < 1:
-        print("drivemem tune: name a scenario, and at least 1 of --trials", file=sys.stderr)
+    if not options.scenario:
+        print("drivemem tune: name a scenario; `drivemem list scenarios`", file=sys.stderr)
         return 2
+    if options.trials < 1:
+        print(f"drivemem tune: trials is {options.trials}; give at least 1", file=sys.stderr)
+        return 2
+    from drivemem.errors import DrivememError
     from drivemem.progress import console
     from drivemem.runs import RUNS, manifest
     from drivemem.settings import parse_pairs
@@ -64,8 +68,14 @@ def run(words: list[str]) -> int:
         return 1
     path = Path(options.preset or out / f"{options.scenario}.toml")
     command = shlex.join(["drivemem", "tune", *words])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(preset_text(options.scenario, found, budget, command, manifest("done")))
+    text = preset_text(options.scenario, found, budget, command, manifest("done"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise DrivememError(
+            f"cannot write {path}: {error.strerror or error}; choose another --preset"
+        ) from error
     for one in found:
         console_.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
     console_.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")

@@ -113,7 +113,7 @@ def _heat_map(
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_xticks(range(len(columns)), [_band(*band) for band in columns])
-    axes.set_xlabel("last shown so many seconds ago")
+    axes.set_xlabel("age, s")
     for spine in axes.spines.values():
         spine.set_visible(False)
     axes.tick_params(length=0)
@@ -123,7 +123,8 @@ def _heat_map(
         f"Decoded: {target}",
         f"How well a linear probe reads it ({measure}; {perfect}) in episodes that it was not "
         f"fitted on, mean over {runs} run{'s' if runs > 1 else ''}. Memory above observation and "
-        "frame stack: it remembers.",
+        "frame stack: it remembers. Age: since it was last shown; of what is never shown, since "
+        "the episode began.",
         to_svg(figure, f"What decodes {target} on {table.title}, by age"),
     )
 

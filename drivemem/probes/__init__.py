@@ -84,6 +84,8 @@ def probe(
         raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
     if frames < 1:
         raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
+    if num_envs < 1:
+        raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
     entry = agent_entry(home, None, Changes(), lesion, False, suite, episodes)
     if len(entry.suite.seeds) < MIN_EPISODES:
         raise DrivememError(
@@ -94,7 +96,8 @@ def probe(
     if not isinstance(driver, AgentDriver):
         raise DrivememError(f"{home.folder} is no trained agent")
     seeds = SuiteSeeds(entry.suite, min(num_envs, len(entry.suite.seeds)))
-    env, chosen = open_worlds(entry.suite, seeds, backend, num_workers or os.cpu_count())
+    workers = os.cpu_count() if num_workers is None else num_workers
+    env, chosen = open_worlds(entry.suite, seeds, backend, workers)
     tap = AttentionTap(driver.policy.memory)
     looks = AttentionWatch(tap, len(entry.suite.seeds), env.decision_s)
     salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(entry.suite.seeds)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.replay.captions import choice, sign_at
+from drivemem.replay.focus import contact, distances, name_of
 from drivemem.replay.load import Trace
 
 NEAR_M = 30.0
@@ -17,6 +18,14 @@ HARD_BRAKING = 4.0
 """m/s^2, as in the metrics."""
 TTC_SHOWN_S = 3.0
 """The least time to collision is marked if it is below this."""
+_END = {
+    "success": "Succeeds",
+    "stuck": "Stands still and is stuck",
+    "timeout": "Runs out of time",
+    "off_road": "Leaves the road",
+    "wrong_route": "Takes the wrong way",
+    "violation": "Breaks a traffic rule",
+}
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Event:
 
     step: int
     kind: str
-    """hidden, revealed, blackout, sight, cue, braking, ttc or end."""
+    """hidden, revealed, blackout, sight, cue, choice, braking, ttc or end."""
     text: str
     actor: int | None = None
 
@@ -39,7 +48,7 @@ def dark_steps(trace: Trace) -> NDArray[np.bool_]:
     least = float(sensors.get("min_visible_fraction", 0.2)) - 1e-6
     reach = sensors.get("range_m") or math.inf
     for step, truth in enumerate(trace.decisions):
-        open_to_view = (truth["visible_fraction"] >= least) & (_distances(truth) <= reach)
+        open_to_view = (truth["visible_fraction"] >= least) & (distances(truth) <= reach)
         others = truth["id"] != 0
         dark[step] = (open_to_view & others).any() and not truth["perceived"][others].any()
     return dark
@@ -48,44 +57,47 @@ def dark_steps(trace: Trace) -> NDArray[np.bool_]:
 def events_of(trace: Trace) -> list[Event]:
     """The marks of an episode, in order of time."""
     found = [*_sight(trace), *_blackouts(trace), *_cue(trace), *_braking(trace), *_closest(trace)]
+    decided = choice(trace)
+    if decided:
+        found.append(Event(decided[0], "choice", f"chooses {decided[1]}, the choice that counts"))
     last = len(trace.decisions) - 1
     found.append(Event(last, "end", trace.row.outcome.replace("_", " ")))
     return sorted(found, key=lambda event: event.step)
 
 
 def story(trace: Trace) -> str:
-    """One sentence: how the episode ended, and for a collision what was seen of the other."""
+    """How the episode ended, and why: what was chosen, and what was seen of what was hit."""
     row = trace.row
-    end = f"after {row.duration_s:.1f} s"
+    chosen, end = _decision(trace), f"after {row.duration_s:.1f} s"
     if row.outcome != "collision":
-        told = {
-            "success": f"Succeeds {end}.",
-            "stuck": f"Stands still and is stuck {end}.",
-            "timeout": f"Runs out of time {end}.",
-            "off_road": f"Leaves the road {end}.",
-            "wrong_route": f"Takes the wrong way {end}.",
-            "violation": f"Breaks a traffic rule {end}.",
-        }
-        return told.get(row.outcome, f"{row.outcome.replace('_', ' ').capitalize()} {end}.")
+        told = _END.get(row.outcome, row.outcome.replace("_", " ").capitalize())
+        gone = "" if chosen else sign_at(trace, len(trace.decisions) - 1)
+        return f"{chosen}{told} {end}{', ' if gone else ''}{gone}."
     actor = contact(trace)
     if actor is None:
-        return f"Collides {end}."
-    last = trace.decisions[-1]
-    if last["kind"][last["id"] == actor][0] != 0:
-        return f"Hits an obstacle {end}; {_history(trace, actor)}."
-    return f"Hits car {actor} {end}; {_history(trace, actor)}."
+        return f"{chosen}Collides {end}."
+    return f"{chosen}Hits {name_of(trace, actor)} {end}; {_history(trace, actor)}."
 
 
-def contact(trace: Trace) -> int | None:
-    """Id of the actor that the ego hit: the nearest one that crashed, else the nearest."""
-    truth = trace.decisions[-1]
-    others = np.flatnonzero((truth["id"] != 0) & (truth["kind"] != 2))
-    if not len(others):
-        return None
-    order = np.lexsort((_distances(truth)[others], ~truth["crashed"][others].astype(bool)))
-    nearest = int(others[order[0]])
-    reach = float(truth["length"][0] + truth["length"][nearest])
-    return int(truth["id"][nearest]) if _distances(truth)[nearest] <= reach else None
+def _decision(trace: Trace) -> str:
+    """The sentence of the choice that counts; nothing where every one counts."""
+    decided = choice(trace)
+    if decided is None:
+        return ""
+    step, label = decided
+    text = f"Chooses {label} after {step * trace.row.decision_s:.1f} s"
+    gone = sign_at(trace, step)
+    if gone:
+        return f"{text}, {gone}. "
+    truth = trace.decisions[step]
+    hidden = ~truth["perceived"].astype(bool) & np.isfinite(truth["age_s"]) & (truth["kind"] == 0)
+    if hidden.any():
+        hit = contact(trace) if trace.row.outcome == "collision" else None
+        wanted = hidden & (truth["id"] == hit) if hit in truth["id"][hidden] else hidden
+        row = np.flatnonzero(wanted)[np.argmin(distances(truth)[wanted])]
+        name, age = name_of(trace, int(truth["id"][row])), float(truth["age_s"][row])
+        text += f", {name} out of sight for {age:.1f} s"
+    return f"{text}. "
 
 
 def _history(trace: Trace, actor: int) -> str:
@@ -108,26 +120,21 @@ def _history(trace: Trace, actor: int) -> str:
     return f"{before} {shown:.1f} s before"
 
 
-def _distances(truth: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
-    apart: NDArray[np.float64] = np.hypot(truth["x"] - truth["x"][0], truth["y"] - truth["y"][0])
-    return apart
-
-
 def _sight(trace: Trace) -> list[Event]:
     found: list[Event] = []
     before: dict[int, bool] = {}
     ever: set[int] = set()
     dark = dark_steps(trace)
     for step, truth in enumerate(trace.decisions):
-        distances, views = _distances(truth), truth["perceived"]
+        apart, views = distances(truth), truth["perceived"]
         for row in np.flatnonzero((truth["id"] != 0) & (truth["kind"] != 2)):
             actor, view = int(truth["id"][row]), bool(views[row])
             changed = (
                 before.get(actor, view) != view and not dark[max(0, step - 1) : step + 1].any()
             )
-            if changed and distances[row] <= NEAR_M:
-                name = f"car {actor}" if truth["kind"][row] == 0 else "an obstacle"
-                where = f"{name}, {distances[row]:.0f} m away"
+            if changed and apart[row] <= NEAR_M:
+                name = name_of(trace, actor)
+                where = f"{name}, {apart[row]:.0f} m away"
                 again = " again" if actor in ever else ""
                 text = (
                     f"{where}, comes into sight{again}" if view else f"{where}, goes out of sight"

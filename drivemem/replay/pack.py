@@ -9,12 +9,15 @@ import base64
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.replay.events import contact, dark_steps, events_of, story
+from drivemem.replay.captions import captions
+from drivemem.replay.events import dark_steps, events_of, story
+from drivemem.replay.focus import contact, name_of
 from drivemem.replay.load import DECODED, Trace
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
@@ -35,22 +38,26 @@ def pack_road(lanes: Any) -> list[dict[str, Any]]:
     ]
 
 
-def pack_side(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:
+def pack_side(trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = ()) -> dict[str, Any]:
     """All that the page shows of one driver's episode.
 
     Args:
         trace: what was recorded.
         labels: of discrete actions; () for continuous ones.
+        actors: which of them the episode is about.
     """
     row = trace.row
+    dark = dark_steps(trace)
     return {
         "outcome": row.outcome,
         "success": row.success,
         "return": round(row.total_return, 3),
         "story": story(trace),
         "contact": contact(trace) if row.outcome == "collision" else None,
+        "names": {str(actor): name_of(trace, actor) for actor in actors},
+        "captions": _runs(captions(trace, actors, dark.tolist())),
         "tracks": _tracks(trace),
-        "dark": [int(step) for step in np.flatnonzero(dark_steps(trace))],
+        "dark": [int(step) for step in np.flatnonzero(dark)],
         "events": [
             {"step": event.step, "kind": event.kind, "text": event.text}
             for event in events_of(trace)
@@ -59,6 +66,11 @@ def pack_side(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:
         "labels": list(labels),
         "latency": float(row.sensors.get("latency_s", 0.0)),
     }
+
+
+def _runs(words: list[str]) -> list[list[Any]]:
+    """Words for each decision as [first decision, words], where they change."""
+    return [[step, text] for step, text in enumerate(words) if step == 0 or text != words[step - 1]]
 
 
 def _tracks(trace: Trace) -> list[dict[str, Any]]:

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from drivemem.errors import DrivememError
+from drivemem.replay.focus import box, focus
 from drivemem.replay.load import EpisodeRow, Recording, Trace
 from drivemem.replay.pack import blob, pack_road, pack_side
 from drivemem.replay.simulate import scenario_of
 
-SCRIPTS = ("data.js", "scene.js", "plots.js", "stages.js", "app.js")
+SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
 MOST_EPISODES = 100
 """A page of more would be slow to write and tiresome to read."""
@@ -106,15 +107,23 @@ def most_telling(pairs: list[list[EpisodeRow]]) -> int:
 
 def labels_of(rows: list[EpisodeRow]) -> list[str]:
     """What to call the drivers of a pair, so that they differ where they can."""
+    drivers = [_called(row) for row in rows]
     for names in (
-        [row.driver for row in rows],
-        [_with(row.driver, row.lesion) for row in rows],
-        [_with(row.driver, row.tracker) for row in rows],
+        drivers,
+        [_with(driver, row.lesion) for driver, row in zip(drivers, rows, strict=True)],
+        [_with(driver, row.tracker) for driver, row in zip(drivers, rows, strict=True)],
         [row.run for row in rows],
     ):
         if len(set(names)) == len(names):
             return names
-    return [f"{row.driver} ({letter})" for row, letter in zip(rows, "AB", strict=False)]
+    return [f"{name} ({letter})" for name, letter in zip(drivers, "AB", strict=False)]
+
+
+def _called(row: EpisodeRow) -> str:
+    """A driver in words: agents, which alone were trained, are named by their memory."""
+    if row.metrics.get("train_seed") is None:
+        return row.driver
+    return "without memory" if row.driver == "none" else f"with memory: {row.driver}"
 
 
 def render(about: dict[str, Any], blobs: list[str]) -> str:
@@ -225,6 +234,8 @@ def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
 
     row = traces[0].row
     labels = action_labels(scenario_of(row))
+    actors = focus(traces)
+    view = box(traces, actors)
     return {
         "dt": round(row.decision_s, 6),
         "road": roads.place_of(row),
@@ -232,5 +243,8 @@ def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
         "sensors": {
             key: row.sensors.get(key) for key in ("line_of_sight", "range_m", "field_of_view_deg")
         },
-        "sides": [pack_side(trace, labels) for trace in traces],
+        "view": [round(metres, 1) for metres in view],
+        "wide": view.is_wide,
+        "focus": list(actors),
+        "sides": [pack_side(trace, labels, actors) for trace in traces],
     }

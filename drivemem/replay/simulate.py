@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,24 @@ def scenario_of(row: EpisodeRow) -> Any:
         raise DrivememError(
             f"episode {row.episode} was recorded in {row.scenario}: {error}"
         ) from error
+
+
+@lru_cache(maxsize=64)
+def release_s(name: str, config: str) -> float | None:
+    """When the one choice that counts is made, s from the start; None where every one counts.
+
+    Args:
+        name: the scenario's.
+        config: changes of its configuration, as JSON.
+    """
+    import drivemem_envs
+
+    scenario = drivemem_envs.scenario(name).with_(config=json.loads(config) or None)
+    world: Any = drivemem_envs.make(scenario).unwrapped
+    try:
+        return float(world.release_s()) if hasattr(world, "release_s") else None
+    finally:
+        world.close()
 
 
 def other_backend(row: EpisodeRow) -> str | None:

@@ -11,22 +11,26 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
+from drivemem.replay.captions import captions
+from drivemem.replay.events import dark_steps
+from drivemem.replay.focus import Box, box, focus
+from drivemem.replay.frames import Frame, join, titled, with_key
 from drivemem.replay.gif import GifWriter
-from drivemem.replay.load import EpisodeRow, Trace
+from drivemem.replay.load import DECODED, Trace
+from drivemem.replay.page import labels_of
 from drivemem.replay.simulate import scenario_of
 
-Frame = NDArray[np.uint8]
-"""(H, W, 3)."""
-
 LAYERS = ("truth", "sees", "remembers")
-_BAR = 34
-_GAP = 6
-_HOLD_S = 1.2
-"""How long the end of an episode stays, s."""
-_COLOURS = {"success": (74, 222, 128), "collision": (248, 113, 113)}
+_HOLD_S = 1.5
+"""How long the end of an episode stays, s of the video."""
+_WIDE, _SQUARE = (960, 190), (478, 400)
+"""Sizes of one driver's picture, pixels."""
+_MARGIN_M = 16.0
+"""Ground around what a camera that stands still must show, m."""
+_LEAST_PX_PER_M, _FOLLOWING_PX_PER_M = 3.0, 6.0
+"""Where less were needed to show all, the camera goes along."""
 
 
 class Writer(Protocol):
@@ -67,42 +71,54 @@ def write_video(
     with _complete(path) as partial:
         writer = _writer(path, partial, rate)
         try:
-            for number, frame in enumerate(side_by_side(traces, layers, frequency)):
+            for number, frame in enumerate(side_by_side(traces, layers)):
                 if number % every == 0:
+                    last = frame
                     writer.write(frame)
+            for _ in range(round(_HOLD_S * rate)):
+                writer.write(last)
         finally:
             writer.close()
     return path
 
 
-def side_by_side(traces: list[Trace], layers: Collection[str], frequency: int) -> Iterator[Frame]:
+def side_by_side(traces: list[Trace], layers: Collection[str]) -> Iterator[Frame]:
     """Frames of all panels together; a panel whose episode has ended keeps its last picture."""
-    panels = [_panel(trace, layers) for trace in traces]
+    actors = focus(traces)
+    view = box(traces, actors)
+    labels = labels_of([trace.row for trace in traces])
+    panels = [
+        _panel(trace, layers, actors, view, label)
+        for trace, label in zip(traces, labels, strict=True)
+    ]
+    decoded = any(DECODED[0] in trace.actors for trace in traces)
     last: list[Any] = [None] * len(panels)
     for frames in zip_longest(*panels):
         last = [new if new is not None else old for new, old in zip(frames, last, strict=True)]
-        yield _join(last)
-    for _ in range(int(_HOLD_S * frequency)):
-        yield _join(last)
+        yield with_key(join(last, view.is_wide), layers, decoded)
 
 
-def _panel(trace: Trace, layers: Collection[str]) -> Iterator[Frame]:
-    """An episode's frames, every simulation step one, with a caption."""
+def _panel(
+    trace: Trace, layers: Collection[str], actors: tuple[int, ...], view: Box, label: str
+) -> Iterator[Frame]:
+    """An episode's frames, every simulation step one, with name and caption."""
     import drivemem_envs
-    from drivemem_envs.reference.viewer import SensorViewer
+    from drivemem.replay.drawing import ReplayViewer
 
     env: Any = drivemem_envs.make(scenario_of(trace.row), render_mode="rgb_array").unwrapped
     try:
         env.reset(seed=trace.row.seed)
-        size, scaling = _picture(env.config)
+        size = _WIDE if view.is_wide else _SQUARE
+        scaling, still = _camera(view, size)
         try:
-            env.viewer = SensorViewer(env, layers, size=size, scaling=scaling)  # type: ignore[arg-type]
+            env.viewer = ReplayViewer(env, layers, trace, actors, size, scaling, still)
         except RuntimeError as error:
             raise DrivememError(str(error)) from error
         between = _Between(env)
         period = 1.0 / env.config["simulation_frequency"]
-        yield _captioned(between.picture(), trace.row, 0.0, env.vehicle.speed, False)
-        for action in trace.actions:
+        told = captions(trace, actors, dark_steps(trace).tolist())
+        yield titled(between.picture(), label, told[0], 0.0, env.vehicle.speed)
+        for step, action in enumerate(trace.actions):
             start = env.decisions * env.decision_s
             env.enable_auto_render = True  # highway-env: pictures between decisions, please
             *_, terminated, truncated, _ = env.step(action)
@@ -110,11 +126,27 @@ def _panel(trace: Trace, layers: Collection[str]) -> Iterator[Frame]:
             ended = bool(terminated or truncated)
             for number, (picture, speed) in enumerate(pictures, 1):
                 over = ended and number == len(pictures)
-                yield _captioned(picture, trace.row, start + number * period, speed, over)
+                words = told[step + (number == len(pictures))]
+                yield titled(
+                    picture, label, words, start + number * period, speed,
+                    trace.row.outcome if over else None,
+                )  # fmt: skip
             if ended:
                 return
     finally:
         env.close()
+
+
+def _camera(view: Box, size: tuple[int, int]) -> tuple[float, Box | None]:
+    """Pixels per metre, and what the camera shows if it stands still."""
+    width, height = (
+        view.right - view.left + _MARGIN_M,
+        view.bottom - view.top + _MARGIN_M,
+    )
+    fits = min(size[0] / width, size[1] / height)
+    if fits < (_FOLLOWING_PX_PER_M if view.is_wide else _LEAST_PX_PER_M):
+        return _FOLLOWING_PX_PER_M, None
+    return min(fits, 8.0), view
 
 
 class _Between:
@@ -139,54 +171,6 @@ class _Between:
         """The pictures since the last call."""
         pictures, self._pictures = self._pictures, []
         return pictures
-
-
-def _picture(config: dict[str, Any]) -> tuple[tuple[int, int], float]:
-    """Size and scale: highway-env's view, no lower than a video wants to be."""
-    width, height = int(config["screen_width"]), int(config["screen_height"])
-    return (max(width, 560), max(height, 220)), float(config["scaling"])
-
-
-def _captioned(frame: Frame, row: EpisodeRow, time_s: float, speed: float, over: bool) -> Frame:
-    from PIL import Image, ImageDraw
-
-    height, width = frame.shape[:2]
-    image = Image.new("RGB", (width, height + _BAR), (17, 20, 29))
-    image.paste(Image.fromarray(frame), (0, _BAR))
-    draw = ImageDraw.Draw(image)
-    font = _font(17)
-    label = row.driver if row.lesion in ("", "intact") else f"{row.driver} · {row.lesion}"
-    draw.text((12, _BAR // 2), label, (255, 255, 255), font, anchor="lm")
-    text = f"{time_s:4.1f} s   {speed * 3.6:3.0f} km/h"
-    if over:
-        text = f"{row.outcome.replace('_', ' ')}   {text}"
-    colour = _COLOURS.get(row.outcome, (250, 204, 21)) if over else (190, 197, 214)
-    draw.text((width - 12, _BAR // 2), text, colour, font, anchor="rm")
-    if over:
-        draw.rectangle((0, _BAR, width - 1, height + _BAR - 1), outline=colour, width=4)
-    return np.asarray(image)
-
-
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _join(frames: list[Frame]) -> Frame:
-    """Panels beside each other, or above each other if they are wide; even sizes for H.264."""
-    wide = frames[0].shape[1] > 2 * frames[0].shape[0]
-    axis, cross = (0, 1) if wide else (1, 0)
-    most = max(frame.shape[cross] for frame in frames)
-    parts: list[Frame] = []
-    for number, frame in enumerate(frames):
-        padding = [(0, 0), (0, 0), (0, 0)]
-        padding[cross] = (0, most - frame.shape[cross])
-        padding[axis] = (0, _GAP if number + 1 < len(frames) else 0)
-        parts.append(np.pad(frame, padding, constant_values=17))
-    whole = np.concatenate(parts, axis=axis)
-    height, width = whole.shape[:2]
-    return np.pad(whole, [(0, height % 2), (0, width % 2), (0, 0)], mode="edge")
 
 
 def _rate(frequency: int, speed: float) -> tuple[Fraction, int]:

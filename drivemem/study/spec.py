@@ -166,9 +166,20 @@ def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
             raise DrivememError(
                 f"{where}: {key} is {tables!r}; write a table [{key}.NAME] for each"
             )
+    for key in ("train", "evaluation", "resources"):
+        if not isinstance(known.get(key, {}), Mapping):
+            raise DrivememError(f"{where}: {key} is {known[key]!r}; write a table [{key}]")
+    if not isinstance(known.get("overrides", []), list):
+        raise DrivememError(
+            f"{where}: overrides is {known['overrides']!r}; write a table [[overrides]] for each"
+        )
     known["train"] = _settings(known.get("train", {}), f"{where} [train]")
     known["scenarios"] = {
-        name: _entry({"scenario": name, **table}, ScenarioEntry, f"{where} [scenarios.{name}]")
+        name: _entry(
+            {"scenario": name, **table} if isinstance(table, Mapping) else table,
+            ScenarioEntry,
+            f"{where} [scenarios.{name}]",
+        )
         for name, table in known.get("scenarios", {}).items()
     }
     known["agents"] = {

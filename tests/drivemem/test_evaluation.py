@@ -189,6 +189,12 @@ def test_failures_and_disagreements_are_recorded_alone(copy: Run, tmp_path: Path
 def test_bad_wishes_to_record_are_refused_before_driving(copy: Run, tmp_path: Path) -> None:
     with pytest.raises(DrivememError, match="'failures' or 'disagreements:RUN'"):
         drive(copy, record="some")
+    with pytest.raises(DrivememError, match=r"record is '-4'.*at least 0"):
+        drive(copy, record="-4")
+    with pytest.raises(DrivememError, match="num_envs is 0"):
+        drive(copy, num_envs=0)
+    with pytest.raises(DrivememError, match="num_workers is 0"):
+        drive(copy, num_workers=0)
     with pytest.raises(DrivememError, match="is no run"):
         drive(copy, record=f"disagreements:{tmp_path / 'nowhere'}")
     with pytest.raises(DrivememError, match="has not driven these 12 episodes"):

@@ -39,6 +39,10 @@ class Tracking(Left):
 
 def silent(scenario, action_space):
     return object()
+
+
+def broken(scenario, action_space):
+    return 1 / 0
 '''
 
 
@@ -77,6 +81,7 @@ def test_a_driver_says_which_tracker_it_wants(drive: Callable[..., Evaluation]) 
     [
         ("own_drivers:Right", "cannot be imported"),
         ("no_such_module:Left", "cannot be imported"),
+        ("own_drivers:broken", "failed: ZeroDivisionError"),
         ("own_drivers:silent", "made object, which has no predict"),
         ("constant:FLY", "unknown action 'FLY'"),
         ("konstant", "did you mean 'constant'"),

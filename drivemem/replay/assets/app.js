@@ -104,6 +104,7 @@ async function open(index, step) {
   showEpisodes();
   showMarks();
   showPlots();
+  $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");
@@ -221,7 +222,7 @@ function sentence(side, at) {
     parts.push(`chooses ${action}${share}`);
   } else parts.push(plain(side.outcome));
   const actors = side.actors(at).filter(({ track }) => track.kind !== 2), seen = actors.filter((actor) => actor.seen).length;
-  parts.push(side.darkSteps.has(at) ? "sight fails" : `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}`);
+  parts.push(side.darkSteps.has(at) ? "sight fails" : actors.length ? `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}` : "no other cars");
   const nearest = side.hidden ? side.hidden[at] : (side.hidden = side.hiddenDistances())[at];
   if (nearest !== null && nearest !== undefined && nearest < 60) parts.push(`nearest out of sight ${nearest.toFixed(0)} m away`);
   const events = side.events.filter((event) => event.step === at && event.kind !== "end").map((event) => event.text);
@@ -255,7 +256,11 @@ function redraw() {
 }
 
 function drawNow() {
-  for (const scene of state.scenes) scene.draw(state.time, viewOf(scene), state.layers, state.colours);
+  for (const scene of state.scenes) {
+    scene.draw(state.time, viewOf(scene), state.layers, state.colours);
+    scene.caption.textContent = scene.side.caption(Math.min(step(), scene.side.last));
+    scene.caption.className = `caption${step() >= scene.side.last ? ` ${kindOf(scene.side.outcome)}` : ""}`;
+  }
   for (const plot of state.plots) plot.draw(state.time, state.colours);
   const at = step(), { dt, last } = state.episode;
   $("scrub").value = at;

@@ -3,6 +3,7 @@
 
 const SCALES = { x: 100, y: 100, heading: 1000, speed: 100, visible_fraction: 10, age_s: 100 };
 const GHOST_S = 10; // what was last seen longer ago is not drawn
+const FAR_HIDDEN_M = 250; // farther away nothing counts as out of sight
 
 async function unpack(text) {
   const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -82,6 +83,17 @@ class Side {
     this.darkSteps = new Set(packed.dark);
   }
 
+  // What to say of a decision in a few words.
+  caption(step) {
+    let words = "";
+    for (const [from, text] of this.captions) if (from <= step) words = text;
+    return words;
+  }
+
+  nameOf(track) {
+    return this.names[track.id] || `${track.length > 7.5 ? "truck" : "car"} ${track.id}`;
+  }
+
   // Actors at a decision: what is perceived, and for the others where they were last seen.
   actors(step) {
     const found = [];
@@ -113,7 +125,7 @@ class Side {
         if (seen || track.kind === 2) continue;
         const i = step - track.from;
         const distance = Math.hypot(track.x[i] - me.x, track.y[i] - me.y);
-        if (distance < 100 && (least === null || distance < least)) least = distance;
+        if (distance < FAR_HIDDEN_M && (least === null || distance < least)) least = distance;
       }
       distances.push(least);
     }
@@ -134,6 +146,9 @@ class Episode {
     this.road = unpackRoad(roads[packed.road]);
     this.occluders = packed.occluders;
     this.sensors = packed.sensors;
+    this.view = packed.view; // what a camera that stands still must show: left, top, right, bottom, m
+    this.wide = packed.wide;
+    this.focus = new Set(packed.focus); // the actors that the episode is about
     this.sides = packed.sides.map((side) => new Side(side, packed.dt));
     this.last = Math.max(...this.sides.map((side) => side.last));
   }

@@ -1,46 +1,6 @@
 "use strict";
 // Drawing one driver's world: road, traffic, shadows, what was last seen.
 
-const FAR_M = 500;
-
-function boxCorners(x, y, heading, length, width) {
-  const c = Math.cos(heading), s = Math.sin(heading), l = length / 2, w = width / 2;
-  return [[l, w], [l, -w], [-l, -w], [-l, w]].map(([a, b]) => [x + a * c - b * s, y + a * s + b * c]);
-}
-
-function isInside(px, py, [x, y, heading, length, width]) {
-  const c = Math.cos(heading), s = Math.sin(heading), dx = px - x, dy = py - y;
-  return Math.abs(dx * c + dy * s) <= length / 2 && Math.abs(dy * c - dx * s) <= width / 2;
-}
-
-// The convex polygon that a box and its shadow cover, seen from a point; null from inside it.
-function shadowOf(px, py, box) {
-  if (isInside(px, py, box)) return null;
-  const near = boxCorners(...box);
-  const far = near.map(([x, y]) => {
-    const distance = Math.hypot(x - px, y - py) || 1;
-    return [px + (x - px) / distance * FAR_M, py + (y - py) / distance * FAR_M];
-  });
-  return convexHull(near.concat(far));
-}
-
-function convexHull(points) {
-  const ordered = points.slice().sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-  const half = (list) => {
-    const chain = [];
-    for (const p of list) {
-      while (chain.length > 1) {
-        const [a, b] = chain.slice(-2);
-        if ((b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]) > 0) break;
-        chain.pop();
-      }
-      chain.push(p);
-    }
-    return chain.slice(0, -1);
-  };
-  return half(ordered).concat(half(ordered.slice().reverse()));
-}
-
 class Scene {
   constructor(canvas, side, episode, number) {
     this.canvas = canvas;
@@ -86,6 +46,7 @@ class Scene {
     this.drawCar(c, { ...me, length: side.ego.length, width: side.ego.width }, this.number ? colours.b : colours.a, colours);
     if (crashed) this.drawCrash(c, me, colours);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    for (const actor of actors) this.drawBeyond(c, actor, me, layers, colours);
     this.drawScaleBar(c, colours);
     this.drawCue(c, step, layers, colours);
     if (dark) this.drawNote(c, "no sight", colours);
@@ -273,7 +234,8 @@ class Scene {
     c.fillStyle = colours.ghostFill;
     c.fill();
     this.drawFrame(c, { ...ghost, length: track.length, width: track.width }, colours.ghost, []);
-    this.label(c, `${age.toFixed(1)} s`, ghost.x, ghost.y, colours.ghost, colours);
+    const { focus } = this.episode; // elsewhere labels would hide each other
+    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours);
     c.globalAlpha = 1;
   }
 
@@ -290,21 +252,59 @@ class Scene {
     c.moveTo(x + 0.9, y);
     c.arc(x, y, 0.9, 0, 2 * Math.PI);
     c.stroke();
-    this.label(c, `${Math.hypot(pose.x - x, pose.y - y).toFixed(1)} m`, x, y, colours.ink, colours);
+    this.label(c, `memory: ${Math.hypot(pose.x - x, pose.y - y).toFixed(1)} m off`, { x, y, heading: pose.heading, length: 2, width: 2 }, colours.ink, colours, true);
   }
 
-  label(c, text, x, y, colour, colours) {
-    const { scale } = this.view, px = this.width / 2 + (x - this.view.x) * scale, py = this.height / 2 + (y - this.view.y) * scale;
+  toScreen(x, y) {
+    const { scale } = this.view;
+    return [this.width / 2 + (x - this.view.x) * scale, this.height / 2 + (y - this.view.y) * scale];
+  }
+
+  // Words beside a box: above or below it, or to its right if it stands upright.
+  label(c, text, box, colour, colours, below = false) {
+    const { scale } = this.view, [px, py] = this.toScreen(box.x, box.y);
+    if (px < 0 || px > this.width || py < 0 || py > this.height) return;
+    const upright = Math.abs(Math.sin(box.heading || 0)) > 0.7, half = (upright ? box.length : box.width) / 2 * scale;
     c.save();
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.font = "600 11px system-ui, 'DejaVu Sans', sans-serif";
     c.textAlign = "center";
     c.lineWidth = 3;
     c.strokeStyle = colours.ground;
-    c.strokeText(text, px, py - Math.max(9, 1.9 * scale));
+    const at = upright ? py + 4 : below ? py + half + 14 : py - half - 5;
+    const wide = c.measureText(text).width, x = upright ? px + box.width / 2 * scale + wide / 2 + 6 : px;
+    const left = clamp(x, wide / 2 + 3, this.width - wide / 2 - 3);
+    c.strokeText(text, left, at);
     c.fillStyle = colour;
-    c.fillText(text, px, py - Math.max(9, 1.9 * scale));
+    c.fillText(text, left, at);
     c.restore();
+  }
+
+  // An arrow at the edge towards an actor that matters and is outside of the picture.
+  drawBeyond(c, { track, seen, pose }, me, layers, colours) {
+    if (!this.episode.focus.has(track.id) || !(seen || layers.truth || !layers.sees)) return;
+    const [px, py] = this.toScreen(pose.x, pose.y), inset = 16;
+    if (px > 0 && px < this.width && py > 0 && py < this.height) return;
+    const x = clamp(px, inset, this.width - inset), y = clamp(py, inset + 30, this.height - inset);
+    const away = Math.hypot(pose.x - me.x, pose.y - me.y).toFixed(0), hidden = layers.sees && !seen;
+    c.save();
+    c.fillStyle = hidden ? colours.hidden : colours.car;
+    c.translate(x, y);
+    c.rotate(Math.atan2(py - y, px - x));
+    c.beginPath();
+    c.moveTo(10, 0);
+    c.lineTo(-6, -7);
+    c.lineTo(-6, 7);
+    c.fill();
+    c.restore();
+    c.font = "600 11px system-ui, 'DejaVu Sans', sans-serif";
+    c.textAlign = x > this.width / 2 ? "right" : "left";
+    c.lineWidth = 3;
+    c.strokeStyle = colours.ground;
+    c.fillStyle = hidden ? colours.hidden : colours.car;
+    const words = `${this.side.nameOf(track)}${hidden ? ", out of sight" : ""}, ${away} m`, left = x + (x > this.width / 2 ? -14 : 14);
+    c.strokeText(words, left, y + 4);
+    c.fillText(words, left, y + 4);
   }
 
   drawCrash(c, { x, y }, colours) {
@@ -328,7 +328,8 @@ class Scene {
     c.beginPath();
     c.arc(hit.pose.x, hit.pose.y, hit.track.length * 0.72, 0, 2 * Math.PI);
     c.stroke();
-    this.label(c, `car ${hit.track.id}`, hit.pose.x, hit.pose.y - hit.track.length * 0.45, colours.crash, colours);
+    const size = hit.track.length * 1.44;
+    this.label(c, this.side.nameOf(hit.track), { ...hit.pose, length: size, width: size }, colours.crash, colours);
   }
 
   // The sign, while it is shown; afterwards, what it was.
@@ -345,7 +346,7 @@ class Scene {
     c.textAlign = "right";
     c.fillStyle = c.strokeStyle = now ? colours.ink : colours.ghost;
     c.lineWidth = 1.5;
-    c.fillText(now ? "sign" : `sign, ${((step - at) * this.side.dt).toFixed(1)} s ago`, left - 6, 24);
+    c.fillText(now ? "sign" : "the sign was", left - 6, 24);
     cues[at].forEach((value, i) => {
       c.strokeRect(left + i * (size + 4), 11, size, size);
       c.globalAlpha = clamp(value, 0, 1);
@@ -379,5 +380,3 @@ class Scene {
     c.fillText(text, this.width / 2, 22);
   }
 }
-
-if (typeof module !== "undefined") module.exports = { boxCorners, shadowOf, convexHull, isInside };

@@ -1,8 +1,10 @@
 "use strict";
 // The pictures of the drivers: their frames, the camera, and what the pointer does to it.
 
+const CAPTION_PX = 32;
+
 function showStages() {
-  const { episode } = state, wide = isWide(episode);
+  const { episode } = state, wide = episode.wide;
   $("stages").className = `stages${episode.sides.length > 1 ? " pair" : ""}${wide ? " wide" : ""}`;
   state.scenes = [];
   $("stages").replaceChildren(...episode.sides.map((side, i) => {
@@ -12,40 +14,28 @@ function showStages() {
     const canvas = element("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${state.about.drivers[i].label} from above; the text below the controls says what happens`);
-    stage.append(head, element("p", "story", side.story), canvas);
-    state.scenes.push(new Scene(canvas, side, episode, i));
+    const view = element("div", "view"), caption = element("p", "caption");
+    caption.setAttribute("aria-hidden", "true"); // the words below the controls say as much
+    view.append(canvas, caption);
+    stage.append(head, element("p", "story", side.story), view);
+    const scene = new Scene(canvas, side, episode, i);
+    scene.caption = caption;
+    state.scenes.push(scene);
     listenToPointer(canvas);
     return stage;
   }));
   for (const scene of state.scenes) scene.resize();
 }
 
-function bounds(episode) {
-  const box = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const { ego } of episode.sides) {
-    ego.x.forEach((x, i) => {
-      box[0] = Math.min(box[0], x);
-      box[1] = Math.min(box[1], ego.y[i]);
-      box[2] = Math.max(box[2], x);
-      box[3] = Math.max(box[3], ego.y[i]);
-    });
-  }
-  return box;
-}
-
-function isWide(episode) {
-  const [left, top, right, bottom] = bounds(episode);
-  return right - left > 60 && right - left > 4 * (bottom - top);
-}
-
-// The camera stands still where the whole way fits, else it goes along with the ego.
+// The camera stands still where all that matters fits, else it goes along with the ego.
 function viewOf(scene) {
-  const { episode } = state, [left, top, right, bottom] = bounds(episode), margin = 32;
-  const fits = Math.min(scene.width / (right - left + margin), scene.height / (bottom - top + margin));
-  const still = fits >= 4.2, scale = (still ? Math.min(fits, 8) : isWide(episode) ? clamp(scene.width / 150, 3.2, 6) : 5) * state.zoom;
+  const { episode } = state, { wide } = episode, [left, top, right, bottom] = episode.view, margin = wide ? 32 : 14;
+  const head = wide ? 0 : CAPTION_PX; // kept free for the words
+  const fits = Math.min(scene.width / (right - left + margin), (scene.height - head) / (bottom - top + margin));
+  const still = fits >= (wide ? 4.2 : 2), scale = (still ? Math.min(fits, 8) : wide ? clamp(scene.width / 150, 3.2, 6) : 5) * state.zoom;
   const me = scene.side.ego.at(Math.min(state.time, scene.side.last), episode.dt);
-  const ahead = isWide(episode) ? 0.18 * scene.width / scale : 0;
-  const centre = still ? [(left + right) / 2, (top + bottom) / 2] : [me.x + ahead * Math.cos(me.heading), me.y];
+  const ahead = wide ? 0.18 * scene.width / scale : 0;
+  const centre = still ? [(left + right) / 2, (top + bottom - head / scale) / 2] : [me.x + ahead * Math.cos(me.heading), me.y];
   return { scale, x: centre[0] + state.pan[0], y: centre[1] + state.pan[1] };
 }
 

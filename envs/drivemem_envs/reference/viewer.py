@@ -13,9 +13,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pygame
 from highway_env.envs.common.graphics import EnvViewer
-from highway_env.road.graphics import RoadGraphics, RoadObjectGraphics
+from highway_env.road.graphics import LaneGraphics, RoadObjectGraphics
 from highway_env.vehicle.graphics import VehicleGraphics
 
+from drivemem_envs.reference.geometry import LaneShape, lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
 
 Layer = Literal["truth", "sees", "remembers"]
@@ -30,6 +31,7 @@ _BUILDING, _BUILDING_EDGE = (52, 58, 74), (24, 27, 36)
 _HIDDEN = (255, 138, 101)
 _GHOST = (190, 160, 255)
 _TRAIL = (120, 230, 120)
+_GROUND, _ROAD = (72, 79, 76), (100, 100, 100)
 _FORGET_S = 10.0
 
 
@@ -73,6 +75,8 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         with _without_window(offscreen):
             super().__init__(env, config)
         self.layers = frozenset(layers)
+        self._network: Any = None
+        self._lanes: list[LaneShape] = []
         self.begin()
 
     def begin(self) -> None:
@@ -91,7 +95,7 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         self._notice()
         env, surface = self.env, self.sim_surface
         surface.move_display_window_to(self.window_position())
-        RoadGraphics.display(env.road, surface)
+        self._draw_road(surface)
         self._draw_trail(surface)
         for thing in env.road.objects:
             RoadObjectGraphics.display(thing, surface, offscreen=self.offscreen)
@@ -170,6 +174,20 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
                 pygame.draw.polygon(layer, _SHADOW, [surface.vec2pix(point) for point in shape])
         return layer
 
+    def _draw_road(self, surface: Any) -> None:
+        """highway-env's lines on lanes that differ from the ground, which highway-env's do not."""
+        network = self.env.road.network
+        if network is not self._network:
+            self._network, self._lanes = network, lane_shapes(network)
+        surface.fill(_GROUND)
+        for lane in self._lanes:
+            edge = np.concatenate([lane.left, lane.right[::-1]])
+            pygame.draw.polygon(surface, _ROAD, [surface.vec2pix(point) for point in edge])
+        for targets in network.graph.values():
+            for lanes in targets.values():
+                for lane in lanes:
+                    LaneGraphics.display(lane, surface)
+
     def _draw_traffic(self, surface: Any) -> None:
         for vehicle in self.env.road.vehicles:
             if vehicle is self.env.vehicle or self._is_perceived(vehicle):
@@ -193,10 +211,21 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         pygame.draw.polygon(layer, (*_GHOST, opacity // 2), points)
         pygame.draw.polygon(layer, (*_GHOST, min(255, opacity + 60)), points, 2)
         surface.blit(layer, (0, 0))
-        font = pygame.font.Font(None, 18)
-        label = font.render(f"{age_s:.1f} s", True, _GHOST)
-        x, y = surface.vec2pix(box[:2])
-        surface.blit(label, (x - label.get_width() // 2, y - surface.pix(2.0) - label.get_height()))
+        self.write(surface, f"seen {age_s:.1f} s ago", box, _GHOST)
+
+    def write(self, surface: Any, text: str, box: Any, colour: tuple[int, int, int]) -> None:
+        """Words above a box (5,), or beside it if it stands upright."""
+        label = pygame.font.Font(None, 20).render(text, True, colour)
+        (x, y), upright = surface.vec2pix(box[:2]), abs(np.sin(box[2])) > 0.7
+        width, height = label.get_size()
+        aside = surface.pix(box[4] / 2.0) + 6
+        if upright and x + aside + width > surface.get_width():
+            at = (x - aside - width, y - height // 2)
+        elif upright:
+            at = (x + aside, y - height // 2)
+        else:
+            at = (x - width // 2, y - surface.pix(box[4] / 2.0) - height - 3)
+        surface.blit(label, at)
 
     def _draw_trail(self, surface: Any) -> None:
         points = [surface.vec2pix(point) for point in self._trail]

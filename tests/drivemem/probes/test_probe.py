@@ -150,6 +150,8 @@ def test_what_cannot_be_probed_is_said(
 ) -> None:
     with pytest.raises(DrivememError, match="10 or more"):
         probe(run.folder, episodes=3, quiet=True)
+    with pytest.raises(DrivememError, match="num_envs is 0"):
+        probe(run.folder, num_envs=0)
     with pytest.raises(DrivememError, match="frames is 0"):
         probe(run.folder, frames=0, quiet=True)
     with pytest.raises(DrivememError, match="is no run"):

@@ -48,7 +48,7 @@ def record(
             "schema_version": SCHEMA_VERSION,
             "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
             "tracker": pilot.tracker, "backend": "reference", "driver": by,
-            "run": folder.name, "train_seed": 0, "lesion": "intact", "deterministic": True,
+            "run": folder.name, "train_seed": None, "lesion": "intact", "deterministic": True,
             "occluders": json.dumps(env.occluders().tolist()),
         }  # fmt: skip
         row |= overrides

@@ -295,7 +295,7 @@ def test_zoom_and_pan(desktop: Browser, page: Path) -> None:
     desktop.click("#zoom-in")
     assert (desktop.canvas() != before).any()
     desktop.keys("0")
-    assert (desktop.canvas() == before).all()
+    assert np.abs(desktop.canvas() - before).max() < 16  # curves may be smoothed differently
 
 
 @pytest.mark.parametrize("size", SIZES)

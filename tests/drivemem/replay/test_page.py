@@ -177,7 +177,7 @@ class TestScripts:
 
     def test_shadows_cover_what_is_behind_the_box(self) -> None:
         script = """
-            const { shadowOf } = require('./scene.js');
+            const { shadowOf } = require('./shapes.js');
             const shape = shadowOf(0, 0, [10, 0, 0, 2, 2]);
             const inside = (p) => shape.every((a, i) => { const b = shape[(i + 1) % shape.length];
               return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]) >= 0; });

@@ -31,9 +31,9 @@ def test_a_gif_shows_every_simulation_step_in_real_time(recording: Path, tmp_pat
         delays = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
         gif.seek(30)
         middle = np.asarray(gif.convert("RGB"))
-    # 15 Hz, and the last picture held for 1.2 s.
-    assert len(delays) == pytest.approx((seconds + 1.2) * 15, abs=2)
-    assert sum(delays) / 1000 == pytest.approx(seconds + 1.2, abs=0.15)
+    # 15 Hz, and the last picture held for 1.5 s.
+    assert len(delays) == pytest.approx((seconds + 1.5) * 15, abs=2)
+    assert sum(delays) / 1000 == pytest.approx(seconds + 1.5, abs=0.15)
     assert len(np.unique(middle.reshape(-1, 3), axis=0)) > 10  # not black
 
 
@@ -56,12 +56,12 @@ def test_two_drivers_are_side_by_side_until_the_longer_ends(
         frames = [
             frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(stream)
         ]
-        assert stream.width > 2 * 560 and stream.average_rate == 60
-    # 3 frames for each of 9 decisions, the first one, and 1.2 s of the end.
-    assert len(frames) == pytest.approx(9 * 3 + 1 + 18, abs=1)
+        assert stream.width > 2 * 470 and stream.average_rate == 60
+    # 3 frames for each of 9 decisions, the first one, and 1.5 s of the end.
+    assert len(frames) == pytest.approx(9 * 3 + 1 + 90, abs=1)
     left, right = (
         np.abs(frames[27][:, half] - frames[20][:, half]).mean()
-        for half in (slice(0, 560), slice(640, None))
+        for half in (slice(0, 470), slice(490, None))
     )
     assert left < right  # the left one has ended
     assert [p.name for p in tmp_path.iterdir()] == ["v.mp4"]

@@ -10,6 +10,7 @@ from drivemem.errors import DrivememError
 from drivemem.study import load_study, make_plan
 from drivemem.study.local import missing_cells
 from drivemem.study.plan import Part
+from drivemem.study.spec import study_from
 
 from .conftest import TINY
 
@@ -26,6 +27,7 @@ from .conftest import TINY
         ("steps = 1024", "steps = 0", "steps"),
         ("seeds = [0]", "seeds = [0, 0]", "different numbers"),
         ("seeds = [0]", "seeds = 0", "different numbers"),
+        ("[scenarios.exit-recall]\npreset = false", "[scenarios]\nexit-recall = 3", "is 3; write"),
         ("[scenarios.exit-recall]\npreset = false", "", "name at least one scenario"),
         ('memory = "gru"', "scenario = 'merge-v1'", "unknown key 'scenario'"),
     ],
@@ -37,6 +39,13 @@ def test_mistakes_are_named(tiny: Path, before: str, after: str, message: str) -
     with pytest.raises(DrivememError) as caught:
         load_study(tiny)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["train", "evaluation", "resources", "overrides"])
+def test_what_must_be_a_table_is_said(key: str) -> None:
+    plain = {"seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"none": {}}, key: 3}
+    with pytest.raises(DrivememError, match=rf"{key} is 3; write a table \[+{key}"):
+        study_from(plain)
 
 
 def test_names_are_looked_up_before_anything_runs(tiny: Path, tmp_path: Path) -> None:
