@@ -152,7 +152,9 @@ class OccludedIntersectionWorld(CommitmentWorld):
 EASY = Scenario(
     name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
-    sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
+    sensors=Sensors(
+        line_of_sight=("actors", "occluders"), noise_speed_mps=2.0, cue_window_s=0.0
+    ),
     observation=ObservationSpec(
         vehicles_count=8,
         features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
