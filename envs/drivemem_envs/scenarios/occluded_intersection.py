@@ -113,7 +113,9 @@ class OccludedIntersectionWorld(CommitmentWorld):
             (float(low), float(high))
             for low, high in (self.config[f"{name}_s"] for name in ("first", "second", "third"))
         )
-        gone, late = (-4.5, -4.0), (third[1] + 2.5, third[1] + 3.0)
+        hidden = self.config["hidden_s"]
+        gone = (-hidden - 1.5, -hidden - 1.0)
+        late = (third[1] + 2.5, third[1] + 3.0)
         pace = (tuple(self.config["car_speed"]),) * 3
         return [
             Car(lane, at, windows, pace)
@@ -152,9 +154,7 @@ class OccludedIntersectionWorld(CommitmentWorld):
 EASY = Scenario(
     name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
-    sensors=Sensors(
-        line_of_sight=("actors", "occluders"), noise_speed_mps=2.0, cue_window_s=0.0
-    ),
+    sensors=Sensors(line_of_sight=("actors", "occluders"), noise_speed_mps=2.0, cue_window_s=0.0),
     observation=ObservationSpec(
         vehicles_count=8,
         features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
