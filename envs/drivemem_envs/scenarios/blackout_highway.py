@@ -35,7 +35,7 @@ EASY = Scenario(
     name="blackout-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=4.0, noise_speed_mps=5.0),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
+    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic while sight fails in bursts of about 4 s",
     memory_horizon_s=4.0,
     ceiling="measured: must beat hold_last and constant_velocity",
