@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import os
 import platform
 import subprocess
@@ -109,15 +108,14 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DrivememError: missing, truncated or no object.
     """
+    from drivemem_agents import files
+
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return files.read_json(path)
     except FileNotFoundError as error:
         raise DrivememError(f"{path} is missing") from error
-    except (OSError, ValueError) as error:
-        raise DrivememError(f"{path} is unreadable or truncated: {error}") from error
-    if not isinstance(value, dict):
-        raise DrivememError(f"{path} holds no JSON object")
-    return value
+    except ValueError as error:
+        raise DrivememError(str(error)) from error
 
 
 def write_json_file(path: Path, value: dict[str, Any]) -> None:

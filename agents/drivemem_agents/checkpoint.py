@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from stable_baselines3.common.type_aliases import GymEnv
 from torch import Tensor
 
-from drivemem_agents.files import atomic_folder, write_json
+from drivemem_agents.files import atomic_folder, read_json, write_json
 from drivemem_agents.ppo import MemoryPPO
 from drivemem_agents.space_json import space_from_json, space_to_json
 
@@ -282,14 +281,11 @@ def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(path)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path} is missing: is {path.parent} an agent's folder?") from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is unreadable or truncated: {error}") from error
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} holds no JSON object")
-    return value
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

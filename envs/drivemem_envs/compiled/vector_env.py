@@ -8,23 +8,22 @@ from typing import Any
 
 import numpy as np
 from gymnasium.error import ResetNeeded
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from drivemem_envs.compiled import tasks
 from drivemem_envs.compiled.batch import CompiledWorlds
 from drivemem_envs.compiled.judge import result_of
+from drivemem_envs.episodes import EpisodicVectorEnv
 from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.metrics import METRICS
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenarios.base import Scenario
-from drivemem_envs.seeding import first_seeds, spaced_seeds
 
 Truth = dict[str, Any]
 
 
-class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
+class CompiledVectorEnv(EpisodicVectorEnv):
     """N worlds of one scenario, stepped by kernels; same-step autoreset.
 
     Args:
@@ -47,10 +46,7 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         seeds: EpisodeSeeds | None = None,
         num_threads: int | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
-        self.scenario, self.num_envs, self.seeds = scenario, num_envs, seeds
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        super().__init__(scenario, num_envs, seeds)
         threads = min(num_threads or os.cpu_count() or 1, num_envs)
         self._worlds = CompiledWorlds(scenario, num_envs, threads)
         self.single_observation_space = self._worlds.observation_space
@@ -58,33 +54,11 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.decision_s = scenario.decision_s
-        self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         self._terms = tasks.TERM_NAMES[self._worlds.family]
         if self._worlds.survival:
             self._terms = (*self._terms, "survived_reward")
-        self._rule: EpisodeSeeds | None = None
         self._keep = False
         self._finals: list[Truth | None] = [None] * num_envs
-
-    def reset(
-        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Begin the first episode of every world.
-
-        Args:
-            seed: one number for all, one for each world (of its first episode), or None: the
-                `seeds` given, else fresh entropy.
-            options: unused.
-        """
-        first, base = first_seeds(seed, self.num_envs)
-        if self.seeds is None or base is not None:
-            self._rule = spaced_seeds(base)
-        else:
-            self._rule = self.seeds
-        self.episodes[:] = 0
-        rows = np.arange(self.num_envs)
-        self._worlds.reset(rows, first or self._seeds_of(rows))
-        return self._observation(), {}
 
     def step(
         self, actions: Any
@@ -115,27 +89,17 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
             infos["_rewards"] = going_on
         return self._observation(), rewards, terminated, truncated, infos
 
-    def restore(self, episodes: Any, actions: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
-        """Go back into the middle of episodes by playing them again.
+    def _begin(self, seeds: list[int]) -> Any:
+        self._worlds.reset(np.arange(self.num_envs), seeds)
+        return self._observation()
 
-        Args:
-            episodes: (N,) which episode of its rule each world is in.
-            actions: for each world, the actions taken in it so far.
-
-        Raises:
-            ValueError: without a rule of seeds there is nothing to go back to.
-        """
-        if self.seeds is None:
-            raise ValueError("restore needs the rule of episode seeds: pass seeds= to make_vec")
-        self._rule = self.seeds
-        self.episodes[:] = episodes
-        rows = np.arange(self.num_envs)
-        self._worlds.reset(rows, self._seeds_of(rows))
+    def _play(self, seeds: list[int], actions: Sequence[Any]) -> Any:
+        self._begin(seeds)
         taken = [np.asarray(world) for world in actions]
         for step in range(max(map(len, taken), default=0)):
             going = np.array([world for world, each in enumerate(taken) if step < len(each)])
             self._worlds.step_some(going, np.stack([taken[world][step] for world in going]))
-        return self._observation(), {}
+        return self._observation()
 
     def truth(self) -> Truth:
         """What is true of every actor, arrays (N, A) with a `present` mask; ego first."""
@@ -168,12 +132,6 @@ class CompiledVectorEnv(VectorEnv[Any, Any, Any]):
     def close_extras(self, **_: Any) -> None:
         """Close the live world that scenes come from."""
         self._worlds.close()
-
-    def _seeds_of(self, rows: NDArray[Any]) -> list[int]:
-        rule = self._rule
-        if rule is None:
-            raise ResetNeeded("no episode has begun: call reset() first")
-        return [rule(int(world), int(self.episodes[world])) for world in rows]
 
     def _observation(self) -> Any:
         return self._worlds.observation()

@@ -8,18 +8,17 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from drivemem_envs.episodes import EpisodicVectorEnv
 from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
 from drivemem_envs.scenarios.base import Scenario
-from drivemem_envs.seeding import first_seeds, spaced_seeds
 
 
-class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
+class ReferenceVectorEnv(EpisodicVectorEnv):
     """N reference worlds with same-step autoreset; the seed of each episode is chosen by rule.
 
     Args:
@@ -39,10 +38,7 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         seeds: EpisodeSeeds | None = None,
         num_workers: int | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
-        self.scenario, self.num_envs, self.seeds = scenario, num_envs, seeds
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        super().__init__(scenario, num_envs, seeds)
         probe = make_reference(scenario)
         self.single_observation_space = probe.observation_space
         self.single_action_space = probe.action_space
@@ -50,32 +46,12 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         self.action_space = batch_space(probe.action_space, num_envs)
         self.decision_s = probe.decision_s
         probe.close()
-        self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         workers = min(num_workers or 1, num_envs, os.cpu_count() or 1)
         self._parts = [part for part in np.array_split(np.arange(num_envs), workers) if len(part)]
         self._local = Worlds(scenario, num_envs) if workers == 1 else None
         self._remote = (
             [] if self._local else [RemoteWorlds(scenario, len(part)) for part in self._parts]
         )
-
-    def reset(
-        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Begin the first episode of every world.
-
-        Args:
-            seed: one number for all, one for each world (of its first episode), or None: the
-                `seeds` given, else fresh entropy.
-            options: unused.
-        """
-        first, base = first_seeds(seed, self.num_envs)
-        if self.seeds is None or base is not None:
-            self._rule: EpisodeSeeds = spaced_seeds(base)
-        else:
-            self._rule = self.seeds
-        self.episodes[:] = 0
-        chosen = first or self._seeds_of(self.episodes)
-        return self._stack(self._ask("reset", self._split(chosen))), {}
 
     def keep_final_truth(self, keep: bool = True) -> None:
         """Whether `final_truths` shall be available (recorders want it; it costs a copy)."""
@@ -85,7 +61,7 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
-        following = self._seeds_of(self.episodes + 1)
+        following = self._seeds_of(np.arange(self.num_envs), ahead=1)
         steps: list[Step] = self._ask("step", self._split(list(actions)), self._split(following))
         infos: dict[str, Any] = {}
         for world, (_, _, terminated, truncated, info, final) in enumerate(steps):
@@ -102,23 +78,12 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
             infos,
         )
 
-    def restore(self, episodes: Any, actions: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
-        """Go back into the middle of episodes by playing them again.
+    def _begin(self, seeds: list[int]) -> Any:
+        return self._stack(self._ask("reset", self._split(seeds)))
 
-        Args:
-            episodes: (N,) which episode of its rule each world is in.
-            actions: for each world, the actions taken in it so far.
-
-        Raises:
-            ValueError: without a rule of seeds there is nothing to go back to.
-        """
-        if self.seeds is None:
-            raise ValueError("restore needs the rule of episode seeds: pass seeds= to make_vec")
-        self._rule = self.seeds
-        self.episodes[:] = episodes
-        chosen = self._seeds_of(self.episodes)
+    def _play(self, seeds: list[int], actions: Sequence[Any]) -> Any:
         taken = [list(world) for world in actions]
-        return self._stack(self._ask("replay", self._split(chosen), self._split(taken))), {}
+        return self._stack(self._ask("replay", self._split(seeds), self._split(taken)))
 
     def truth(self) -> dict[str, Any]:
         """What is true of every actor, arrays (N, A) with a `present` mask; ego first."""
@@ -150,9 +115,6 @@ class ReferenceVectorEnv(VectorEnv[Any, Any, Any]):
             remote.close()
         if self._local:
             self._local.close()
-
-    def _seeds_of(self, episodes: NDArray[np.int64]) -> list[int]:
-        return [self._rule(world, int(episode)) for world, episode in enumerate(episodes)]
 
     def _split(self, values: Sequence[Any]) -> list[list[Any]]:
         return [[values[world] for world in part] for part in self._parts]

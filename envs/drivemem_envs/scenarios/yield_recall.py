@@ -98,8 +98,9 @@ class YieldRecallWorld(CommitmentWorld):
 
     def events(self) -> list[Event]:
         """Behind the building both become alike; then each does as its type does."""
-        decision_s = 1.0 / self.config["policy_frequency"]
-        place = Event(ANY, -decision_s, 0, None, 0.0, _CAR_Y + _CAR_PACE * decision_s, _CAR_PACE)
+        # One decision before it comes into sight, which is one before the choice.
+        before_s = 2.0 / self.config["policy_frequency"]
+        place = Event(ANY, -before_s, 0, None, 0.0, _CAR_Y + _CAR_PACE * before_s, _CAR_PACE)
         return [
             place,
             Event(YIELDS, _BRAKES_S, 0, -_CAR_PACE / (_STANDS_S - _BRAKES_S)),
