@@ -17,7 +17,7 @@ from drivemem_envs.reference.viewer import SensorViewer
 @pytest.fixture
 def env() -> Any:
     made = drivemem_envs.make(
-        "occluded-intersection-v0",
+        "occluded-roundabout-v0",
         render_mode="rgb_array",
         sensors={"line_of_sight": ("actors", "occluders")},
     ).unwrapped

@@ -35,7 +35,7 @@ EASY = Scenario(
     name="delayed-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(latency_s=1.0),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
+    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic that is sensed late",
     memory_horizon_s=1.0,
     ceiling="measured",

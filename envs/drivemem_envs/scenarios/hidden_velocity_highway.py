@@ -32,7 +32,7 @@ EASY = Scenario(
     name="hidden-velocity-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(hide=("velocity",)),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
+    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic whose velocities are not sensed",
     memory_horizon_s=0.2,
     ceiling="measured: a frame stack must equal recurrence",

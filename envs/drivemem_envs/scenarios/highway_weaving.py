@@ -17,7 +17,7 @@ from highway_env.vehicle.behavior import IDMVehicle
 LANE_WIDTH_M = 4.0
 
 FEATURES_RANGE = {
-    "x": (-150.0, 150.0),
+    "x": (-100.0, 100.0),
     "y": (-12.0, 12.0),
     "vx": (-40.0, 40.0),
     "vy": (-40.0, 40.0),

@@ -1,28 +1,34 @@
-"""Occluded intersection: buildings at the corners hide the traffic that the ego must cross.
+"""Occluded intersection: rows of houses at the corners hide the cross traffic until it is too late.
 
 Task
-    Cross highway-env's intersection from the south and turn left, through traffic that does not
-    yield to the ego.
+    Cross a two-way road through the one gap in its traffic: at once, behind a first car, or behind
+    a second one.
 What is hidden
-    Cars behind four corner buildings and behind each other (line of sight).
+    The cross traffic, from both sides, behind the houses: it is seen from afar, past their backs,
+    and not again until the ego is on the crossing road.
 What must be remembered
-    Cars seen through a gap and hidden since, for a second or two.
+    When the car from the left and the car from the right will arrive, for about `hidden_s`. Either
+    one alone does not tell where the gap is.
 Observation
-    `vehicles` (15, 7), absolute positions as in highway-env's intersection.
+    `vehicles` (8, 7) relative to the ego, and `cue` (3,), which is never shown (the twin shows it:
+    which gap is free). No time, no step count.
 Actions
-    SLOWER, IDLE, FASTER among 0, 4.5 and 9 m/s.
+    SLOWER, IDLE, FASTER. They count once, 20 m before the crossing: FASTER crosses at 12 m/s; IDLE
+    and SLOWER slow down and cross about 1.7 s and 3.6 s later.
 Reward
-    +1 arrived, -1 collision, up to 0.01 for speed at every decision. Standing still earns nothing,
-    driving on regardless loses more in collisions than it gains.
+    +1 crossed, -1 collision, -1 too late.
 Outcome
-    success: arrived on the far side; collision; stuck; timeout after 13 s.
+    success; collision; timeout (8 s after the choice).
 Ceiling
-    Measured, not proved: when the decision is due the relevant car is often in view, so plain
-    buildings open only a small gap (this is a realistic scene, not a memory test).
+    1/3. The approach is driven for the ego, and at the choice no car is in view, so that the frame
+    is always the same; of the three gaps one is free, each equally likely.
 Dials
-    Memory horizon: `building_size`, `building_setback`. Difficulty: `spawn_probability`.
+    Memory horizon: `hidden_s`. Difficulty: `first_s`, `second_s`, `third_s` (windows of arrival),
+    `car_speed`.
 Source
-    Isele et al. 2018 (arXiv 1705.01196) on highway-env's intersection.
+    Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion. Houses alone do not ask for
+    memory: with highway-env's intersection and free speeds, agents without one drove as well as
+    agents with full sensors (experiments/scenario_cards/NOTES-traffic.md). Here nobody can creep.
 """
 
 from __future__ import annotations
@@ -30,57 +36,133 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from highway_env.envs.intersection_env import ConnectedLaneIntersectionEnv
+from highway_env.road.lane import LineType, StraightLane
+from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenarios.commitment import (
+    FASTER,
+    IDLE,
+    SLOWER,
+    Car,
+    CommitmentWorld,
+    Course,
+    Phase,
+)
 from drivemem_envs.sensing.spec import Sensors
 
+_FAR = 400.0
+"""How far each road reaches from the crossing, m."""
+_WEST, _EAST, _NORTH, _SOUTH = ("w", "e", 0), ("e", "w", 0), ("s", "n", 0), ("n", "s", 0)
+"""The ego's lane, the opposite one, and the lanes of the cross traffic, by where they begin."""
+_HALF = 2.0
+"""Half a lane, m: traffic drives on the right."""
+_RELEASE_X = -20.0
+_SETBACK, _BACK = 5.0, 13.0
+"""From where to where houses lie beside the ego's road, m from its middle."""
+_EAST_LENGTH = 25.0
+"""Of the rows of houses behind the crossing, m."""
 
-class OccludedIntersectionWorld(ConnectedLaneIntersectionEnv):  # type: ignore[misc]
-    """highway-env's intersection with a building at each corner."""
+
+class OccludedIntersectionWorld(CommitmentWorld):
+    """Two two-way roads that cross at the origin, and a row of houses at each corner."""
+
+    answers = (FASTER, IDLE, SLOWER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """highway-env's defaults and this world's dials."""
-        config: dict[str, Any] = super().default_config()
+        """The family's defaults and this world's dials."""
+        config = super().default_config()
         config.update(
             {
-                "simulation_frequency": 15,
-                "policy_frequency": 5,
-                "spawn_probability": 0.15,
-                "building_size": 30.0,  # [m]
-                "building_setback": 7.0,  # [m] from the roads' centre lines
-                "collision_reward": -1.0,
-                "arrived_reward": 1.0,
-                "high_speed_reward": 0.01,
-                "reward_speed_range": [0.0, 9.0],
+                "seen_s": 3.0,
+                "deadline_s": [8.0, 8.0, 8.0],
+                # Arrival of cars in each gap, s after the choice.
+                "first_s": [1.6, 1.9],
+                "second_s": [3.0, 3.4],
+                "third_s": [4.8, 5.2],
+                "car_speed": [9.0, 10.0],  # [m/s]
             }
         )
         return config
 
-    def occluders(self) -> np.ndarray[Any, Any]:
-        """Four square buildings (4, 5): x, y, heading, length, width."""
-        size = self.config["building_size"]
-        centre = self.config["building_setback"] + size / 2
-        return np.array(
-            [[sx * centre, sy * centre, 0.0, size, size] for sx in (-1, 1) for sy in (-1, 1)]
+    def network(self) -> RoadNetwork:
+        """A lane in each direction on either road."""
+        net, lines = RoadNetwork(), (LineType.STRIPED, LineType.CONTINUOUS_LINE)
+        for (start, end, _), (x, y), (dx, dy) in [
+            (_WEST, (0.0, _HALF), (1.0, 0.0)),
+            (_EAST, (0.0, -_HALF), (-1.0, 0.0)),
+            (_NORTH, (_HALF, 0.0), (0.0, -1.0)),
+            (_SOUTH, (-_HALF, 0.0), (0.0, 1.0)),
+        ]:
+            ends = [[x + way * dx, y + way * dy] for way in (-_FAR, _FAR)]
+            net.add_lane(start, end, StraightLane(*ends, line_types=lines))
+        return net
+
+    def ego_start(self) -> tuple[LaneIndex, float]:
+        """Far enough for the approach."""
+        way = self.config["approach_speed"] * self.release_s()
+        return _WEST, _FAR + _RELEASE_X - way
+
+    def cars(self) -> list[Car]:
+        """From the right and from the left: one that is gone early, one in a gap, one that is late.
+
+        By kind, which of the gaps is free: the first, the second, the third.
+        """
+        first, second, third = (
+            (float(low), float(high))
+            for low, high in (self.config[f"{name}_s"] for name in ("first", "second", "third"))
         )
+        hidden = self.config["hidden_s"]
+        gone = (-hidden - 1.5, -hidden - 1.0)
+        late = (third[1] + 2.5, third[1] + 3.0)
+        pace = (tuple(self.config["car_speed"]),) * 3
+        return [
+            Car(lane, at, windows, pace)
+            for lane, at, deciding in [
+                (_NORTH, _FAR - _HALF, (second, first, first)),
+                (_SOUTH, _FAR + _HALF, (third, third, second)),
+            ]
+            for windows in ((gone,) * 3, deciding, (late,) * 3)
+        ]
+
+    def occluders(self) -> np.ndarray[Any, Any]:
+        """The houses (4, 5); before the crossing they reach as far back as `hidden_s` asks for."""
+        back = -_RELEASE_X + self.config["approach_speed"] * self.config["hidden_s"]
+        middle, depth = (_SETBACK + _BACK) / 2, _BACK - _SETBACK
+        west = back - _SETBACK
+        rows = [(-(_SETBACK + back) / 2, west), (_SETBACK + _EAST_LENGTH / 2, _EAST_LENGTH)]
+        return np.array(
+            [[x, y, 0.0, length, depth] for x, length in rows for y in (-middle, middle)]
+        )
+
+    def plans(self) -> list[Phase]:
+        """Go, or wait near the line until the first or the second car is through."""
+        return [
+            Phase(FASTER, 0.0, 12.0),
+            Phase(IDLE, 0.0, 3.0),
+            Phase(IDLE, 1.8, 12.0),
+            Phase(SLOWER, 0.0, 2.0),
+            Phase(SLOWER, 4.0, 12.0),
+        ]
+
+    def course(self) -> Course:
+        """Behind the crossing."""
+        return Course((1.0, 0.0), 10.0)
 
 
 EASY = Scenario(
     name="occluded-intersection-easy-v0",
     world=f"{__name__}:OccludedIntersectionWorld",
-    sensors=Sensors(line_of_sight=("actors", "occluders")),
+    sensors=Sensors(line_of_sight=("actors", "occluders"), noise_speed_mps=2.0, cue_window_s=0.0),
     observation=ObservationSpec(
-        vehicles_count=15,
-        features_range={"x": (-100, 100), "y": (-100, 100), "vx": (-20, 20), "vy": (-20, 20)},
-        absolute=True,
-        see_behind=True,
+        vehicles_count=8,
+        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
     ),
-    summary="turn left across traffic that corner buildings hide and that does not yield",
-    memory_horizon_s=2.0,
-    ceiling="measured: plain corners open only a small gap",
+    summary="cross through the gap in traffic that was seen before houses hid both sides",
+    time_limit_s=60.0,
+    memory_horizon_s=3.0,
+    ceiling="1/3: at the choice no car is in view; of three gaps one is free, each equally likely",
 )
-
-MEDIUM = EASY.level("medium", config={"spawn_probability": 0.3})
-HARD = EASY.level("hard", config={"spawn_probability": 0.45, "building_setback": 6.0})
+MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
+HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

@@ -33,7 +33,7 @@ EASY = Scenario(
     name="range-only-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
     sensors=Sensors(range_m=50.0),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=True),
+    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic that is sensed within a short range",
     memory_horizon_s=0.0,
     ceiling="measured: memory must gain nothing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ from drivemem.episodes import (
 )
 from drivemem_envs.drivers import make_driver
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `walled_intersection`
+if "walled-intersection-v0" not in drivemem_envs.scenario_names():
+    drivemem_envs.register_scenario("walled-intersection-v0", "walled_intersection:SCENARIO")
+
 
 def record(
     folder: Path,
     by: str,
     seeds: list[int],
-    scenario: str = "occluded-intersection-v0",
+    scenario: str = "walled-intersection-v0",
     *,
     policy_columns: bool = False,
     **overrides: Any,

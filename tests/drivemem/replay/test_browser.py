@@ -135,7 +135,7 @@ def test_a_deep_link_opens_its_episode_and_step(desktop: Browser, page: Path) ->
     assert desktop.text(".episode[aria-current]").startswith("Episode 0")
     assert desktop.js("location.hash") == "#episode=0&step=12"
     assert desktop.text("#clock") == "2.4 of 13.2 s"
-    assert desktop.text("h1") == "occluded-intersection-easy-v0"
+    assert desktop.text("h1") == "walled-intersection-v0"
     assert [e.text for e in desktop.driver.find_elements("css selector", "h2")] == [
         "constant:FASTER",
         "constant:SLOWER",

@@ -74,7 +74,7 @@ def test_spawning_is_among_what_is_compared(compare):
     assert compare("intersection-v0", seeds=2, first_seed=50)["spawned"] > 10
 
 
-@pytest.mark.parametrize("name", ["merge-v0", "occluded-intersection-v0"])
+@pytest.mark.parametrize("name", ["merge-v0", "intersection-v0"])
 def test_the_bank_gives_the_same_scenes(name, compare):
     answer = compare(name, seeds=2, compiled=False, steps=6)
     assert answer["difference"] is None
@@ -205,7 +205,7 @@ def test_the_bank_reads_what_it_wrote(tmp_path):
 
 
 def test_no_order_of_creation_lets_an_intersection_change_other_traffic():
-    names = ["intersection-v0", "highway-fast-v0", "occluded-intersection-v0", "merge-v1"]
+    names = ["intersection-v0", "highway-fast-v0", "intersection-v1", "merge-v1"]
     alone = {}
     for order in (names, names[::-1]):
         sources = [scene_source(named_scenario(name), 1) for name in order]

@@ -107,7 +107,7 @@ def test_seeds_of_a_list_begin_the_first_episodes_as_in_the_reference():
 # ---- determinism --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["occluded-intersection-v0", "blackout-highway-v0"])
+@pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
 def test_neither_threads_nor_neighbours_change_a_world(name):
     many = limited(name, 6, num_workers=3)
     actions = actions_of(many, 40)
@@ -118,7 +118,7 @@ def test_neither_threads_nor_neighbours_change_a_world(name):
     assert all(np.array_equal(a[:1], b) for a, b in zip(seen, first, strict=True))
 
 
-@pytest.mark.parametrize("name", ["occluded-intersection-v0", "blackout-highway-v0"])
+@pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
 def test_restore_brings_back_sensors_traffic_and_episodes(name):
     env = limited(name, 3)
     env.reset()

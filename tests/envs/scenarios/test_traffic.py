@@ -57,11 +57,25 @@ def test_occluders_leave_the_road_free(name):
                 assert abs(px - x) > along / 2 + 1.0 or abs(py - y) > across / 2 + 1.0
 
 
-def test_buildings_follow_their_dials():
-    dials = {"building_size": 10.0, "building_setback": 9.0}
-    corners = drivemem_envs.make("occluded-intersection", config=dials).occluders()
-    np.testing.assert_array_equal(np.abs(corners[:, :2]), [[14.0, 14.0]] * 4)
-    np.testing.assert_array_equal(corners[:, 3:], [[10.0, 10.0]] * 4)
+@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_neither_side_of_the_intersection_alone_tells_which_gap_is_free(kind):
+    """Cars from the right and from the left leave two gaps each, and one of them both."""
+    world = drivemem_envs.make("occluded-intersection").unwrapped
+    world.reset(seed=0)
+    gaps = [tuple(world.config[f"{name}_s"]) for name in ("first", "second", "third")]
+    taken = [
+        {
+            gap
+            for gap in gaps
+            for car in world.cars()
+            if car.lane == lane and gap == car.arrival_s[k]
+        }
+        for k in range(3)
+        for lane in {car.lane for car in world.cars()}
+    ]
+    assert all(len(each) == 1 for each in taken)
+    both = taken[2 * kind] | taken[2 * kind + 1]
+    assert [gap for gap in gaps if gap not in both] == [gaps[kind]]
 
 
 def test_nobody_can_stand_and_wait_at_the_roundabout():
