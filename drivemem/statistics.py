@@ -318,12 +318,16 @@ def verdict(interval: Interval, runs: int, p: float) -> str:
     if runs < MIN_RUNS:
         return f"{runs} run{'s' if runs > 1 else ''}: too few to call (at least {MIN_RUNS})"
     if p < 0.05 and interval.low > 0:
-        return f"significantly better (p = {p:.2g})"
+        return f"significantly better ({p_words(p)})"
     if p < 0.05 and interval.high < 0:
-        return f"significantly worse (p = {p:.2g})"
-    if p < 0.05:
-        return f"no difference shown (p = {p:.2g} over runs, but the interval holds 0)"
-    return f"no difference shown (p = {p:.2g})"
+        return f"significantly worse ({p_words(p)})"
+    unsure = " over runs, but the interval holds 0" if p < 0.05 else ""
+    return f"no difference shown ({p_words(p)}{unsure})"
+
+
+def p_words(p: float) -> str:
+    """A p-value for readers: below 1e-4 the tests' assumptions, not the data, make the digits."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def clipped(interval: Interval, least: float, most: float) -> Interval:

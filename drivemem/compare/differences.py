@@ -15,6 +15,7 @@ from drivemem.statistics import (
     Interval,
     holm,
     mcnemar,
+    p_words,
     paired_difference,
     verdict,
     welch,
@@ -57,7 +58,7 @@ class Difference:
         """
         if self.single:
             return (
-                f"{self.estimate:+.3f} on the same episodes (McNemar p = {adjusted:.2g}; "
+                f"{self.estimate:+.3f} on the same episodes (McNemar {p_words(adjusted)}; "
                 "single runs)"
             )
         low, high = self.interval.low, self.interval.high
