@@ -19,8 +19,8 @@ Outcome
 Ceiling
     Not known: with full sensors a learned agent got through in .94 of 200 episodes (one seed,
     400,000 decisions, 3 a second), a driver that knows all cars in 29 of 30; agents with limited
-    sensors were not trained. A learned memory must beat the trackers too: ghosts of exact velocity would close the whole gap,
-    for which reason speeds are noisy.
+    sensors were not trained. A learned memory must beat the trackers too:
+    ghosts of exact velocity would close the whole gap, for which reason speeds are noisy.
 Dials
     Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source
