@@ -64,7 +64,7 @@ def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
         (["train", "exit-recall", "--dials", "exits_count"], 1, "key=value"),
         (["train", "exit-recall", "--memory-kwargs", "hiden=3"], 1, "hiden"),
         (
-            ["train", "occluded-roundabout", "--backend", "compiled", "--dials", LINEAR],
+            ["train", "intersection-v1", "--backend", "compiled", "--dials", LINEAR],
             1,
             "use --backend reference",
         ),
