@@ -28,7 +28,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_commands_in_the_readme_have_these_options() -> None:
     from drivemem.cli import COMMANDS
-    from drivemem.commands import compare, evaluate, replay, train
+    from drivemem.commands import compare, evaluate, replay, study, train
     from drivemem.config import TrainConfig
 
     known = {
@@ -36,6 +36,7 @@ def test_commands_in_the_readme_have_these_options() -> None:
         "evaluate": {*evaluate.Options.__dataclass_fields__},
         "compare": {*compare.Options.__dataclass_fields__},
         "replay": {*replay.Options.__dataclass_fields__},
+        "study": {*study.Options.__dataclass_fields__},
     }
     shell = "\n".join(blocks("README.md", "bash")).replace("\\\n", " ")
     lines = [line for line in shell.splitlines() if line.startswith("drivemem ")]

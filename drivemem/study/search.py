@@ -19,6 +19,7 @@ from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
 from drivemem.presets import find_preset, merged
 from drivemem.runs import Run, read_json, write_json_file
+from drivemem_envs import registry
 
 JOURNAL = "journal.log"
 REPORTS = 10
@@ -94,15 +95,19 @@ def search(
     except ImportError as error:
         raise DrivememError("Optuna is not installed: pip install 'drivemem[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    registry.scenario(scenario)  # refuses an unknown one before anything is written
     preset = find_preset(scenario)
-    _claim(out, {"scenario": scenario, "budget": budget.__dict__, "fixed": fixed or {}})
-    backend = optuna.storages.journal.JournalFileBackend(str(out / JOURNAL))
-    storage = optuna.storages.JournalStorage(backend)
-    found = []
+    bases = {}
     for memory in memories:
         base = merged({} if preset is None else preset.of(memory), fixed or {})
         base |= {"scenario": scenario, "memory": memory, "steps": budget.steps}
         build_config({**base, "seed": budget.seed})
+        bases[memory] = base
+    _claim(out, {"scenario": scenario, "budget": budget.__dict__, "fixed": fixed or {}})
+    backend = optuna.storages.journal.JournalFileBackend(str(out / JOURNAL))
+    storage = optuna.storages.JournalStorage(backend)
+    found = []
+    for memory, base in bases.items():
         study = optuna.create_study(
             study_name=memory, storage=storage, direction="maximize", load_if_exists=True,
             pruner=optuna.pruners.MedianPruner(_STARTUP, _WARMUP),

@@ -128,7 +128,8 @@ function play() {
   let before = performance.now();
   const turn = (now) => {
     if (!state.playing) return;
-    state.time += (now - before) / 1000 / state.episode.dt * state.speed;
+    // The first frame may be stamped a little before the click that started it.
+    state.time += Math.max(0, now - before) / 1000 / state.episode.dt * state.speed;
     before = now;
     if (state.time >= state.episode.last) {
       state.time = state.episode.last;

@@ -24,8 +24,13 @@ from drivemem.episodes import (
 from drivemem_envs.drivers import make_driver
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `walled_intersection`
-if "walled-intersection-v0" not in drivemem_envs.scenario_names():
-    drivemem_envs.register_scenario("walled-intersection-v0", "walled_intersection:SCENARIO")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def walled_intersection() -> None:
+    """A scenario of these tests; registered late, so that others' lists of all lack it."""
+    if "walled-intersection-v0" not in drivemem_envs.scenario_names():
+        drivemem_envs.register_scenario("walled-intersection-v0", "walled_intersection:SCENARIO")
 
 
 def record(

@@ -11,6 +11,7 @@ import pytest
 from drivemem.commands.tune import run as tune
 from drivemem.errors import DrivememError
 from drivemem.presets import read_preset
+from drivemem_envs.registry import UnknownScenarioError
 
 optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 
@@ -66,3 +67,9 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     assert settings["learning_rate"] in (config["learning_rate"], other["learning_rate"])
     with pytest.raises(DrivememError, match="holds another search"):
         tune([*WORDS, "--trials", "2", "--seed", "1", "--out", str(whole)])
+
+
+def test_a_search_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnknownScenarioError, match="did you mean 'exit-recall'"):
+        tune(["exit-recal", "--trials", "1", "--out", str(tmp_path / "search")])
+    assert not any(tmp_path.iterdir())

@@ -212,7 +212,7 @@ def test_native_observations_are_late_too():
 
 def test_fixed_rows_stay_with_their_actors():
     env = drivemem_envs.make(
-        "blackout-highway-v0", slots="fixed", observation={"vehicles_count": 31}
+        "blackout-highway-v0", slots="fixed", observation={"vehicles_count": 31, "see_behind": True}
     )
     for seed in range(2):
         rows: dict[int, int] = {}
@@ -220,7 +220,7 @@ def test_fixed_rows_stay_with_their_actors():
         for decision in log:
             truth, seen = decision["truth"], decision["observation"]["vehicles"]
             for index in range(1, len(truth["id"])):
-                expected = (truth["x"][index] - truth["x"][0]) / 150.0
+                expected = (truth["x"][index] - truth["x"][0]) / 100.0
                 if abs(expected) >= 1:
                     continue
                 row = 1 + int(env.slot_of(truth["id"][index]))
@@ -229,7 +229,7 @@ def test_fixed_rows_stay_with_their_actors():
                     assert seen[row, 1] == pytest.approx(expected, abs=1e-6)
                 else:
                     assert not seen[row].any()
-        assert len(rows) > 3
+        assert len(rows) >= 3
 
 
 def test_fixed_rows_are_shuffled_between_episodes():
