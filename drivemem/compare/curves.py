@@ -56,9 +56,7 @@ def retention_figures(tables: Sequence[SuiteTable]) -> list[Figure]:
     figures = []
     for name, curves in retention_curves(tables).items():
         figure, axes = canvas(2.6)
-        labels = {curve.label for curve in curves}
-        first = next(table for table in tables if labels <= {row.label for row in table.rows})
-        _draw(axes, curves, styles(first), logarithmic=False)
+        _draw(axes, curves, styles(*tables), logarithmic=False)
         axes.set_xlabel(name.partition(": ")[2])
         legend(figure, columns=1)
         figures.append(

@@ -42,10 +42,13 @@ class Style(NamedTuple):
     marker: str
 
 
-def styles(table: SuiteTable) -> dict[str, Style]:
+def styles(*tables: SuiteTable) -> dict[str, Style]:
     """A style for each row's label; a lesion has that of its agent."""
-    labels = [row.label for row in table.rows if row.kind in ("agent", "upper bound")]
-    labels += [row.label for row in table.rows if row.label not in labels]
+    rows = [row for table in tables for row in table.rows]
+    labels = [row.label for row in rows if row.kind in ("agent", "upper bound")]
+    # A lesion's agent may not have been driven whole through this suite.
+    cut = [row.label.removesuffix(f" / {row.lesion}") for row in rows]
+    labels = list(dict.fromkeys([*labels, *cut, *(row.label for row in rows)]))
     return {
         label: Style(
             PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)],

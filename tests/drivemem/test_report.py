@@ -166,3 +166,13 @@ def test_episodes_to_look_at_are_those_that_differ(write: Write, tmp_path: Path)
     assert "success (100%) collision (0%) yes" in shown  # episode 2
     assert "collision (0%) success (100%) no" in shown  # episode 4
     assert "timeout (0%)" not in shown  # both failed in episode 3
+
+
+def test_agents_that_met_a_suite_only_with_their_memory_cut_have_curves(
+    write: Write, tmp_path: Path
+) -> None:
+    write("none", "SSCC")
+    for span in (1, 4, 16):
+        write("gru", "SCCC", memory="gru", lesion=f"span:{span}")
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    assert "How much memory is needed" in "".join(page(tmp_path / "out").words)
