@@ -9,10 +9,12 @@ from typing import Any, cast
 
 import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
+from highway_env.envs.parking_env import GoalEnv
 
 from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
 from drivemem_envs.metrics import EpisodeMetrics
+from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
 from drivemem_envs.reference.perception import LANE_FEATURES, Perception
 from drivemem_envs.reference.traffic import isolate, private_path
@@ -203,7 +205,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
 @cache
 def _composed(world: Any) -> type[ReferenceEnvironment]:
     """The environment class for a world: `ReferenceEnvironment` before it in the MRO."""
-    composed = type(f"Reference{world.__name__}", (ReferenceEnvironment, world), {})
+    goals = (GoalRewards,) if issubclass(world, GoalEnv) else ()
+    composed = type(f"Reference{world.__name__}", (ReferenceEnvironment, *goals, world), {})
     return cast(type[ReferenceEnvironment], composed)
 
 
