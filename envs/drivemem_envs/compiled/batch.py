@@ -14,11 +14,13 @@ from drivemem_envs.compiled.facts import Task, meanings
 from drivemem_envs.compiled.judge import make_verdict
 from drivemem_envs.compiled.native import make_native, parts_of
 from drivemem_envs.compiled.observe import EGO_X_LANE, FIXED_SLOTS, NUMBERS, View, is_available
+from drivemem_envs.compiled.pointed import pointed
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.scenes import scene_source
 from drivemem_envs.compiled.sight import Sight, make_sight
 from drivemem_envs.compiled.step import world_of
 from drivemem_envs.compiled.support_tasks import family_of
+from drivemem_envs.compiled.threads import rooms
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenarios.base import Scenario
 from drivemem_envs.sensing import layout
@@ -111,10 +113,10 @@ class CompiledWorlds:
             window_s=np.array([np.inf if window is None else window]),
             rows=np.zeros((self.count, rows, len(codes)), dtype=np.float32),
             shown=np.zeros((self.count, cues), dtype=np.float32),
-            along=np.zeros((threads, room)),
-            order=np.zeros((threads, room), dtype=np.int64),
-            places=np.zeros((threads, rows - 1), dtype=np.int64),
-            own=np.zeros((threads, 1, sight.actors.shape[2])),
+            along=np.zeros((rooms(threads), room)),
+            order=np.zeros((rooms(threads), room), dtype=np.int64),
+            places=np.zeros((rooms(threads), rows - 1), dtype=np.int64),
+            own=np.zeros((rooms(threads), 1, sight.actors.shape[2])),
         )
 
     def _task(self) -> Task:
@@ -256,6 +258,6 @@ class CompiledWorlds:
 @jit
 def _write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> None:
     for index in range(masks.shape[0]):
-        one = world_of(worlds, scratch, index, 0)
+        one = pointed(world_of(worlds, scratch, index, 0))
         for choice in range(masks.shape[1]):
             masks[index, choice] = is_available(one, choice)

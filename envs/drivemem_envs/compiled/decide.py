@@ -13,13 +13,14 @@ from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.judge import Verdict, judge, remember
 from drivemem_envs.compiled.native import Native, show_native
 from drivemem_envs.compiled.observe import View, show
+from drivemem_envs.compiled.pointed import pointed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.sight import Sight, look
 from drivemem_envs.compiled.spawn import clear_and_spawn
 from drivemem_envs.compiled.step import advance, world_of
 from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
 from drivemem_envs.compiled.templates import Template
-from drivemem_envs.compiled.threads import share
+from drivemem_envs.compiled.threads import share, threads_of
 
 
 class Batch(NamedTuple):
@@ -69,28 +70,28 @@ def _advance(
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
-    thread: int,
-    threads: int,
+    room: int,
+    first: int,
+    last: int,
 ) -> None:
     # Lane keeping observes after acting, before it simulates.
     lags = task.vector[tasks.FAMILY] == tasks.KEEPING
-    # Worlds are dealt out like cards, so that costly ones spread over the threads.
-    for place in range(thread, rows.shape[0], threads):
+    for place in range(first, last):
         index = rows[place]
-        one = world_of(worlds, scratch, index, thread)
+        one = pointed(world_of(worlds, scratch, index, room))
         chosen = np.float32(0.0)
         if acts:
             chosen = actions[place, 0]
             actions[place, 0] = own.before(one, task, index, actions[place])
         for phase in range(2):  # one place in the code for each half, which is compiled once
             if (phase == 1) != lags:
-                _see(one, sight, shown, task, memory, verdict, native, index, thread)
+                _see(one, sight, shown, task, memory, verdict, native, index, room)
             elif acts:
                 advance(one, actions[place], one.world[0].frames, not lags)
                 own.after(one, task, index)
         if acts:
             actions[place, 0] = chosen
-            judge(one, task, sight, memory, actions[place], index, thread, verdict)
+            judge(one, task, sight, memory, actions[place], index, room, verdict)
             clear_and_spawn(one, template)
 
 
@@ -102,7 +103,7 @@ def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
         rows: (R,) which worlds.
         actions: (R, 2) index of a discrete action first, or continuous controls.
     """
-    share(_advance, batch.scratch.known.shape[0], *batch, rows, actions, True)
+    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, actions, True)
 
 
 def begin(batch: Batch, rows: Ints) -> None:
@@ -115,4 +116,4 @@ def begin(batch: Batch, rows: Ints) -> None:
     batch.sight.decisions[rows] = 0
     batch.task.time_s[rows] = 0.0
     nothing = np.zeros((0, 2), dtype=np.float32)
-    share(_advance, batch.scratch.known.shape[0], *batch, rows, nothing, False)
+    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.sight import Sight
 from drivemem_envs.compiled.tasks_metrics import EpisodeMemory
+from drivemem_envs.compiled.threads import rooms
 from drivemem_envs.metrics import METRICS
 from drivemem_envs.outcomes import EXIT_X
 
@@ -53,8 +54,8 @@ def make_verdict(worlds: int, threads: int) -> Verdict:
         outcomes=np.zeros(worlds, dtype=np.int64),
         successes=np.zeros(worlds, dtype=bool),
         metrics=np.zeros((worlds, len(METRICS))),
-        facts=np.zeros((threads, tasks.FACTS)),
-        boxes=np.zeros((threads, 2, 7)),
+        facts=np.zeros((rooms(threads), tasks.FACTS)),
+        boxes=np.zeros((rooms(threads), 2, 7)),
     )
 
 
@@ -152,11 +153,18 @@ def _conclude(
     )  # fmt: skip
 
 
-def result_of(verdict: Verdict, index: int, name: str) -> float | int | bool | str:
-    """One metric of an ended episode, as the reference backend gives it."""
-    value = float(verdict.metrics[index, METRICS.index(name)])
-    if name == "at_fault":
-        return metrics.FAULTS[int(value)]
-    if name == "hidden_origin_collision":
-        return bool(value)
-    return int(value) if name in ("hard_brakes", "exposure") else value
+_FAULTS = np.array(metrics.FAULTS, dtype=object)
+_KINDS = {"hidden_origin_collision": np.bool_, "hard_brakes": np.int64, "exposure": np.int64}
+
+
+def results_of(verdict: Verdict, rows: Ints) -> dict[str, NDArray[Any]]:
+    """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend gives them."""
+    found: dict[str, NDArray[Any]] = {}
+    for column, name in enumerate(METRICS):
+        values = verdict.metrics[rows, column]
+        found[name] = (
+            _FAULTS[values.astype(np.int64)]
+            if name == "at_fault"
+            else values.astype(_KINDS.get(name, np.float64))
+        )
+    return found

@@ -25,6 +25,7 @@ from drivemem_envs.compiled.facts import Task
 from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.sight import Sight
 from drivemem_envs.compiled.support import refuse
+from drivemem_envs.compiled.threads import rooms
 from drivemem_envs.scenarios.base import Scenario
 
 # Types of native observation.
@@ -119,7 +120,7 @@ def make_native(
         settings=settings,
         cells=np.zeros((worlds, *cells), dtype=np.float32),
         parts=np.zeros((worlds, *parts)),
-        poses=np.zeros((threads, percepts + 1, percept_poses.POSE_COLUMNS)),
+        poses=np.zeros((rooms(threads), percepts + 1, percept_poses.POSE_COLUMNS)),
     )
 
 

@@ -19,6 +19,7 @@ from drivemem_envs.compiled.records import (
     ROUTE_ROAD,
     OneWorld,
 )
+from drivemem_envs.compiled.threads import rooms
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.pipeline import sense
 from drivemem_envs.sensing.rows import ALL_COLUMNS, ANG_OFF, COS_D, LAT_OFF, LONG_OFF, SIN_D
@@ -86,8 +87,8 @@ def make_sight(
         report=np.zeros((worlds, actors, layout.REPORT_COLUMNS)),
         frames=np.zeros((worlds, ring, ids, columns + layout.TRACK_COLUMNS)),
         status=np.zeros((worlds, ring + 1), dtype=np.int64),
-        percepts=np.zeros((threads, ids, columns + layout.PERCEPT_COLUMNS)),
-        scratch=np.zeros((threads, actors, layout.SCRATCH_COLUMNS)),
+        percepts=np.zeros((rooms(threads), ids, columns + layout.PERCEPT_COLUMNS)),
+        scratch=np.zeros((rooms(threads), actors, layout.SCRATCH_COLUMNS)),
     )
 
 

@@ -22,6 +22,7 @@ from drivemem_envs.compiled.control import (
 from drivemem_envs.compiled.kinematics import move
 from drivemem_envs.compiled.neighbours import list_members
 from drivemem_envs.compiled.network import closest_lane, forget
+from drivemem_envs.compiled.pointed import pointed
 from drivemem_envs.compiled.records import (
     LOW_LEVEL_ACTION,
     META_ACTION,
@@ -31,7 +32,7 @@ from drivemem_envs.compiled.records import (
     Worlds,
 )
 from drivemem_envs.compiled.regulation import regulate
-from drivemem_envs.compiled.threads import share
+from drivemem_envs.compiled.threads import share, threads_of
 from drivemem_envs.compiled.traffic import drive
 
 
@@ -142,12 +143,12 @@ def _simulate(
     actions: NDArray[np.float32],
     frames: int,
     acts: bool,
-    thread: int,
-    threads: int,
+    room: int,
+    first: int,
+    last: int,
 ) -> None:
-    # Worlds are dealt out like cards, so that costly ones spread over the threads.
-    for index in range(thread, worlds.world.shape[0], threads):
-        advance(world_of(worlds, scratch, index, thread), actions[index], frames, acts)
+    for index in range(first, last):
+        advance(pointed(world_of(worlds, scratch, index, room)), actions[index], frames, acts)
 
 
 def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, frames: int) -> None:
@@ -155,8 +156,7 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
 
     Args:
         worlds: written in place.
-        scratch: working memory; its leading dimension is the number of threads that share the
-            work.
+        scratch: working memory of as many threads as shall share the work.
         actions: (N,) or (N, 1) indices of discrete actions, (N, 1) or (N, 2) continuous actions,
             or None to leave the ego's controls as they are.
         frames: frames to simulate, usually the worlds' `frames`: one decision.
@@ -174,5 +174,7 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
                 f"({count}, 2) for these {count} worlds"
             )
         padded[:, : given.shape[1]] = given
-    threads = scratch.known.shape[0]
-    share(_simulate, threads, worlds, scratch, padded, frames, actions is not None)
+    share(
+        _simulate, threads_of(scratch.known), count,
+        worlds, scratch, padded, frames, actions is not None,
+    )  # fmt: skip

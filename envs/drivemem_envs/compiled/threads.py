@@ -12,6 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
+from numpy.typing import NDArray
+
+APART = 16
+"""Rows from one thread's working memory to the next one's. Processors pass memory to each other
+in lines of 64 bytes, often two at once: threads that write to one line wait for each other, and a
+row of the smallest arrays has 8 bytes."""
+
 
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
@@ -19,21 +26,38 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="drivemem")
 
 
-def share(kernel: Callable[..., Any], threads: int, *arguments: Any) -> None:
-    """Call `kernel(*arguments, thread, threads)` for every thread and wait for all.
+def rooms(threads: int) -> int:
+    """Rows of an array of working memory that this many threads write to."""
+    return threads * APART
+
+
+def threads_of(memory: NDArray[Any]) -> int:
+    """How many threads an array of working memory was made for."""
+    return len(memory) // APART
+
+
+def share(kernel: Callable[..., Any], threads: int, count: int, *arguments: Any) -> None:
+    """Call `kernel(*arguments, room, first, last)` for every thread and wait for all.
 
     Args:
-        kernel: a compiled function that takes the worlds thread, thread + threads, …
-        threads: how many share the work; the first is the calling one.
+        kernel: a compiled function that works on the worlds first, …, last - 1, in that row (room)
+            of its working memory.
+        threads: T, how many share the work; the first is the calling one.
+        count: of worlds. Neighbours belong to one thread, as their results share cache lines.
         arguments: what it takes.
     """
+    threads = max(min(threads, count), 1)
+    shares = [
+        (thread * APART, count * thread // threads, count * (thread + 1) // threads)
+        for thread in range(threads)
+    ]
     if threads == 1:
-        kernel(*arguments, 0, 1)
+        kernel(*arguments, *shares[0])
         return
     pool = _pool(os.getpid())
-    others = [pool.submit(kernel, *arguments, thread, threads) for thread in range(1, threads)]
+    others = [pool.submit(kernel, *arguments, *each) for each in shares[1:]]
     try:
-        kernel(*arguments, 0, threads)
+        kernel(*arguments, *shares[0])
     finally:
         for other in others:
             other.result()

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from drivemem_envs.compiled import tasks
 from drivemem_envs.compiled.batch import CompiledWorlds
-from drivemem_envs.compiled.judge import result_of
+from drivemem_envs.compiled.judge import results_of
 from drivemem_envs.episodes import EpisodicVectorEnv
 from drivemem_envs.making import EpisodeSeeds
-from drivemem_envs.metrics import METRICS
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenarios.base import Scenario
 
@@ -158,10 +157,9 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         info["outcome"] = np.full(self.num_envs, None, dtype=object)
         info["outcome"][ended] = [OUTCOMES[verdict.outcomes[world]] for world in ended]
         info["is_success"] = verdict.successes & mask
-        for name in METRICS:
-            values = [result_of(verdict, int(world), name) for world in ended]
-            kind = object if isinstance(values[0], str) else type(values[0])
-            column = np.full(self.num_envs, None if kind is object else 0, dtype=kind)
+        for name, values in results_of(verdict, ended).items():
+            nothing = None if values.dtype == object else 0
+            column = np.full(self.num_envs, nothing, dtype=values.dtype)
             column[ended] = values
             info[name] = column
         info |= {f"_{key}": mask for key in list(info)}

@@ -11,6 +11,7 @@ from drivemem_envs.compiled import records
 from drivemem_envs.compiled.random import STREAM
 from drivemem_envs.compiled.records import Scratch, Worlds
 from drivemem_envs.compiled.scene import Scene
+from drivemem_envs.compiled.threads import rooms
 
 
 def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -> Worlds:
@@ -102,14 +103,15 @@ def scratch_for(worlds: Worlds, threads: int) -> Scratch:
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
     actors, lanes = worlds.actors.shape[1], worlds.lanes.shape[1]
+    rows = rooms(threads)
     return Scratch(
-        np.zeros((threads, actors, lanes, 2)),
-        np.zeros((threads, actors, lanes), np.uint8),
-        np.zeros((threads, actors, lanes), np.uint8),
-        np.zeros((threads, lanes, actors), np.int16),
-        np.zeros((threads, lanes), np.int32),
-        np.zeros((threads, actors, 3)),
-        np.zeros((threads, worlds.routes.shape[1], records.PREDICTIONS, 4)),
+        np.zeros((rows, actors, lanes, 2)),
+        np.zeros((rows, actors, lanes), np.uint8),
+        np.zeros((rows, actors, lanes), np.uint8),
+        np.zeros((rows, lanes, actors), np.int16),
+        np.zeros((rows, lanes), np.int32),
+        np.zeros((rows, actors, 3)),
+        np.zeros((rows, worlds.routes.shape[1], records.PREDICTIONS, 4)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled.pointed import pointed
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.resets.commitment import reset_commitment
@@ -33,7 +34,7 @@ from drivemem_envs.compiled.templates import (
     U_TURN,
     Template,
 )
-from drivemem_envs.compiled.threads import share
+from drivemem_envs.compiled.threads import share, threads_of
 
 
 @jit(inner=True, inline="always")
@@ -114,12 +115,13 @@ def _reset_some(
     latent: Floats,
     sensor_seeds: Ints,
     slots: Ints,
-    thread: int,
-    threads: int,
+    room: int,
+    first: int,
+    last: int,
 ) -> None:
-    for k in range(thread, rows.shape[0], threads):
+    for k in range(first, last):
         row = rows[k]
-        one = world_of(worlds, scratch, row, thread)
+        one = pointed(world_of(worlds, scratch, row, room))
         reset_world(one, template, seeds[k], latent[row])
         sensor_seeds[row] = sensor_seed(one.stream)
         shuffle_slots(sensor_seeds[row], slots[row])
@@ -136,5 +138,7 @@ def reset_worlds(
     slots: Ints,
 ) -> None:
     """Reset some worlds on several threads; arguments as in `scenes.SceneSource`."""
-    threads = min(scratch.known.shape[0], max(len(rows), 1))
-    share(_reset_some, threads, worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots)
+    share(
+        _reset_some, threads_of(scratch.known), len(rows),
+        worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots,
+    )  # fmt: skip
