@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
+from drivemem_envs.seeding import seed_words
 
 Stream = Literal["train", "eval", "test"]
 _STREAMS: dict[Stream, int] = {"train": 1, "eval": 2, "test": 3}
@@ -19,8 +19,8 @@ def episode_seed(run_seed: int, stream: Stream, world: int, episode: int) -> int
         world: index of the world.
         episode: number of the episode in that world.
     """
-    words = np.random.SeedSequence([run_seed, _STREAMS[stream], world, episode])
-    return int(words.generate_state(1, np.uint64)[0] >> np.uint64(1))
+    low, high = seed_words(run_seed, _STREAMS[stream], world, episode)
+    return (high << 32 | low) >> 1
 
 
 class TrainingSeeds:

@@ -6,7 +6,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from drivemem_envs.compiled.random import first_words
 from drivemem_envs.making import EpisodeSeeds
+
+_WORD = 0xFFFFFFFF
+
+
+def seed_words(*entropy: int) -> tuple[int, int]:
+    """`np.random.SeedSequence(entropy).generate_state(2)`, ten times as fast.
+
+    Every episode that ends asks for a seed, so that this weighs beside compiled worlds.
+
+    Args:
+        entropy: numbers >= 0; more than four, or more than 32 bits, take NumPy's time.
+
+    Returns:
+        Two numbers of 32 bits.
+    """
+    if len(entropy) <= 4 and 0 <= min(entropy) and max(entropy) <= _WORD:
+        a, b, c, d = (*entropy, 0, 0, 0, 0)[:4]
+        return first_words((int(a), int(b), int(c), int(d)))
+    first, second = np.random.SeedSequence(entropy).generate_state(2)
+    return int(first), int(second)
 
 
 def spaced_seeds(base: int | None) -> EpisodeSeeds:
@@ -18,7 +39,7 @@ def spaced_seeds(base: int | None) -> EpisodeSeeds:
     root = int(np.random.SeedSequence().entropy % 2**63) if base is None else base  # type: ignore[operator]
 
     def seed(world: int, episode: int) -> int:
-        return int(np.random.SeedSequence([root, world, episode]).generate_state(1)[0])
+        return seed_words(root, world, episode)[0]
 
     return seed
 

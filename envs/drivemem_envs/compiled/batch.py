@@ -150,8 +150,9 @@ class CompiledWorlds:
         sight.seeds[rows] = source.sensor_seed[rows].view(np.int64)
         sight.occluders[rows] = source.occluders[rows]
         shown.slots[rows], shown.cues[rows] = source.slots[rows], source.cue[rows]
-        for row in rows:
-            shown.ranges[row] = self._ranges_of(int(source.first_road_lanes[row]))
+        lanes = source.first_road_lanes[rows]
+        for count in set(lanes.tolist()):
+            shown.ranges[rows[lanes == count]] = self._ranges_of(count)
         self.batch.task.hidden[rows] = source.hidden[rows]
         begin(self.batch, rows)
 
@@ -208,16 +209,16 @@ class CompiledWorlds:
 
     # ---- looking --------------------------------------------------------------------------
 
-    def observation(self) -> Any:
-        """What the drivers see now: copies."""
+    def observation(self, rows: Any = slice(None)) -> Any:
+        """What the drivers of some worlds see now: copies."""
         view, spec = self.batch.shown, self.scenario.observation
-        parts: dict[str, Any] = {"vehicles": view.rows.copy()}
+        parts: dict[str, Any] = {"vehicles": view.rows[rows].copy()}
         if view.shown.shape[1]:
-            parts["cue"] = view.shown.copy()
-        parts |= parts_of(self.batch.native, self.scenario)
+            parts["cue"] = view.shown[rows].copy()
+        parts |= parts_of(self.batch.native, self.scenario, rows)
         if not spec.flat:
             return parts
-        flat = [parts[key].reshape(self.count, -1) for key in sorted(parts)]
+        flat = [part.reshape(len(part), -1) for _, part in sorted(parts.items())]
         return np.concatenate(flat, axis=1).astype(np.float32, copy=False)
 
     def truth(self) -> dict[str, Any]:

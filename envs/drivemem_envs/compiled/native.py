@@ -124,18 +124,20 @@ def make_native(
     )
 
 
-def parts_of(native: Native, scenario: Scenario) -> dict[str, Any]:
-    """What is shown now, by the keys and shapes of the reference backend: copies."""
+def parts_of(native: Native, scenario: Scenario, rows: Any) -> dict[str, Any]:
+    """What some worlds show now, by the keys and shapes of the reference backend: copies."""
     kind, config = int(native.kind[0]), scenario.observation.native
     if kind == TIME_TO_COLLISION:
-        return {"time_to_collision": native.cells.copy()}
+        return {"time_to_collision": native.cells[rows].copy()}
     if kind == GRID:
-        return {"grid": native.cells.copy()}
+        return {"grid": native.cells[rows].copy()}
     if kind == GOAL:
-        return {name: native.parts[:, row].copy() for row, name in enumerate(parking.PARTS)}
+        parts = native.parts[rows]
+        return {name: parts[:, part].copy() for part, name in enumerate(parking.PARTS)}
     if kind == ATTRIBUTES and config is not None:
         names = config["attributes"]
-        return {name: native.parts[:, row, :, None].copy() for row, name in enumerate(names)}
+        parts = native.parts[rows]
+        return {name: parts[:, part, :, None].copy() for part, name in enumerate(names)}
     return {}
 
 

@@ -38,18 +38,12 @@ def _hash_word(value: int, constant: int, multiplier: int) -> tuple[int, int]:
 
 
 @jit
-def seed_stream(stream: Ints, seed: int) -> None:
-    """`np.random.PCG64(np.random.SeedSequence(seed))`, as Gymnasium seeds an environment.
-
-    Args:
-        stream: written (STREAM,).
-        seed: 0 to 2**63 - 1.
-    """
-    low, high = int(seed) & _WORD, (int(seed) >> 32) & _WORD
-    a, constant = _hash_word(low, 0x43B0D7E5, 0x931E8875)
-    b, constant = _hash_word(high, constant, 0x931E8875)
-    c, constant = _hash_word(0, constant, 0x931E8875)
-    d, constant = _hash_word(0, constant, 0x931E8875)
+def _pool_of(words: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """`SeedSequence.pool` for entropy of up to four words, filled up with zeros."""
+    a, constant = _hash_word(words[0], 0x43B0D7E5, 0x931E8875)
+    b, constant = _hash_word(words[1], constant, 0x931E8875)
+    c, constant = _hash_word(words[2], constant, 0x931E8875)
+    d, constant = _hash_word(words[3], constant, 0x931E8875)
     pool = (a, b, c, d)
     for source in range(4):
         for target in range(4):
@@ -65,6 +59,26 @@ def seed_stream(stream: Ints, seed: int) -> None:
                 value if target == 2 else pool[2],
                 value if target == 3 else pool[3],
             )
+    return pool
+
+
+@jit
+def first_words(words: tuple[int, int, int, int]) -> tuple[int, int]:
+    """`SeedSequence(words).generate_state(2)`."""
+    pool = _pool_of(words)
+    first, constant = _hash_word(pool[0], 0x8B51F9DD, 0x58F38DED)
+    return first, _hash_word(pool[1], constant, 0x58F38DED)[0]
+
+
+@jit
+def seed_stream(stream: Ints, seed: int) -> None:
+    """`np.random.PCG64(np.random.SeedSequence(seed))`, as Gymnasium seeds an environment.
+
+    Args:
+        stream: written (STREAM,).
+        seed: 0 to 2**63 - 1.
+    """
+    pool = _pool_of((int(seed) & _WORD, (int(seed) >> 32) & _WORD, 0, 0))
     # Eight words: the initial state and the sequence, 128 bits each, most significant half first.
     constant = 0x8B51F9DD
     for word in range(8):

@@ -139,14 +139,14 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         """Gymnasium's `final_obs` and `final_info` of the worlds that ended."""
         verdict, mask = self._worlds.batch.verdict, np.zeros(self.num_envs, dtype=bool)
         mask[ended] = True
-        observation = self._worlds.observation()
+        shown = self._worlds.observation(ended)
         final_obs = np.full(self.num_envs, None, dtype=object)
         truth = self._worlds.truth() if self._keep else None
-        for world in ended:
+        for row, world in enumerate(ended):
             final_obs[world] = (
-                {key: part[world].copy() for key, part in observation.items()}
-                if isinstance(observation, dict)
-                else observation[world].copy()
+                {key: part[row] for key, part in shown.items()}
+                if isinstance(shown, dict)
+                else shown[row]
             )
             if truth is not None:
                 there = truth["present"][world]
