@@ -28,14 +28,19 @@ def forget(one: OneWorld, actor: int) -> None:
 
 
 @jit(inner=True)
+def _project(one: OneWorld, actor: int, lane: int) -> None:
+    it = one.actors[actor]
+    longitudinal, lateral = local_coordinates(one.lanes[lane], one.points, it.x, it.y)
+    one.coordinates[actor, lane, 0] = longitudinal
+    one.coordinates[actor, lane, 1] = lateral
+    one.known[actor, lane] = 1
+
+
+@jit(inner=True, inline="always")
 def coordinates(one: OneWorld, actor: int, lane: int) -> tuple[float, float]:
     """An actor's longitudinal and lateral coordinates in a lane, m."""
     if one.known[actor, lane] == 0:
-        it = one.actors[actor]
-        longitudinal, lateral = local_coordinates(one.lanes[lane], one.points, it.x, it.y)
-        one.coordinates[actor, lane, 0] = longitudinal
-        one.coordinates[actor, lane, 1] = lateral
-        one.known[actor, lane] = 1
+        _project(one, actor, lane)
     return one.coordinates[actor, lane, 0], one.coordinates[actor, lane, 1]
 
 
