@@ -23,7 +23,7 @@ def seed_words(*entropy: int) -> tuple[int, int]:
     Returns:
         Two numbers of 32 bits.
     """
-    if len(entropy) <= 4 and 0 <= min(entropy) and max(entropy) <= _WORD:
+    if len(entropy) <= 4 and min(entropy) >= 0 and max(entropy) <= _WORD:
         a, b, c, d = (*entropy, 0, 0, 0, 0)[:4]
         return first_words((int(a), int(b), int(c), int(d)))
     first, second = np.random.SeedSequence(entropy).generate_state(2)
