@@ -49,6 +49,8 @@ def invalid_setting(error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     message = re.sub(r"^Value error, ", "", first["msg"])
+    if not where:
+        return f"{error.title}: {message}"
     return f"{error.title}: setting '{where}' is {first['input']!r}: {message}"
 
 

@@ -89,6 +89,11 @@ def _preset(scenario: str | None, wanted: str | None, rest: list[str]) -> Preset
     if wanted == "none" or any(word in ("-h", "--help") for word in rest):
         return None
     if wanted:
+        if not Path(wanted).exists():
+            raise DrivememError(
+                f"there is no file '{wanted}': --preset takes a TOML file or 'none'; without a "
+                f"word it is the scenario's own (there are: {', '.join(preset_names())})"
+            )
         return read_preset(Path(wanted))
     found = None if scenario is None else find_preset(scenario)
     if wanted is not None and found is None:

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from gymnasium import spaces
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from drivemem_agents.observations import Observation, subspaces
+from drivemem_agents.settings import Settings
 
 
-class EncoderSettings(BaseModel):
-    """Base of every encoder's typed settings; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class EncoderSettings(Settings):
+    """Base of every encoder's typed settings."""
 
 
 class Encoder(nn.Module):

@@ -13,8 +13,9 @@ from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+
+from drivemem_agents.settings import Settings
 
 State = dict[str, Tensor]
 """Memory state: named tensors, each with leading dimension B. Never None; `{}` if memoryless."""
@@ -22,10 +23,8 @@ State = dict[str, Tensor]
 ENTRY_POINT_GROUP = "drivemem_agents.memories"
 
 
-class MemorySettings(BaseModel):
-    """Base of every memory's typed settings; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class MemorySettings(Settings):
+    """Base of every memory's typed settings."""
 
 
 class Memory(nn.Module, ABC):
