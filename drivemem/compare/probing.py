@@ -6,6 +6,7 @@ Runs of one agent are averaged; with several, their range is drawn. Nothing is p
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,9 @@ def _heat_map(
     if not bands:
         return None
     columns = sorted(bands)
-    figure, axes = canvas(0.75 + 0.3 * len(cells))
+    names = [f"{name}, {label}" if len(probed) > 1 else name for label, name in cells]
+    names = ["\n".join(textwrap.wrap(name, 30)) for name in names]
+    figure, axes = canvas(0.75 + 0.3 * len(cells) + 0.12 * sum("\n" in name for name in names))
     for y, values in enumerate(cells.values()):
         for x, band in enumerate(columns):
             if band in values:
@@ -108,8 +111,7 @@ def _heat_map(
                     alpha=_STRONGEST * float(skill), linewidth=0,
                 )  # fmt: skip
                 axes.text(x, y, _number(values[band]), ha="center", va="center", color=INK)
-    names = [f"{name}, {label}" if len(probed) > 1 else name for label, name in cells]
-    axes.set_yticks(range(len(cells)), [name[:34] for name in names], parse_math=False)
+    axes.set_yticks(range(len(cells)), names, parse_math=False)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_xticks(range(len(columns)), [_band(*band) for band in columns])
