@@ -37,6 +37,8 @@ def captions(trace: Trace, actors: Sequence[int], dark: Sequence[bool]) -> list[
         told.append(" · ".join(parts))
     told[-1] = trace.row.outcome.replace("_", " ")
     told[-1] += f": chose {decided[1]}" if decided else ""
+    if not decided and (shown := [sign for sign in signs(trace) if sign.values]):
+        told[-1] += f" · {_named(shown[-1])}"
     return told
 
 
@@ -100,8 +102,12 @@ def sign_at(trace: Trace, step: int) -> str:
     if not shown or shown[-1].step == step:
         return ""
     gone = (step - shown[-1].step) * trace.row.decision_s
-    which = shown[-1].words.removeprefix(", ")
-    return f"the sign{f' ({which})' if which else ''} gone for {gone:.1f} s"
+    return f"the {_named(shown[-1])} gone for {gone:.1f} s"
+
+
+def _named(sign: Sign) -> str:
+    which = sign.words.removeprefix(", ")
+    return f"sign ({which})" if which else "sign"
 
 
 def _sign_words(trace: Trace) -> list[str]:
@@ -116,5 +122,5 @@ def _sign_words(trace: Trace) -> list[str]:
             words.append(f"sees the sign{sign.words}")
         else:
             gone = (sign.step - last.step) * trace.row.decision_s
-            words.append(f"sign gone for {gone:.1f} s")
+            words.append(f"{_named(last)} gone for {gone:.1f} s")
     return words

@@ -346,7 +346,7 @@ class Scene {
     c.textAlign = "right";
     c.fillStyle = c.strokeStyle = now ? colours.ink : colours.ghost;
     c.lineWidth = 1.5;
-    c.fillText(now ? "sign" : "the sign was", left - 6, 24);
+    c.fillText(now ? "sign" : "sign was", left - 6, 24);
     cues[at].forEach((value, i) => {
       c.strokeRect(left + i * (size + 4), 11, size, size);
       c.globalAlpha = clamp(value, 0, 1);

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -104,7 +105,8 @@ def test_the_sign_is_told_while_it_is_shown_and_afterwards(
     told = captions(trace, (), [False] * len(trace.decisions))
     shown = sum("1" in cue for cue in trace.steps["cue"] if cue is not None)
     assert all(words.startswith("sees the sign, ") for words in told[:shown])
-    assert told[shown] == "sign gone for 0.2 s"
+    assert re.fullmatch(r"sign \(\d of 3\) gone for 0.2 s", told[shown])
+    assert re.fullmatch(r"[a-z ]+ · sign \(\d of 3\)", told[-1])
     assert ", the sign (" in story(
         Trace(replace(trace.row, outcome="wrong_route"), trace.steps, trace.actors)
     )
