@@ -41,5 +41,5 @@ EASY = Scenario(
     ceiling="measured",
 )
 
-MEDIUM = EASY.level("medium", sensors={"latency_s": 1.6}, memory_horizon_s=1.6)
-HARD = EASY.level("hard", sensors={"latency_s": 2.4}, memory_horizon_s=2.4)
+MEDIUM = EASY.level("medium", sensors={"latency_s": 2.0}, memory_horizon_s=2.0)
+HARD = EASY.level("hard", sensors={"latency_s": 3.0}, memory_horizon_s=3.0)

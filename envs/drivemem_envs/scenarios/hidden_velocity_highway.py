@@ -5,7 +5,7 @@ Task
 What is hidden
     The velocities of other cars.
 What must be remembered
-    Their previous positions, one decision (0.2 s) back.
+    Their previous positions, one decision (0.33 s) back.
 Observation
     `vehicles` (8, 7), relative to the ego; vx and vy of others are zero.
 Actions
