@@ -17,10 +17,10 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Not known: with full sensors a learned agent got through in .94 of 200 episodes (one seed,
-    400,000 decisions, 3 a second), a driver that knows all cars in 29 of 30; agents with limited
-    sensors were not trained. A learned memory must beat the trackers too:
-    ghosts of exact velocity would close the whole gap, for which reason speeds are noisy.
+    Measured, 400,000 decisions of training, 300 test episodes, one seed each: full sensors .95, a
+    GRU .52, a stack of frames .49, no memory .42; no memory behind trackers .32 (hold_last) and
+    .27 (constant_velocity). A driver that knows all cars got through in 29 of 30. Ghosts of exact
+    velocity would close the whole gap, for which reason speeds are noisy.
 Dials
     Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source
