@@ -82,7 +82,7 @@ def test_all_limits_stay_equal_over_episodes(name, slots, tracker, compare_backe
 
 
 @pytest.mark.parametrize(
-    "limits", [{"latency_s": 0.4}, {"line_of_sight": ["actors"], "min_visible_fraction": 0.8}]
+    "limits", [{"latency_s": 1.0}, {"line_of_sight": ["actors"], "min_visible_fraction": 0.8}]
 )
 def test_limits_not_tried_alone_elsewhere_are_equal(limits, compare_backends):
     changes = {"sensors": limits}

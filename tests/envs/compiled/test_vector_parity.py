@@ -72,7 +72,7 @@ def test_every_limit_is_equal(limit, compare_backends):
 @pytest.mark.parametrize("tracker", ["none", "hold_last", "constant_velocity"])
 @pytest.mark.parametrize("slots", ["sorted", "fixed"])
 def test_all_limits_together_are_equal(slots, tracker, compare_backends):
-    changes = {"sensors": {**ALL, "latency_s": 0.4}, "slots": slots, "tracker": tracker}
+    changes = {"sensors": {**ALL, "latency_s": 1.0}, "slots": slots, "tracker": tracker}
     answer = compare_backends("blackout-highway-v0", steps=30, changes=changes)
     assert answer["difference"] is None
 
