@@ -79,8 +79,10 @@ def test_ctrl_c_leaves_a_resumable_run_and_says_how(tmp_path: Path) -> None:
     out = tmp_path / "run"
     command = [*COMMAND, "--steps", "1000000", "--out", str(out)]  # the last one counts
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        # A suite that a script started in the background ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     while process.poll() is None and not (out / "metrics.jsonl").exists():
         time.sleep(0.05)
     time.sleep(0.5)
