@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from drivemem.errors import DrivememError
+from drivemem.privileged import PrivilegedView
 from drivemem.settings import parse_pairs
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
@@ -104,6 +105,8 @@ class TrainConfig(BaseModel):
     """Whether the memory also reads the action taken one decision before."""
     aux_coef: float = Field(default=0.0, ge=0)
     """Weight of the auxiliary loss: predict what is hidden from the memory (training only)."""
+    privileged_view: PrivilegedView = "actors"
+    """What auxiliary loss and privileged critic know of others: the nearest actors, or a grid."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout between memory and heads."""
     weight_decay: float = Field(default=0.0, ge=0)

@@ -156,7 +156,11 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         seeds=TrainingSeeds(config.seed),
         num_workers=config.num_workers or os.cpu_count(),
     )
-    env = WorldsVecEnv(worlds, final_privileged=config.critic == "privileged")
+    env = WorldsVecEnv(
+        worlds,
+        final_privileged=config.critic == "privileged",
+        privileged_view=config.privileged_view,
+    )
     try:
         model = build_model(config, env)
         if config.start_from is not None:

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-NEAREST = 6
-"""Actors described in the privileged vector, nearest first."""
-_ACTOR_FEATURES = 5
+from drivemem.privileged import PrivilegedView, privileged_size, privileged_vector
 
 _NOTHING: dict[str, Any] = {}
 
@@ -26,9 +24,15 @@ class WorldsVecEnv(VecEnv):
         worlds: what `drivemem_envs.make_vec` returns.
         final_privileged: put the privileged vector at an episode's end into its info, which a
             privileged critic needs to bootstrap truncated episodes.
+        privileged_view: how the privileged vector describes other actors.
     """
 
-    def __init__(self, worlds: Any, final_privileged: bool = False) -> None:
+    def __init__(
+        self,
+        worlds: Any,
+        final_privileged: bool = False,
+        privileged_view: PrivilegedView = "actors",
+    ) -> None:
         self.worlds = worlds
         self.render_mode = None
         super().__init__(
@@ -45,7 +49,8 @@ class WorldsVecEnv(VecEnv):
         self._final_privileged = final_privileged
         if final_privileged:
             worlds.keep_final_truth(True)
-        self.privileged_dim = self._latent.shape[1] + NEAREST * _ACTOR_FEATURES
+        self._view: PrivilegedView = privileged_view
+        self.privileged_dim = privileged_size(privileged_view, self._latent.shape[1])
 
     # ---- SB3's interface ------------------------------------------------------------------
 
@@ -115,12 +120,9 @@ class WorldsVecEnv(VecEnv):
     # ---- what MemoryPPO may ask -----------------------------------------------------------
 
     def privileged(self) -> NDArray[np.float32]:
-        """The true state for the auxiliary loss, (N, P): the scenario's latent, nearest actors.
-
-        Each actor: present, x, y (over 100 m) and vx, vy (over 20 m/s) relative to the ego.
-        """
+        """The true state for auxiliary losses and privileged critics (N, P)."""
         self._latent = self.worlds.latent()
-        return privileged_vector(self.worlds.truth(), self._latent)
+        return privileged_vector(self.worlds.truth(), self._latent, self._view)
 
     # ---- exact resume ---------------------------------------------------------------------
 
@@ -162,7 +164,8 @@ class WorldsVecEnv(VecEnv):
         """The privileged vector at an episode's end; the latent is that of its last decision."""
         batched = {key: value[None] for key, value in truth.items()}
         batched["present"] = np.ones_like(batched["id"], dtype=bool)
-        vector: NDArray[np.float32] = privileged_vector(batched, self._latent[world : world + 1])[0]
+        latent = self._latent[world : world + 1]
+        vector: NDArray[np.float32] = privileged_vector(batched, latent, self._view)[0]
         return vector
 
     def _seeds_given(self) -> int | None:
@@ -191,27 +194,3 @@ class WorldsVecEnv(VecEnv):
             "t": round(time.time() - self._began, 6),
         }
         return told
-
-
-def privileged_vector(truth: dict[str, Any], latent: NDArray[Any]) -> NDArray[np.float32]:
-    """See `WorldsVecEnv.privileged`; truth and latent of N worlds give (N, P)."""
-    worlds = len(latent)
-    dx = truth["x"] - truth["x"][:, :1]
-    dy = truth["y"] - truth["y"][:, :1]
-    velocity = [truth["speed"] * f(truth["heading"]) for f in (np.cos, np.sin)]
-    real = truth["present"].copy()
-    real[:, 0] = False  # the ego itself
-    distance = np.where(real, np.hypot(dx, dy), np.inf)
-    order = np.argsort(distance, axis=1)[:, :NEAREST]
-    rows = np.arange(worlds)[:, None]
-    parts = [
-        real,
-        dx / 100.0,
-        dy / 100.0,
-        (velocity[0] - velocity[0][:, :1]) / 20.0,
-        (velocity[1] - velocity[1][:, :1]) / 20.0,
-    ]
-    table = np.zeros((worlds, NEAREST, _ACTOR_FEATURES), dtype=np.float32)
-    stacked = np.stack([np.where(real, part, 0.0)[rows, order] for part in parts], axis=2)
-    table[:, : order.shape[1]] = stacked
-    return np.concatenate([latent.astype(np.float32), table.reshape(worlds, -1)], axis=1)

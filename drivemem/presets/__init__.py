@@ -1,7 +1,8 @@
 """Presets: tried settings of training for a scenario, as data with their provenance.
 
 `<scenario>.toml` holds settings of `drivemem train`; `[memories.NAME]` those of one memory,
-`[levels.NAME]` (which may hold memories too) those of one level of the scenario.
+`[levels.NAME]` (which may hold memories too) those of one level of the scenario; `same_as = "NAME"`
+starts from the preset beside it.
 """
 
 from __future__ import annotations
@@ -71,17 +72,14 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
         name: shown to people; default the path.
 
     Raises:
-        DrivememError: unreadable, unknown settings, memories or levels, values out of range.
+        DrivememError: unreadable, unknown settings, memories or levels, values out of range, or
+            no preset of the name that it starts from.
     """
     from drivemem_agents.memory import memory_names
 
-    plain = config_from_toml(path)
     name = name or path.as_posix()
-    where = f"preset {name}"
-    levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
-    layers = [(plain, where)]
-    if level is not None and level in levels:
-        layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
+    layers = _layers(path, f"preset {name}", level)
+    if any(where.endswith("]") for _, where in layers):
         name = f"{name} ({level})"
     settings: dict[str, Any] = {}
     memories: dict[str, dict[str, Any]] = {}
@@ -92,6 +90,27 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
             memories[memory] = merged(memories.get(memory, {}), own)
         settings = merged(settings, check_settings(as_words(layer), place))
     return Preset(name, settings, memories)
+
+
+def _layers(
+    path: Path, where: str, level: str | None, after: tuple[Path, ...] = ()
+) -> list[tuple[dict[str, Any], str]]:
+    """A preset's tables from weak to strong, and what to call them in an error."""
+    plain = config_from_toml(path)
+    levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
+    layers = [(plain, where)]
+    if level is not None and level in levels:
+        layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
+    base = plain.pop("same_as", None)
+    if base is None:
+        return layers
+    known = {one.stem: one for one in path.parent.glob("*.toml")}
+    taken = {path, *after}
+    if base not in known or known[base] in taken:
+        names = ", ".join(sorted(name for name, one in known.items() if one not in taken))
+        raise DrivememError(f"{where}: same_as is {base!r}; it can be one of: {names}")
+    first = _layers(known[base], f"{where}, same_as {base}", level, (path, *after))
+    return [*first, *layers]
 
 
 def _tables(found: Any, known: Sequence[str], what: str) -> Mapping[str, Any]:

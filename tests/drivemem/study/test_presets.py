@@ -42,6 +42,25 @@ def test_levels_and_memories_have_settings_of_their_own(tmp_path: Path) -> None:
     assert find_preset("exit-recall-medium") != presets[0] and find_preset("merge-v1") is None
 
 
+def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        "steps = 10\ngamma = 0.9\n[memories.gru]\nlearning_rate = 0.1\n[levels.hard]\nsteps = 20\n"
+    )
+    file = tmp_path / "p.toml"
+    file.write_text('same_as = "base"\ngamma = 0.8\n')
+    assert read_preset(file).of("none") == {"steps": 10, "gamma": 0.8}
+    assert read_preset(file, "hard").of("gru") == {"steps": 20, "gamma": 0.8, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("other", ["p", "q", "nothing"])
+def test_a_preset_cannot_start_from_itself_or_from_nothing(tmp_path: Path, other: str) -> None:
+    (tmp_path / "p.toml").write_text(f'same_as = "{other}"\n')
+    (tmp_path / "q.toml").write_text('same_as = "p"\n')
+    (tmp_path / "base.toml").write_text("steps = 10\n")
+    with pytest.raises(DrivememError, match="it can be one of: base"):
+        read_preset(tmp_path / "p.toml")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
