@@ -8,11 +8,17 @@ seeds, not memory, decide.)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from highway_env.envs.highway_env import HighwayEnvFast
 from highway_env.vehicle.behavior import IDMVehicle
+
+from drivemem_envs.scenarios.base import Scenario
+
+if TYPE_CHECKING:
+    from drivemem_envs.drivers.scripted import ScriptedRule
 
 LANE_WIDTH_M = 4.0
 
@@ -65,6 +71,11 @@ class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]
         )
         return config
 
+    @classmethod
+    def scripted(cls, scenario: Scenario) -> ScriptedRule:
+        """The driver that sees all cars within its rows: `scripted_lane`."""
+        return partial(_free_lanes, scenario)
+
     def _rewards(self, action: Any) -> dict[str, float]:
         terms: dict[str, float] = super()._rewards(action)
         terms["survived_reward"] = float(self._is_truncated() and not self.vehicle.crashed)
@@ -77,6 +88,8 @@ PLAN_STEP_S = 0.2
 PLAN_STEPS = 30
 CHANGE_STEPS = 6
 CLEARANCE_M = 8.0
+# A lane change shows in the heading: so far ahead, s, the ego points at the lane it changes to.
+CHANGE_AHEAD_S = 0.4
 
 
 def scripted_lane(truth: Mapping[str, Any], lanes: int, target: int) -> int:
@@ -121,3 +134,28 @@ def scripted_lane(truth: Mapping[str, Any], lanes: int, target: int) -> int:
         return going(0, target, action - 1), free
 
     return max((1, 0, 2), key=merit)
+
+
+def _free_lanes(
+    scenario: Scenario, observation: dict[str, Any], _decisions: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Actions (N,) by `scripted_lane` of who is shown all cars near it."""
+    spec, lanes = scenario.observation, int(scenario.resolved_config()["lanes_count"])
+    ranges, rows = spec.features_range or {}, observation["vehicles"].astype(np.float64)
+
+    def column(name: str) -> Any:
+        values = rows[:, :, spec.features.index(name)]
+        low, high = ranges.get(name, (-1.0, 1.0))
+        return (values + 1.0) * (high - low) / 2.0 + low
+
+    present, x, y, speed = rows[:, :, 0] > 0.0, column("x"), column("y"), column("vx")
+    aim = y[:, 0] + CHANGE_AHEAD_S * speed[:, 0] * column("sin_h")[:, 0]
+    targets = np.clip(np.rint(aim / LANE_WIDTH_M), 0, lanes - 1).astype(np.int64)
+    x[:, 0] = 0.0  # rows of others are relative to the ego
+    y[:, 1:] += y[:, :1]
+    speed[:, 1:] += speed[:, :1]
+    actions = [
+        scripted_lane({"x": x[k, seen], "y": y[k, seen], "speed": speed[k, seen]}, lanes, target)
+        for k, (seen, target) in enumerate(zip(present, targets.tolist(), strict=True))
+    ]
+    return np.array(actions, dtype=np.int64)
