@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
+from highway_env.road.lane import CircularLane
 from highway_env.road.road import LaneIndex, Road, RoadNetwork
 from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
@@ -37,7 +38,7 @@ Window = tuple[float, float]
 
 
 class Car(NamedTuple):
-    """A car with constant velocity, by kind of scene; its draws are uniform."""
+    """A car with constant speed on a straight or circular lane; its draws are uniform."""
 
     lane: LaneIndex
     at_m: float
@@ -214,9 +215,17 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
             made = Vehicle.make_on_lane(self.road, car.lane, start, speed=speed)
             made.LENGTH, made.WIDTH = car.length, car.width
             made.diagonal = np.sqrt(car.length**2 + car.width**2)
+            self._steer(made)
             self.road.vehicles.append(made)
         for x, y in self.signs():
             self.road.objects.append(Landmark(self.road, [x, y]))
+
+    def _steer(self, car: Vehicle) -> None:
+        """Let a car stay on its circle: steer as its radius asks for."""
+        if isinstance(car.lane, CircularLane):
+            turn = car.lane.direction * math.asin(car.LENGTH / 2 / car.lane.radius)
+            car.action = {"steering": math.atan(2 * math.tan(turn)), "acceleration": 0}
+            car.heading = float(car.heading - slip_of(car.action["steering"]))
 
     def _simulate(self, action: Any = None) -> None:
         """Simulate a decision: what was planned and what happens, whatever the ego wants now."""
@@ -293,6 +302,14 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
 def along_at_start(at_m: float, speed: float, arrival_s: float, release_s: float) -> float:
     """Where a car is at the start of an episode, m along its lane; both backends call this."""
     return at_m - speed * (arrival_s + release_s)
+
+
+def slip_of(steering: float) -> float:
+    """By how much a car that steers moves beside its heading, rad; both backends call this.
+
+    highway-env's bicycle model: the heading turns with speed * sin(slip) / (length / 2).
+    """
+    return math.atan(0.5 * math.tan(steering))
 
 
 class Script(NamedTuple):

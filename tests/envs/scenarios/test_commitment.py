@@ -59,8 +59,8 @@ def episodes(name: str) -> list[tuple[int, dict[str, Any], list[str]]]:
     ]
 
 
-def test_seven_scenarios_are_of_this_sort():
-    assert len(NAMES) == 21
+def test_eight_scenarios_are_of_this_sort():
+    assert len(NAMES) == 24
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from drivemem_envs._jit import jit
@@ -9,7 +10,7 @@ from drivemem_envs.compiled import random
 from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.spawn import place_on_lane
 from drivemem_envs.compiled.templates import EGO, Template
-from drivemem_envs.scenarios.commitment import along_at_start
+from drivemem_envs.scenarios.commitment import along_at_start, slip_of
 
 # Numbers; then, for each car, where it is measured (m along its lane), windows of its arrival for
 # each kind and windows of its speed for each kind. Places: the lanes of the ego and of each car.
@@ -17,6 +18,7 @@ KINDS, RELEASE_S, EGO_ALONG, PACE = range(4)
 HEAD = 4
 
 _along_at_start = jit(inner=True)(along_at_start)
+_slip_of = jit(inner=True)(slip_of)
 
 
 def commitment_numbers(env: Any) -> list[float]:
@@ -50,5 +52,8 @@ def reset_commitment(one: OneWorld, template: Template) -> int:
         window += 2 * kinds
         speed = random.uniform(one.stream, numbers[window], numbers[window + 1])
         start = _along_at_start(numbers[at], speed, arrival, numbers[RELEASE_S])
-        place_on_lane(one, template, car, int(places[car]), start, speed)
+        it = one.actors[place_on_lane(one, template, car, int(places[car]), start, speed)]
+        if it.steering != 0.0:  # its prototype steers along a circle
+            it.heading -= _slip_of(it.steering)
+            it.cos_heading, it.sin_heading = math.cos(it.heading), math.sin(it.heading)
     return kind

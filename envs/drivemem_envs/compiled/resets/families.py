@@ -249,8 +249,10 @@ def _traffic(env: Any) -> Any:
 def _prototypes(scene: Scene, traffic: Any, rows: dict[Any, int], family: Family) -> Any:
     """The vehicles that a reset copies."""
     if family.code == templates.COMMITMENT:
-        made = [_as_made(each) for each in scene.worlds.actors[0, : scene.world.vehicles]]
-        return np.array(made, records.ACTOR)
+        cars = scene.worlds.actors[0, : scene.world.vehicles]
+        made = np.array([_as_made(each) for each in cars], records.ACTOR)
+        made["steering"] = cars["steering"]  # cars on a circle are made with it
+        return made
     prototypes = np.zeros(2, records.ACTOR)
     prototypes[templates.EGO] = _as_made(scene.worlds.actors[0, scene.world.ego])
     prototypes[templates.OTHER] = _prototype(scene, traffic, rows)
