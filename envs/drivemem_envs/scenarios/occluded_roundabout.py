@@ -26,8 +26,8 @@ Dials
     Memory horizon: `hidden_s`; the ring and what hides it grow with it. Difficulty: `first_s`,
     `second_s`, `third_s` (windows of arrival), `car_speed`.
 Source
-    Yield-at-entry roundabouts, as in highway-env's. With that scene and free speeds an agent with
-    full sensors drove no better than one without memory (experiments/scenario_cards/NOTES-traffic.md).
+    Yield-at-entry roundabouts, as in highway-env's. With that ring and free speeds an agent with
+    full sensors drove no better than a GRU (experiments/scenario_cards/NOTES-traffic.md).
 """
 
 from __future__ import annotations
@@ -85,6 +85,10 @@ class OccludedRoundaboutWorld(CommitmentWorld):
                 "second_s": [4.8, 5.2],
                 "third_s": [7.0, 7.4],
                 "car_speed": [9.3, 9.7],  # [m/s]
+                "screen_width": 600,
+                "screen_height": 800,
+                "centering_position": [0.5, 0.87],
+                "scaling": 5.0,
             }
         )
         return config
@@ -103,6 +107,7 @@ class OccludedRoundaboutWorld(CommitmentWorld):
         """The ego's road, bend and ring; the other arms, which nobody uses."""
         net, radius = RoadNetwork(), self.radius()
         begin, east = self._entry()
+        # Continuous lines of bends are drawn as their chords.
         edge, side = LineType.CONTINUOUS_LINE, LineType.STRIPED
         meets = math.pi / 2 - east
         middle = (_HALF + _BEND, begin)
@@ -111,13 +116,11 @@ class OccludedRoundaboutWorld(CommitmentWorld):
         )
         net.add_lane(
             *_TURN[:2],
-            CircularLane(
-                middle, _BEND, math.pi, math.pi + meets, line_types=(LineType.NONE, edge)
-            ),
+            CircularLane(middle, _BEND, math.pi, math.pi + meets, line_types=(LineType.NONE, side)),
         )
         for lane, first in ((_EAST, meets), (_WEST, meets - math.pi)):
             ring = CircularLane(
-                (0.0, 0.0), radius, first, first - math.pi, clockwise=False, line_types=(edge, side)
+                (0.0, 0.0), radius, first, first - math.pi, clockwise=False, line_types=(side, side)
             )
             net.add_lane(*lane[:2], ring)
         for arm, (dx, dy) in {"e": (1, 0), "n": (0, -1), "w": (-1, 0), "o": (0, 1)}.items():
@@ -125,9 +128,7 @@ class OccludedRoundaboutWorld(CommitmentWorld):
                 if (arm, way) == ("o", "in"):
                     continue  # the ego's road
                 # Out on the right as seen from the island, in on the left.
-                ends = [
-                    [r * dx + shift * dy, r * dy - shift * dx] for r in (radius + _HALF, _FAR)
-                ]
+                ends = [[r * dx + shift * dy, r * dy - shift * dx] for r in (radius + _HALF, _FAR)]
                 lines = (side, edge) if way == "out" else (edge, side)
                 net.add_lane(arm, f"{arm}-{way}", StraightLane(*ends, line_types=lines))
         return net

@@ -41,9 +41,9 @@ def test_occluders_hide_traffic_and_the_twin_sees_it(name):
     hidden = 0
     env.reset(seed=0)
     twin.reset(seed=0)
-    for _ in range(10):
-        env.step(2)
-        twin.step(2)
+    for _ in range(30):  # the approach
+        env.step(1)
+        twin.step(1)
         truth = env.truth()
         hidden += int((~truth["perceived"]).sum())
         assert (truth["visible_fraction"][~truth["perceived"]] < 0.2).all()
@@ -83,14 +83,6 @@ def test_neither_side_of_the_intersection_alone_tells_which_gap_is_free(kind):
     assert all(len(each) == 1 for each in taken)
     both = taken[2 * kind] | taken[2 * kind + 1]
     assert [gap for gap in gaps if gap not in both] == [gaps[kind]]
-
-
-def test_nobody_can_stand_and_wait_at_the_roundabout():
-    env = drivemem_envs.make("occluded-roundabout")
-    env.reset(seed=0)
-    for _ in range(10):
-        env.step(0)
-    assert env.unwrapped.vehicle.speed > 2.5
 
 
 @pytest.mark.parametrize("name", HIGHWAYS)
