@@ -39,15 +39,16 @@ def resolve_settings(
         settings = _matched(settings, asked["match_parameters"], asked["match_width"], agent)
     config = build_config(settings)
     settings = config.model_dump(mode="json", exclude={"seed"})
-    before = None if stored is None else stored["settings"]
-    if stored is not None and stored["asked"] == asked and before != settings:
-        names = [key for key, value in settings.items() if stored["settings"].get(key) != value]
-        notes.append(
-            f"{scenario}/{agent}: the preset or a default has changed since this study was begun "
-            f"({', '.join(names)}); it keeps its own settings"
-        )
-        config = build_config(stored["settings"])
-        settings = config.model_dump(mode="json", exclude={"seed"})
+    if stored is not None and stored["asked"] == asked:
+        kept = build_config(stored["settings"])  # settings that came since have their defaults
+        before = kept.model_dump(mode="json", exclude={"seed"})
+        names = [key for key, value in settings.items() if before[key] != value]
+        if names:
+            notes.append(
+                f"{scenario}/{agent}: the preset or a default has changed since this study was begun "
+                f"({', '.join(names)}); it keeps its own settings"
+            )
+        config, settings = kept, before
     return {
         "asked": asked, "settings": settings,
         "preset": None if preset is None else preset.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from drivemem.errors import DrivememError
 from drivemem.study import load_study, make_plan
 from drivemem.study.local import missing_cells
-from drivemem.study.plan import Part
+from drivemem.study.plan import PLAN, Part
 from drivemem.study.spec import study_from
 
 from .conftest import TINY
@@ -129,6 +130,18 @@ def test_a_study_keeps_its_settings_when_a_preset_changes(tiny: Path, tmp_path: 
     changed = make_plan(load_study(tiny), tmp_path / "out")
     assert [cell.config["gamma"] for cell in changed.cells] == [0.6, 0.6]
     assert changed.hash() != first.hash()
+
+
+def test_settings_that_came_since_change_nothing(tiny: Path, tmp_path: Path) -> None:
+    """A study begun by a version that had fewer settings goes on without a note."""
+    study = load_study(tiny)
+    first = make_plan(study, tmp_path / "out")
+    plain = json.loads(first.save().read_text())
+    for resolved in plain["resolved"].values():
+        del resolved["settings"]["privileged_view"]
+    (tmp_path / "out" / PLAN).write_text(json.dumps(plain))
+    again = make_plan(study, tmp_path / "out")
+    assert not again.notes and again.hash() == first.hash()
 
 
 def test_other_runs_in_the_folder_are_refused(
