@@ -45,8 +45,8 @@ def resolve_settings(
         names = [key for key, value in settings.items() if before[key] != value]
         if names:
             notes.append(
-                f"{scenario}/{agent}: the preset or a default has changed since this study was begun "
-                f"({', '.join(names)}); it keeps its own settings"
+                f"{scenario}/{agent}: the preset or a default has changed since this study was "
+                f"begun ({', '.join(names)}); it keeps its own settings"
             )
         config, settings = kept, before
     return {
