@@ -10,6 +10,7 @@ from typing import Any, Literal
 from drivemem.compare.collect import Collection, collect
 from drivemem.compare.formats import HEADER, cells, to_records
 from drivemem.compare.tables import SuiteTable, name_suites, suite_table
+from drivemem.errors import DrivememError
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -69,8 +70,13 @@ def compare_runs(
             called by what they were trained with.
 
     Raises:
-        DrivememError: nothing to compare, or the folder cannot be written.
+        DrivememError: nothing to compare, the report's folder is named as a file, or cannot be
+            written.
     """
+    if report is not None and Path(report).suffix.lower() in (".html", ".htm"):
+        raise DrivememError(
+            f"the report is a folder, and {report} names a file: give {Path(report).with_suffix('')}"
+        )
     collection = collect(list(paths), names)
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)

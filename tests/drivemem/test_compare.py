@@ -277,6 +277,12 @@ def test_nothing_to_compare_says_what_to_do(tmp_path: Path) -> None:
         compare_runs([tmp_path])
 
 
+def test_a_report_named_as_a_file_is_refused(study: Path, tmp_path: Path) -> None:
+    with pytest.raises(DrivememError, match=r"names a file: give .*out$"):
+        compare_runs([study], report=tmp_path / "out.html")
+    assert not (tmp_path / "out.html").exists()
+
+
 @pytest.mark.parametrize("baseline", ["none", "memory", "memory=", "driver=idm", ""])
 def test_a_baseline_of_another_form_is_refused(study: Path, baseline: str) -> None:
     with pytest.raises(DrivememError, match="give it as memory=NAME, such as memory=none"):
