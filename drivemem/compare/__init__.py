@@ -74,9 +74,8 @@ def compare_runs(
             written.
     """
     if report is not None and Path(report).suffix.lower() in (".html", ".htm"):
-        raise DrivememError(
-            f"the report is a folder, and {report} names a file: give {Path(report).with_suffix('')}"
-        )
+        folder = Path(report).with_suffix("")
+        raise DrivememError(f"the report is a folder, and {report} names a file: give {folder}")
     collection = collect(list(paths), names)
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)
