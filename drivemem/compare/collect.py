@@ -6,12 +6,14 @@ import glob
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.config import TrainConfig
 from drivemem.episodes import EPISODE_COLUMNS, read_table
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, find_runs, read_json
@@ -184,12 +186,19 @@ def _read(run: Run, file: Path, name: str | None = None) -> Evaluated:
     rows = sorted(read_table(file, EPISODE_COLUMNS), key=lambda row: int(row["episode"]))
     if not rows or [row["seed"] for row in rows] != suite["seeds"]:
         raise DrivememError("incomplete: evaluate it again")
-    settings = {key: value for key, value in stored.items() if key not in _WITHOUT_EFFECT}
+    known = stored if "driver" in stored else {**_defaults(), **stored}
+    settings = {key: value for key, value in known.items() if key not in _WITHOUT_EFFECT}
     start = settings.pop("start_from", None)
     if start is None:
         return Evaluated(run, file.parent, suite, rows, settings, name=name)
     settings["first_trained_on"] = _first_scenario(Path(start))
     return Evaluated(run, file.parent, suite, rows, settings, Path(start), name)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """What a run means that was trained before a setting came."""
+    return TrainConfig(scenario="").model_dump(mode="json")
 
 
 def _first_scenario(start: Path) -> str:

@@ -258,6 +258,17 @@ def test_runs_of_other_settings_are_other_agents(write: Write, tmp_path: Path) -
     ]  # fmt: skip
 
 
+def test_a_run_from_before_a_setting_came_is_the_same_agent(write: Write, tmp_path: Path) -> None:
+    for seed in range(2):
+        write(f"gru-{seed}", "SSSC", memory="gru", seed=seed)
+    file = tmp_path / "runs" / "gru-0" / "config.json"
+    older = json.loads(file.read_text())
+    del older["privileged_view"]
+    file.write_text(json.dumps(older))
+    (row,) = compare_runs([tmp_path / "runs"]).tables[0].rows
+    assert row.label == "gru" and len(row.members) == 2
+
+
 def test_globs_and_odd_folder_names(write: Write, tmp_path: Path) -> None:
     write("r[1]", "SSSC", memory="gru")
     write("r1", "CCCC", memory="lstm")
