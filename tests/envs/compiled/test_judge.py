@@ -27,7 +27,7 @@ ENDS = [
     ("exit-recall-v0", {"config": {"exits_count": 4, "trucks_count": 0}}, [IDLE, RIGHT], 60,
      {"success", "wrong_route"}),
     ("occluded-intersection-v0", {}, [0, 1, 2, 2], 70, {"success", "collision"}),
-    ("occluded-roundabout-v0", {}, [0, 1, 2, 2], 60, {"success"}),
+    ("occluded-roundabout-v0", {}, [0, 1, 2, 2], 100, {"success", "collision"}),
     ("blackout-highway-v0", {}, [LEFT, IDLE, RIGHT, IDLE], 80, {"success", "collision"}),
     ("exit-v0", {"config": {"vehicles_count": 1}}, [SLOWER, SLOWER, RIGHT, IDLE], 60,
      {"success", "wrong_route", "timeout"}),
