@@ -58,9 +58,11 @@ def test_killed_workers_and_killed_studies_go_on_bit_for_bit(
     wait_for(run, "checkpoints/[0-9]*")
     worker = int((run / ".lock").read_text())
     os.kill(worker, signal.SIGKILL)  # the study starts it again
-    while (run / ".lock").read_text().strip() == str(worker):
+    holder = str(worker)
+    while holder in ("", str(worker)):  # empty while the next worker writes its number
         time.sleep(0.02)
-    worker = int((run / ".lock").read_text())
+        holder = (run / ".lock").read_text().strip()
+    worker = int(holder)
     study.kill()
     study.wait()
     assert study.stdout is not None
