@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from drivemem.config import TrainConfig, build_config, config_from_toml
 from drivemem.errors import DrivememError
@@ -79,11 +79,11 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
 
     name = name or path.as_posix()
     layers = _layers(path, f"preset {name}", level)
-    if any(where.endswith("]") for _, where in layers):
+    if any(layer.of_level for layer in layers):
         name = f"{name} ({level})"
     settings: dict[str, Any] = {}
     memories: dict[str, dict[str, Any]] = {}
-    for layer, place in layers:
+    for layer, place, _ in layers:
         known = memory_names()
         for memory, table in _tables(layer.pop("memories", {}), known, f"{place}: memory").items():
             own = check_settings(as_words(table), f"{place} [memories.{memory}]")
@@ -92,21 +92,30 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
     return Preset(name, settings, memories)
 
 
+class _Layer(NamedTuple):
+    """Settings of a preset file, or of a level in it."""
+
+    settings: dict[str, Any]
+    where: str
+    """What to call them in an error."""
+    of_level: bool = False
+
+
 def _layers(
     path: Path, where: str, level: str | None, after: tuple[Path, ...] = ()
-) -> list[tuple[dict[str, Any], str]]:
-    """A preset's tables from weak to strong, and what to call them in an error."""
+) -> list[_Layer]:
+    """A preset's layers from weak to strong."""
     plain = config_from_toml(path)
     levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
-    layers = [(plain, where)]
+    layers = [_Layer(plain, where)]
     if level is not None and level in levels:
-        layers.append((dict(levels[level]), f"{where} [levels.{level}]"))
+        layers.append(_Layer(dict(levels[level]), f"{where} [levels.{level}]", of_level=True))
     base = plain.pop("same_as", None)
     if base is None:
         return layers
     known = {one.stem: one for one in path.parent.glob("*.toml")}
     taken = {path, *after}
-    if base not in known or known[base] in taken:
+    if not isinstance(base, str) or base not in known or known[base] in taken:
         names = ", ".join(sorted(name for name, one in known.items() if one not in taken))
         raise DrivememError(f"{where}: same_as is {base!r}; it can be one of: {names}")
     first = _layers(known[base], f"{where}, same_as {base}", level, (path, *after))

@@ -52,6 +52,20 @@ class ObservationSpec(BaseModel):
     native: dict[str, Any] | None = None
     """Configuration of highway-env's own observation, given as a further key of the Dict."""
 
+    def column(self, rows: Any, feature: str) -> Any:
+        """A feature of rows (..., V, F) in its own unit (..., V): undoes `normalize`.
+
+        Args:
+            rows: as observed.
+            feature: one of `features`; without a range in `features_range` it comes as it is.
+        """
+        values = rows[..., self.features.index(feature)]
+        ranges = self.features_range or {}
+        if not self.normalize or feature not in ranges:
+            return values.copy()
+        low, high = ranges[feature]
+        return (values + 1.0) * (high - low) / 2.0 + low
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         for feature in self.features:

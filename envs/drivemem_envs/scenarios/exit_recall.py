@@ -214,11 +214,9 @@ def _take_the_exit(
     step = SPEED / config["policy_frequency"]
     fork = config["approach_length"] + config["narrow_length"]
     gate = int(np.ceil((fork - step - _START) / step))
-    low, high = (scenario.observation.features_range or {})["y"]
-    y = scenario.observation.features.index("y")
     rows = observation["vehicles"]
     lanes = np.arange(config["exits_count"]) * width
-    across = (rows[:, :, y] + 1.0) * (high - low) / 2.0 + low
+    across = scenario.observation.column(rows, "y")
     away = observation["cue"].argmax(axis=1) - config["exits_count"] // 2
     ego = across[:, 0]
     trucks = np.where(rows[:, 1:, 0] > 0.0, across[:, 1:] + ego[:, None], np.inf)

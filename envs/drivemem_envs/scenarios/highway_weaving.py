@@ -141,21 +141,17 @@ def _free_lanes(
 ) -> np.ndarray[Any, Any]:
     """Actions (N,) by `scripted_lane` of who is shown all cars near it."""
     spec, lanes = scenario.observation, int(scenario.resolved_config()["lanes_count"])
-    ranges, rows = spec.features_range or {}, observation["vehicles"].astype(np.float64)
-
-    def column(name: str) -> Any:
-        values = rows[:, :, spec.features.index(name)]
-        low, high = ranges.get(name, (-1.0, 1.0))
-        return (values + 1.0) * (high - low) / 2.0 + low
-
-    present, x, y, speed = rows[:, :, 0] > 0.0, column("x"), column("y"), column("vx")
-    aim = y[:, 0] + CHANGE_AHEAD_S * speed[:, 0] * column("sin_h")[:, 0]
+    rows = observation["vehicles"].astype(np.float64)
+    present, x, y, speed, sine = (
+        spec.column(rows, name) for name in ("presence", "x", "y", "vx", "sin_h")
+    )
+    aim = y[:, 0] + CHANGE_AHEAD_S * speed[:, 0] * sine[:, 0]
     targets = np.clip(np.rint(aim / LANE_WIDTH_M), 0, lanes - 1).astype(np.int64)
     x[:, 0] = 0.0  # rows of others are relative to the ego
     y[:, 1:] += y[:, :1]
     speed[:, 1:] += speed[:, :1]
     actions = [
         scripted_lane({"x": x[k, seen], "y": y[k, seen], "speed": speed[k, seen]}, lanes, target)
-        for k, (seen, target) in enumerate(zip(present, targets.tolist(), strict=True))
+        for k, (seen, target) in enumerate(zip(present > 0.0, targets.tolist(), strict=True))
     ]
     return np.array(actions, dtype=np.int64)

@@ -110,8 +110,7 @@ class OccludedIntersectionWorld(CommitmentWorld):
         By kind, which of the gaps is free: the first, the second, the third.
         """
         first, second, third = (
-            (float(low), float(high))
-            for low, high in (self.config[f"{name}_s"] for name in ("first", "second", "third"))
+            tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
         )
         hidden = self.config["hidden_s"]
         gone = (-hidden - 1.5, -hidden - 1.0)

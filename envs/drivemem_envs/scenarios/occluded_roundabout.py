@@ -141,8 +141,7 @@ class OccludedRoundaboutWorld(CommitmentWorld):
     def cars(self) -> list[Car]:
         """Two on the ring, in two of the gaps; by kind, which is free: first, second, third."""
         first, second, third = (
-            (float(low), float(high))
-            for low, high in (self.config[f"{name}_s"] for name in ("first", "second", "third"))
+            tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
         )
         pace = (tuple(self.config["car_speed"]),) * 3
         at = math.pi * self.radius()

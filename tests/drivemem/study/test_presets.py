@@ -52,9 +52,9 @@ def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
     assert read_preset(file, "hard").of("gru") == {"steps": 20, "gamma": 0.8, "learning_rate": 0.1}
 
 
-@pytest.mark.parametrize("other", ["p", "q", "nothing"])
+@pytest.mark.parametrize("other", ['"p"', '"q"', '"nothing"', '["base"]', "3"])
 def test_a_preset_cannot_start_from_itself_or_from_nothing(tmp_path: Path, other: str) -> None:
-    (tmp_path / "p.toml").write_text(f'same_as = "{other}"\n')
+    (tmp_path / "p.toml").write_text(f"same_as = {other}\n")
     (tmp_path / "q.toml").write_text('same_as = "p"\n')
     (tmp_path / "base.toml").write_text("steps = 10\n")
     with pytest.raises(DrivememError, match="it can be one of: base"):

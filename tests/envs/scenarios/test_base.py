@@ -102,3 +102,14 @@ def test_flat_is_one_vector_of_all_parts():
     joined = np.concatenate([named[key].ravel() for key in sorted(named)])
     np.testing.assert_array_equal(flat, joined)
     assert env.observation_space.contains(flat)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_a_column_of_rows_is_in_its_own_unit(normalize):
+    spec = drivemem_envs.scenario("blackout-highway").observation
+    spec = spec.model_copy(update={"normalize": normalize})
+    rows = np.zeros((2, 8, len(spec.features)))
+    rows[..., spec.features.index("y")] = 0.5
+    rows[..., spec.features.index("sin_h")] = 0.1
+    np.testing.assert_allclose(spec.column(rows, "y"), np.full((2, 8), 6.0 if normalize else 0.5))
+    np.testing.assert_allclose(spec.column(rows, "sin_h"), np.full((2, 8), 0.1))

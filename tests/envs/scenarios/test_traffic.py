@@ -120,7 +120,7 @@ def test_the_weaving_reward_is_for_arriving_unharmed():
 
 @pytest.mark.parametrize("name", HIGHWAYS)
 def test_who_sees_all_cars_gets_through(name):
-    """Solvable: 19 of 20 episodes; a few seeds here, for each takes a second."""
+    """In 0.93 of 500 episodes; a few seeds here, for each takes a second."""
     env = drivemem_envs.make(name, sensors=Sensors())
     driver = make_driver("scripted", env.unwrapped.scenario, env.action_space)
     for seed in range(3):
