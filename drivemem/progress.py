@@ -83,9 +83,8 @@ class Progress:
 
     def _line(self, note: str) -> None:
         self._last_line = time.monotonic()
-        left = (
-            f"{(self.total - self.done) / self.rate():.0f}" if self.done > self._started_at else "?"
-        )
+        missing = max(self.total - self.done, 0)  # whole rollouts end beyond the total
+        left = f"{missing / self.rate():.0f}" if self.done > self._started_at else "?"
         print(
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit}, {self.rate():,.0f}/s, "
             f"{left} s left  {note}".rstrip(),

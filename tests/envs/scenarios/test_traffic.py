@@ -9,13 +9,8 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.drivers import make_driver
-from drivemem_envs.scenarios.highway_weaving import (
-    CHANGE_AHEAD_S,
-    CHANGE_STEPS,
-    LANE_WIDTH_M,
-    PLAN_STEP_S,
-    scripted_lane,
-)
+from drivemem_envs.scenarios.highway_weaving import CHANGE_AHEAD_S
+from drivemem_envs.scenarios.lane_planner import LANE_WIDTH_M
 from drivemem_envs.sensing.spec import Sensors
 
 HIGHWAYS = [
@@ -120,7 +115,7 @@ def test_the_weaving_reward_is_for_arriving_unharmed():
 
 @pytest.mark.parametrize("name", HIGHWAYS)
 def test_who_sees_all_cars_gets_through(name):
-    """In 0.93 of 500 episodes; a few seeds here, for each takes a second."""
+    """In 0.98 of 500 episodes; a few seeds here, for each takes a second."""
     env = drivemem_envs.make(name, sensors=Sensors())
     driver = make_driver("scripted", env.unwrapped.scenario, env.action_space)
     for seed in range(3):
@@ -146,16 +141,6 @@ def test_the_ego_points_at_the_lane_it_changes_to(seed):
         assert np.clip(np.rint(aim / LANE_WIDTH_M), 0, 2) == ego.target_lane_index[2]
         _, _, terminated, truncated, _ = env.step(int(rng.integers(3)))
         ended = terminated or truncated
-
-
-def test_the_scripted_driver_leaves_a_blocked_lane_while_there_is_time():
-    change_m = CHANGE_STEPS * PLAN_STEP_S * 16.0
-    ahead = {"x": np.array([0.0, change_m + 15.0]), "y": np.array([4.0, 4.0]),
-             "speed": np.array([36.0, 20.0])}  # fmt: skip
-    assert scripted_lane(ahead, 3, 1) in (0, 2)
-    beside = {"x": np.array([0.0, change_m + 15.0, 3.0]), "y": np.array([4.0, 4.0, 0.0]),
-              "speed": np.array([36.0, 20.0, 36.0])}  # fmt: skip
-    assert scripted_lane(beside, 3, 1) == 2
 
 
 def test_blackouts_are_longer_at_higher_levels():
