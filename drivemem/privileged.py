@@ -11,6 +11,9 @@ PrivilegedView = Literal["actors", "grid"]
 
 NEAREST = 6
 """Actors described by the view `actors`, nearest first."""
+FAR_M = 1000.0
+"""Actors farther away are not told of: some worlds put kilometers away what is not there, and the
+error of so large a number would drown all other losses."""
 _ACTOR_FEATURES = 5
 
 CELL_M = (10.0, 4.0)
@@ -84,4 +87,5 @@ def _others(truth: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Which columns are other actors, and where they are relative to the ego, m."""
     real = truth["present"].copy()
     real[:, 0] = False  # the ego itself
-    return real, truth["x"] - truth["x"][:, :1], truth["y"] - truth["y"][:, :1]
+    dx, dy = truth["x"] - truth["x"][:, :1], truth["y"] - truth["y"][:, :1]
+    return real & (np.hypot(dx, dy) < FAR_M), dx, dy

@@ -11,6 +11,7 @@ import pytest
 import drivemem_envs
 from drivemem.privileged import privileged_size, privileged_vector
 from drivemem.vec_env import WorldsVecEnv
+from drivemem_envs.registry import SUITE
 
 ROWS, COLUMNS = 10, 5
 
@@ -73,6 +74,25 @@ def test_the_nearest_actors_come_first_in_the_list():
     np.testing.assert_allclose(vector[0, 2:7], [1.0, -0.1, 0.04, 0.0, 0.0], atol=1e-7)
     np.testing.assert_allclose(vector[0, 7:12], [1.0, 0.5, 0.0, 0.0, 0.0], atol=1e-7)
     assert not vector[0, 12:].any()
+
+
+def test_actors_kept_kilometers_away_are_not_there():
+    """signal-recall puts its light there when it is out; told of it, nothing else is learned."""
+    vector = privileged_vector(truth_of((10_000.0, 0.0), (50.0, 0.0)), np.zeros((1, 0)), "actors")
+    np.testing.assert_allclose(vector[0, :5], [1.0, 0.5, 0.0, 0.0, 0.0], atol=1e-7)
+    assert not vector[0, 5:].any()
+
+
+@pytest.mark.parametrize("scenario", SUITE)
+def test_what_is_told_is_of_the_size_of_one(scenario):
+    """An auxiliary loss far larger than the others would swallow their gradients."""
+    env = WorldsVecEnv(drivemem_envs.make_vec(scenario, 2))
+    env.seed(0)
+    env.reset()
+    for _ in range(60):
+        assert np.abs(env.privileged()).max() < 10.0
+        env.step(np.ones(2, dtype=np.int64))
+    env.close()
 
 
 @pytest.mark.parametrize("view", ["actors", "grid"])
