@@ -17,7 +17,13 @@ from drivemem.study.plan import Cell, Plan
 from drivemem.study.state import DONE, State, state_of
 
 MOST_BYTES = 5_000_000
-"""Of all result files together."""
+"""Of all result files together, RESULTS.md apart."""
+_REPEATS = {
+    "table.tex": "the numbers for LaTeX",
+    "table.parquet": "the numbers for DuckDB",
+    "report.html": "every table, figure and probe, and which runs were left out",
+}
+"""Files that say again what others do, least missed first."""
 
 
 @dataclass(frozen=True)
@@ -50,34 +56,41 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     names = {cell.name: cell.agent for cell in done}
     paths = [plan.run(cell).folder for cell in done]
     comparison = compare_runs(paths, baseline=plan.study.baseline, report=folder, names=names)
-    text = _text(plan, states, comparison, command or _command(plan))
-    figure = folder / "overview.svg"
+    figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:
-        (folder / "RESULTS.md").write_text(text, encoding="utf-8")
-        (folder / "cards.md").write_text(cards(comparison.tables), encoding="utf-8")
+        outcomes.write_text(cards(comparison.tables), encoding="utf-8")
         figure.write_text(overview_figure(comparison.tables), encoding="utf-8")
+        written, left_out = _small_enough([outcomes, figure, *comparison.written])
+        text = _text(plan, states, comparison, command or _command(plan), left_out)
+        (folder / "RESULTS.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise DrivememError(f"cannot write results to {folder}: {error}") from error
-    written = [folder / "RESULTS.md", folder / "cards.md", figure, *comparison.written]
-    return Results(folder, *_small_enough(written, comparison))
+    return Results(folder, [folder / "RESULTS.md", *written], comparison, left_out)
 
 
-def _small_enough(
-    written: list[Path], comparison: Comparison
-) -> tuple[list[Path], Comparison, list[Path]]:
-    """Drop the largest files that repeat others, until all fit."""
+def _small_enough(written: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Drop files that repeat others: the least missed that is enough, or the largest."""
+    sizes = {path: path.stat().st_size for path in written}
     left_out: list[Path] = []
-    for name in ("table.tex", "table.parquet", "report.html"):
-        if sum(path.stat().st_size for path in written) <= MOST_BYTES:
+    while sum(sizes.values()) > MOST_BYTES:
+        repeats = [path for name in _REPEATS for path in sizes if path.name == name]
+        if not repeats:
             break
-        for path in [path for path in written if path.name == name]:
-            path.unlink()
-            written.remove(path)
-            left_out.append(path)
-    return written, comparison, left_out
+        excess = sum(sizes.values()) - MOST_BYTES
+        path = next((p for p in repeats if sizes[p] >= excess), max(repeats, key=sizes.__getitem__))
+        path.unlink()
+        left_out.append(path)
+        del sizes[path]
+    return list(sizes), left_out
 
 
-def _text(plan: Plan, states: Mapping[str, State], comparison: Comparison, command: str) -> str:
+def _text(
+    plan: Plan,
+    states: Mapping[str, State],
+    comparison: Comparison,
+    command: str,
+    left_out: list[Path],
+) -> str:
     """RESULTS.md: what was asked, what was found, how it was made."""
     trained = [cell for cell in plan.cells if not cell.is_driver]
     done = [cell for cell in trained if states[cell.name].stage == "done"]
@@ -89,13 +102,15 @@ def _text(plan: Plan, states: Mapping[str, State], comparison: Comparison, comma
     lines += ["![Success of every agent on every scenario](overview.svg)", ""]
     lines += ["## What was found", "", *sentences(comparison.tables), ""]
     lines += ["## How it was made", "", *_made(plan, done, command), ""]
-    lines += [
-        "`report.html` has every table, figure and probe; `table.md`, `table.csv` and "
-        "`table.parquet` the numbers, `cards.md` how episodes ended. Which runs were left out, and "
-        "why, is at the report's end.",
-        "",
-    ]
-    return "\n".join(lines)
+    lines += ["## Files beside this one", ""]
+    lines += ["- `cards.md`: how episodes ended", "- `table.md`, `table.csv`: the numbers"]
+    missing = {path.name for path in left_out}
+    lines += [f"- `{name}`: {what}" for name, what in _REPEATS.items() if name not in missing]
+    if missing:
+        names = ", ".join(f"`{name}`" for name in sorted(missing))
+        lines += ["", f"Left out, too large for git: {names}."]
+        lines += ["`drivemem compare OUT --report FOLDER` of the study's folder writes it."]
+    return "\n".join([*lines, ""])
 
 
 def _quoted(text: str) -> list[str]:

@@ -47,7 +47,10 @@ def test_results_stay_small_enough_for_git(
     monkeypatch.setattr("drivemem.study.results.MOST_BYTES", 30_000)
     small = write_results(plan, tmp_path / "small")
     assert sum(path.stat().st_size for path in small.written) <= 30_000
-    assert (tmp_path / "small" / "report.html") in small.left_out
+    assert small.left_out == [tmp_path / "small" / "report.html"]  # nothing but what must go
+    text = (tmp_path / "small" / "RESULTS.md").read_text()
+    assert "Left out, too large for git: `report.html`" in text
+    assert "- `report.html`" in (tmp_path / "whole" / "RESULTS.md").read_text()
     assert sorted(p.name for p in (tmp_path / "small").iterdir()) == sorted(
         path.name for path in small.written
     )
