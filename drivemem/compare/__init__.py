@@ -11,6 +11,7 @@ from drivemem.compare.collect import Collection, collect
 from drivemem.compare.formats import HEADER, cells, to_records
 from drivemem.compare.tables import SuiteTable, name_suites, suite_table
 from drivemem.errors import DrivememError
+from drivemem_envs import registry
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -79,7 +80,8 @@ def compare_runs(
     collection = collect(list(paths), names)
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)
-    tables.sort(key=lambda table: (table.scenario, -len(table.rows)))  # what most drove comes first
+    # Levels as they get harder; of one scenario, what most drove comes first.
+    tables.sort(key=lambda table: (*registry.by_level(table.scenario), -len(table.rows)))
     written: list[Path] = []
     if report is not None:
         from drivemem.compare.report import write_report

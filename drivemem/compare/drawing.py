@@ -14,12 +14,12 @@ from matplotlib.figure import Figure as Canvas
 
 from drivemem.compare.tables import Row, SuiteTable
 
-# Okabe and Ito's palette, told apart by colour-blind readers; less its yellow, too pale on white.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 INK = "#123456"
 """Stands for the page's text colour until the SVG is written."""
+# Okabe and Ito's palette, told apart by colour-blind readers; less its yellow, too pale on white.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", INK)
 WIDTH = 5.4
 """Inches; narrow, so that the letters are still read when a phone scales the figure down."""
 

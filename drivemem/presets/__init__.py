@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 from drivemem.config import TrainConfig, build_config, config_from_toml
 from drivemem.errors import DrivememError
 from drivemem.settings import as_words
-
-LEVELS = ("easy", "medium", "hard")
+from drivemem_envs.registry import LEVELS
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
     return sorted(place, key=lambda label: (place[label], float(np.mean(success[label]))))
 
 
+def with_agents(tables: Sequence[SuiteTable]) -> list[SuiteTable]:
+    """The scenarios on which an agent was trained; on others only reference drivers drove."""
+    return [table for table in tables if any(row.kind in _KINDS for row in table.rows)]
+
+
 def _ceiling(table: SuiteTable) -> str:
     """The bound on memoryless drivers that a scenario proves, such as 1/3; else nothing."""
     if table.variant or table.scenario not in registry.scenario_names():

@@ -8,9 +8,10 @@ from typing import Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.presets import LEVELS, Preset, find_preset, merged, read_preset
+from drivemem.presets import Preset, find_preset, merged, read_preset
 from drivemem.settings import as_words, parse_pairs
 from drivemem.study.spec import ScenarioEntry, Study
+from drivemem_envs.registry import LEVELS
 
 
 def resolve_settings(

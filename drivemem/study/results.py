@@ -11,7 +11,7 @@ from drivemem.compare import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.runs import manifest, read_json
 from drivemem.study.board import duration
-from drivemem.study.findings import cards, headline_table, sentences
+from drivemem.study.findings import cards, headline_table, sentences, with_agents
 from drivemem.study.overview import overview_figure
 from drivemem.study.plan import Cell, Plan
 from drivemem.study.state import DONE, State, state_of
@@ -59,7 +59,7 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:
         outcomes.write_text(cards(comparison.tables), encoding="utf-8")
-        figure.write_text(overview_figure(comparison.tables), encoding="utf-8")
+        figure.write_text(overview_figure(with_agents(comparison.tables)), encoding="utf-8")
         written, left_out = _small_enough([outcomes, figure, *comparison.written])
         text = _text(plan, states, comparison, command or _command(plan), left_out)
         (folder / "RESULTS.md").write_text(text, encoding="utf-8")
@@ -94,13 +94,14 @@ def _text(
     """RESULTS.md: what was asked, what was found, how it was made."""
     trained = [cell for cell in plan.cells if not cell.is_driver]
     done = [cell for cell in trained if states[cell.name].stage == "done"]
+    tables = with_agents(comparison.tables)
     lines = [f"# {plan.study.name}: results", ""]
     if plan.study.claims:
         lines += ["What the study tests:", "", *_quoted(plan.study.claims), ""]
     lines += [_extent(plan, done, trained, states), ""]
-    lines += ["## Success", "", *headline_table(comparison.tables), ""]
+    lines += ["## Success", "", *headline_table(tables), ""]
     lines += ["![Success of every agent on every scenario](overview.svg)", ""]
-    lines += ["## What was found", "", *sentences(comparison.tables), ""]
+    lines += ["## What was found", "", *sentences(tables), ""]
     lines += ["## How it was made", "", *_made(plan, done, command), ""]
     lines += ["## Files beside this one", ""]
     lines += ["- `cards.md`: how episodes ended", "- `table.md`, `table.csv`: the numbers"]

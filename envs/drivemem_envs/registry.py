@@ -118,6 +118,17 @@ def scenario_names(highway_env: bool = True) -> list[str]:
     return [*_ENTRY_POINTS, *(HIGHWAY_ENV_IDS if highway_env else ())]
 
 
+def by_level(name: str) -> tuple[str, int, str]:
+    """A key that sorts names of scenarios: each scenario's levels together, easiest first.
+
+    A name without a level means the first; names that nobody registered sort by themselves.
+    """
+    parts = re.fullmatch(rf"(.+?)(?:-({'|'.join(LEVELS)}))?(-twin)?(-v\d+)?", name)
+    if parts is None:
+        return name, 0, name
+    return parts[1], LEVELS.index(parts[2] or LEVELS[0]), name
+
+
 def scenario(name: str) -> Scenario:
     """The scenario of a name; `drivemem/` before it and the version behind it may be left out.
 

@@ -59,6 +59,12 @@ def test_every_scenario_of_the_suite_has_three_levels(name):
     assert len({each.hash() for each in levels}) == 3
 
 
+def test_levels_of_a_scenario_sort_together_and_easiest_first():
+    names = ["b-hard-v0", "a-v1", "b-v0", "a-medium-v0", "b-medium-v0", "a-easy-twin-v0"]
+    in_order = ["a-easy-twin-v0", "a-v1", "a-medium-v0", "b-v0", "b-medium-v0", "b-hard-v0"]
+    assert sorted(names, key=registry.by_level) == in_order
+
+
 def test_a_bare_name_means_the_newest_version():
     assert drivemem_envs.scenario("merge").name == "merge-v1"
 

@@ -107,7 +107,7 @@ def test_training_starts_from_the_preset_and_flags_win(
     assert "preset exit-recall" in output and "steps=1000" in output
     preset, plain, elman = seen
     assert (preset.steps, preset.num_envs, preset.aux_coef) == (1000, 32, 1.0)
-    assert sorted(preset.memory_kwargs) == ["gate_bias=30", "hidden_size=8"]
+    assert sorted(preset.memory_kwargs) == ["gate_bias=100", "hidden_size=8"]
     assert (plain.steps, plain.num_envs, plain.memory_kwargs) == (1000, 16, ("hidden_size=8",))
     assert elman.memory_kwargs == ("hidden_size=8",) and elman.num_envs == 32
     assert run_command("train", ["merge-v1", "--preset"]) == 1

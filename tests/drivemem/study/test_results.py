@@ -11,7 +11,7 @@ import pytest
 from drivemem.compare import compare_runs
 from drivemem.errors import DrivememError
 from drivemem.study import load_study, make_plan
-from drivemem.study.findings import headline_table, sentences
+from drivemem.study.findings import cards, headline_table, sentences, with_agents
 from drivemem.study.results import MOST_BYTES, write_results
 
 
@@ -70,3 +70,19 @@ def test_words_claim_what_runs_allow(write: Callable[..., Path]) -> None:
     table = headline_table(tables)
     assert "0.90" in table[2] and "<sub>1</sub>" in table[2]
     assert "1 to 5 training runs" in table[-1]
+
+
+def test_scenarios_come_by_level_and_those_without_an_agent_in_the_cards_only(
+    write: Callable[..., Path],
+) -> None:
+    for level in ("medium", "hard", "easy"):
+        scenario = f"exit-recall-{level}-v0"
+        folder = write(f"idm-{level}", "SSCC", memory="idm", seed=None, scenario=scenario).parent
+        if level != "hard":
+            write(f"none-{level}", "SSSC", scenario=scenario)
+    tables = compare_runs([folder]).tables
+    assert [table.scenario.split("-")[2] for table in tables] == ["easy", "medium", "hard"]
+    assert [table.scenario for table in with_agents(tables)] == [
+        "exit-recall-easy-v0", "exit-recall-medium-v0",
+    ]  # fmt: skip
+    assert "exit-recall-hard-v0" in cards(tables)
