@@ -127,10 +127,11 @@ class SuiteTable:
             # Of all cuts the plainest is told: no memory at all; else the one that costs most.
             told = min(cut, key=lambda row: (row.lesion != "reset_every:1", row.success.estimate))
             sentence += f"; the same agent under {told.lesion} {told.success.estimate:.0%}"
-        fewest = min(best.runs, base.runs)
+        runs = f"{best.runs} training run{'s' if best.runs > 1 else ''}"
+        runs += " each" if best.runs == base.runs else f" with memory, {base.runs} without"
         count = sum(row.kind == "agent" and not self._memoryless(row) for row in self.rows)
         chosen = f"the best of {count} agents with memory; " if count > 1 else ""
-        return sentence + (f" ({chosen}{fewest} training run{'s' if fewest > 1 else ''} each).")
+        return f"{sentence} ({chosen}{runs})."
 
 
 def suite_table(group: list[Evaluated], baseline: str, seed: int = 0) -> SuiteTable:

@@ -316,6 +316,9 @@ def test_the_headline_never_calls_a_memoryless_agent_one_with_memory(
     (table,) = compare_runs([tmp_path / "runs"]).tables
     assert "with memory (gru) 60% of episodes succeed, without 40%" in table.headline()
     assert "under span:1 20% (1 training run each)" in table.headline()
+    write("none1", "SSCCC", seed=1)
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert "(1 training run with memory, 2 without)" in table.headline()
 
 
 def test_a_lesion_is_paired_with_the_same_runs_uncut(study: Path) -> None:
