@@ -15,6 +15,18 @@ from drivemem.study.spec import study_from
 
 from .conftest import TINY
 
+SHIPPED = sorted((Path(__file__).parents[3] / "experiments").glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", SHIPPED, ids=[file.stem for file in SHIPPED])
+def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
+    file: Path, tmp_path: Path
+) -> None:
+    study = load_study(file)
+    plan = make_plan(study, tmp_path)
+    trained = [cell for cell in plan.cells if not cell.is_driver]
+    assert len(trained) == len(study.scenarios) * len(study.agents) * len(study.seeds)
+
 
 @pytest.mark.parametrize(
     ("before", "after", "message"),
