@@ -8,7 +8,6 @@ starts from the preset beside it.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 from drivemem.config import TrainConfig, build_config, config_from_toml
 from drivemem.errors import DrivememError
 from drivemem.settings import as_words
-from drivemem_envs.registry import LEVELS
+from drivemem_envs.registry import LEVELS, by_level
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,10 @@ def find_preset(scenario: str) -> Preset | None:
         scenario: a name; `drivemem/` before it and the version behind it make no difference, and
             no level means the first. A twin has its scenario's preset.
     """
-    parts = re.fullmatch(
-        rf"(?:drivemem/)?(.+?)(?:-({'|'.join(LEVELS)}))?(?:-twin)?(?:-v\d+)?", scenario
-    )
-    if parts is None or parts[1] not in preset_names():
+    stem, level, _ = by_level(scenario.removeprefix("drivemem/"))
+    if stem not in preset_names():
         return None
-    path = Path(str(files(__name__) / f"{parts[1]}.toml"))
-    return read_preset(path, parts[2] or LEVELS[0], parts[1])
+    return read_preset(Path(str(files(__name__) / f"{stem}.toml")), LEVELS[level], stem)
 
 
 def read_preset(path: Path, level: str | None = None, name: str | None = None) -> Preset:

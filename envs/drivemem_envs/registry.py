@@ -119,14 +119,13 @@ def scenario_names(highway_env: bool = True) -> list[str]:
 
 
 def by_level(name: str) -> tuple[str, int, str]:
-    """A key that sorts names of scenarios: each scenario's levels together, easiest first.
+    """A key that sorts names of scenarios, each one's levels together: stem, level, name.
 
     A name without a level means the first; names that nobody registered sort by themselves.
     """
-    parts = re.fullmatch(rf"(.+?)(?:-({'|'.join(LEVELS)}))?(-twin)?(-v\d+)?", name)
-    if parts is None:
-        return name, 0, name
-    return parts[1], LEVELS.index(parts[2] or LEVELS[0]), name
+    stem = re.sub(r"(-twin)?(-v\d+)?$", "", name)
+    level = next((level for level in LEVELS if stem.endswith(f"-{level}")), LEVELS[0])
+    return stem.removesuffix(f"-{level}"), LEVELS.index(level), name
 
 
 def scenario(name: str) -> Scenario:

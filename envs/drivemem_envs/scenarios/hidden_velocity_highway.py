@@ -16,7 +16,7 @@ Outcome
     success: unharmed after 15 s; collision.
 Ceiling
     Measured; a frame stack must equal recurrence here, or the comparison is unsound. At easy
-    both equal no memory too (experiments/highway_cards): all cars keep near one speed.
+    neither beats no memory (experiments/highway_cards): all cars keep near one speed.
 Dials
     Difficulty: `vehicles_density`.
 Source
