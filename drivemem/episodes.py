@@ -125,18 +125,33 @@ def write_columns(path: Path, columns: dict[str, str], values: dict[str, Any]) -
 
     flat: dict[str, Any] = {}
     parts = [f'{_cast(name, kind, values, flat)} AS "{name}"' for name, kind in columns.items()]
-    frame = pandas.DataFrame(flat)  # noqa: F841  DuckDB finds it by its name
+    with duckdb.connect() as connection:
+        connection.register("frame", pandas.DataFrame(flat))
+        write_query(path, connection, f"SELECT {', '.join(parts)} FROM frame")
+
+
+def write_query(
+    path: Path, connection: duckdb.DuckDBPyConnection, select: str, parameters: Sequence[Any] = ()
+) -> None:
+    """Write what a query gives to a Parquet file (zstd), atomically.
+
+    Args:
+        path: the file.
+        connection: to DuckDB.
+        select: the query, with `?` for parameters.
+        parameters: of the query.
+
+    Raises:
+        DrivememError: the file cannot be written, or what the query reads cannot be read.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
     target = str(temporary).replace("'", "''")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with duckdb.connect() as connection:
-            connection.execute(
-                f"COPY (SELECT {', '.join(parts)} FROM frame) TO '{target}' "
-                "(FORMAT parquet, COMPRESSION zstd)"
-            )
+        copy = f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        connection.execute(copy, list(parameters))
         os.replace(temporary, path)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DrivememError(f"cannot write {path}: {error}") from error
     finally:
         with contextlib.suppress(OSError):

@@ -34,6 +34,8 @@ class Options:
     """Run only these seeds of the study."""
     results: str | None = None
     """Folder for the report; default <study>/results beside the study file; none: no report."""
+    restore: str | None = None
+    """Results folder whose runs are taken as done where the study's folder lacks them."""
     only_report: bool = False
     """Run nothing: report what is there, also while another process runs the study."""
 
@@ -58,6 +60,8 @@ def run(words: list[str]) -> int:
         out.print(note, markup=False, soft_wrap=True)
     if options.dry_run:
         return _dry_run(plan, options.jobs)
+    if options.restore is not None:
+        _restore(plan, options.restore)
     failed: dict[str, str] = {}
     if not options.only_report:
         try:
@@ -75,6 +79,17 @@ def run(words: list[str]) -> int:
     if options.results != "none":
         _report(options)
     return 1 if failed else 0
+
+
+def _restore(plan: Any, folder: str) -> None:
+    from drivemem.progress import console
+    from drivemem.study.archive import restore
+
+    found = restore(plan, folder)
+    out = console()
+    out.print(f"{len(found.cells)} runs restored from {folder}", markup=False, soft_wrap=True)
+    for name, why in found.outdated.items():
+        out.print(f"not restored: {name}: {why}", markup=False, soft_wrap=True)
 
 
 def _run(plan: Any, options: Options) -> Any:

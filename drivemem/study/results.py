@@ -10,6 +10,7 @@ from pathlib import Path
 from drivemem.compare import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.runs import manifest, read_json
+from drivemem.study.archive import EPISODES, RUNS, write_archive
 from drivemem.study.board import duration
 from drivemem.study.findings import cards, headline_table, sentences, with_agents
 from drivemem.study.overview import overview_figure
@@ -18,12 +19,13 @@ from drivemem.study.state import DONE, State, state_of
 
 MOST_BYTES = 5_000_000
 """Of all result files together, RESULTS.md apart."""
-_REPEATS = {
+_FILES = {
     "table.tex": "the numbers for LaTeX",
     "table.parquet": "the numbers for DuckDB",
     "report.html": "every table, figure and probe, and which runs were left out",
+    EPISODES: "every episode of every run, for DuckDB and `drivemem study --restore`",
 }
-"""Files that say again what others do, least missed first."""
+"""Files that may be left out, least missed first: what they say is also elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     try:
         outcomes.write_text(cards(comparison.tables), encoding="utf-8")
         figure.write_text(overview_figure(with_agents(comparison.tables)), encoding="utf-8")
-        written, left_out = _small_enough([outcomes, figure, *comparison.written])
+        archive = write_archive(comparison.collection, folder)
+        written, left_out = _small_enough([outcomes, figure, *comparison.written, *archive])
         text = _text(plan, states, comparison, command or _command(plan), left_out)
         (folder / "RESULTS.md").write_text(text, encoding="utf-8")
     except OSError as error:
@@ -69,11 +72,11 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
 
 
 def _small_enough(written: list[Path]) -> tuple[list[Path], list[Path]]:
-    """Drop files that repeat others: the least missed that is enough, or the largest."""
+    """Drop files that can be done without: the least missed that is enough, or the largest."""
     sizes = {path: path.stat().st_size for path in written}
     left_out: list[Path] = []
     while sum(sizes.values()) > MOST_BYTES:
-        repeats = [path for name in _REPEATS for path in sizes if path.name == name]
+        repeats = [path for name in _FILES for path in sizes if path.name == name]
         if not repeats:
             break
         excess = sum(sizes.values()) - MOST_BYTES
@@ -106,7 +109,8 @@ def _text(
     lines += ["## Files beside this one", ""]
     lines += ["- `cards.md`: how episodes ended", "- `table.md`, `table.csv`: the numbers"]
     missing = {path.name for path in left_out}
-    lines += [f"- `{name}`: {what}" for name, what in _REPEATS.items() if name not in missing]
+    lines += [f"- `{RUNS}`: settings, versions and suites of every run"]
+    lines += [f"- `{name}`: {what}" for name, what in _FILES.items() if name not in missing]
     if missing:
         names = ", ".join(f"`{name}`" for name in sorted(missing))
         lines += ["", f"Left out, too large for git: {names}."]
@@ -140,12 +144,13 @@ def _extent(plan: Plan, done: list[Cell], trained: list[Cell], states: Mapping[s
 def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
     facts = manifest("done")
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number)
-    training = evaluation = 0.0
+    training, evaluation, restored = 0.0, 0.0, 0
     for cell in plan.cells:
         path = plan.run(cell).folder / DONE
         marker = read_json(path) if path.exists() else {}
         evaluation += marker.get("evaluation_s", 0.0) * len(marker.get("evaluations", ()))
         training += marker.get("training_s", 0.0)
+        restored += not cell.is_driver and bool(marker.get("restored"))
     decisions = sum(cell.steps for cell in done)
     one = f"{facts['platform']}, {facts['cores']} cores"
     return [
@@ -154,9 +159,16 @@ def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
         f"- {decisions:,} decisions of training in {duration(training)} and "
         f"{duration(evaluation)} of evaluation (summed over runs, one process each; {one})",
         f"- resolved study `{plan.hash()}`",
+        *_restored(restored),
         f"- {versions}; Python {facts['python']}",
         f"- written {facts['written']}",
     ]
+
+
+def _restored(runs: int) -> list[str]:
+    if not runs:
+        return []
+    return [f"- {runs} of the runs come from earlier results; `{RUNS}` says how each was made"]
 
 
 def _command(plan: Plan) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,18 @@ def note_failure(run: Run, error: str) -> None:
 def forget_failure(run: Run) -> None:
     """Take the note of a failure away."""
     (run.folder / FAILED).unlink(missing_ok=True)
+
+
+def clear(run: Run) -> None:
+    """Take away what was restored into a run's folder, which has no weights to go on with."""
+    for path in (run.folder / DONE, run.config_file, run.folder / "manifest.json"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(run.folder / "evaluations", ignore_errors=True)
+
+
+def is_restored(run: Run) -> bool:
+    """Whether a run was taken from an archive."""
+    return bool(_json(run.folder / DONE).get("restored"))
 
 
 def finished_evaluations(run: Run) -> dict[str, str]:

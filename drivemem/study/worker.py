@@ -21,10 +21,12 @@ from drivemem.errors import DrivememError
 from drivemem.runs import Run
 from drivemem.study.plan import Cell, load_cell
 from drivemem.study.state import (
+    clear,
     evaluation_key,
     finished_evaluations,
     forget_failure,
     held,
+    is_restored,
     note_done,
     note_failure,
     state_of,
@@ -54,6 +56,8 @@ def run_cell(folder: Path, name: str, threads: int = 1) -> None:
             raise DrivememError(stale_advice(run, state.why))
         forget_failure(run)
         clean(run)
+        if is_restored(run):  # it lacks an evaluation, for which there are no weights
+            clear(run)
         if not cell.is_driver:
             _train(run, cell, threads)
         _evaluate(run, cell, threads)
