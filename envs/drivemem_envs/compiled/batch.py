@@ -63,7 +63,9 @@ class CompiledWorlds:
         spec, source, threads = self.scenario.observation, self.source, self.threads
         actors = source.worlds.actors.shape[1]
         lanes = any(FEATURES.get(name, 0) >= layout.COLUMNS for name in spec.features)
-        limits = layout.limit_vector(self.scenario.sensors, self.scenario.decision_s, spec.tracker)
+        limits = layout.limit_vector(
+            self.scenario.sensors, self.scenario.decision_s, spec.tracker, self.scenario.track_s
+        )
         decisions = self._longest()
         most = actors + (decisions if source.template.spawns else 0)
         occluders = source.occluders.shape[1]

@@ -47,6 +47,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             scenario.sensors,
             self.decision_s,
             scenario.observation.tracker,
+            scenario.track_s,
             bool(features & set(LANE_FEATURES)),
         )
         self.decisions = 0

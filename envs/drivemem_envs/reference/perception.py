@@ -32,13 +32,19 @@ class Perception:
         sensors: limits on perception.
         decision_s: decision period, s.
         tracker: what fills the rows of actors that are not perceived.
+        track_s: for how long it does so, s.
         lane_features: whether the observation needs `LANE_FEATURES` (they cost projections).
     """
 
     def __init__(
-        self, sensors: Sensors, decision_s: float, tracker: Tracker, lane_features: bool
+        self,
+        sensors: Sensors,
+        decision_s: float,
+        tracker: Tracker,
+        track_s: float,
+        lane_features: bool,
     ) -> None:
-        self._state = SensorState(sensors, decision_s, tracker)
+        self._state = SensorState(sensors, decision_s, tracker, track_s)
         self._lane_features = lane_features
         self.reset(np.random.default_rng(0), np.zeros((0, layout.OCCLUDER_COLUMNS)))
 

@@ -12,6 +12,7 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
@@ -145,6 +146,15 @@ class Scenario(BaseModel):
     def decision_s(self) -> float:
         """Decision period, s."""
         return 1.0 / float(self.resolved_config()["policy_frequency"])
+
+    @property
+    def track_s(self) -> float:
+        """For how long a tracker believes in an actor that is out of sight, s.
+
+        Twice what a driver must remember: a tracker that gives an actor up before it matters would
+        show the limit of a setting, not of tracking.
+        """
+        return max(LEAST_TRACK_S, 2.0 * (self.memory_horizon_s or 0.0))
 
     def hash(self) -> str:
         """SHA-256 of everything that an episode depends on besides its seed."""

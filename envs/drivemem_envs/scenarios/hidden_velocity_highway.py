@@ -35,7 +35,7 @@ EASY = Scenario(
     sensors=Sensors(hide=("velocity",)),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic whose velocities are not sensed",
-    memory_horizon_s=0.2,
+    memory_horizon_s=0.33,
     ceiling="measured: a frame stack must equal recurrence",
 )
 

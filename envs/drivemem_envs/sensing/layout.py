@@ -64,9 +64,13 @@ SCRATCH_COLUMNS = 5
     HIDE_VELOCITY,
     HIDE_HEADING,
     TRACKER,
+    TRACK_S,
     DECISION_S,
-) = range(16)
-LIMITS = 16
+) = range(17)
+LIMITS = 17
+
+LEAST_TRACK_S = 10.0
+"""For how long a tracker believes in an actor at least, s: what is hidden may leave unseen."""
 
 NO_TRACKER, HOLD_LAST, CONSTANT_VELOCITY = 0.0, 1.0, 2.0
 _TRACKERS = {"none": NO_TRACKER, "hold_last": HOLD_LAST, "constant_velocity": CONSTANT_VELOCITY}
@@ -74,7 +78,12 @@ _TRACKERS = {"none": NO_TRACKER, "hold_last": HOLD_LAST, "constant_velocity": CO
 SIGHT_RAYS = 5
 
 
-def limit_vector(sensors: Sensors, decision_s: float, tracker: Tracker = "none") -> Floats:
+def limit_vector(
+    sensors: Sensors,
+    decision_s: float,
+    tracker: Tracker = "none",
+    track_s: float = LEAST_TRACK_S,
+) -> Floats:
     """Turn a spec into the numbers that the kernels read.
 
     Rates per second become probabilities per decision such that the law in seconds does not
@@ -85,6 +94,7 @@ def limit_vector(sensors: Sensors, decision_s: float, tracker: Tracker = "none")
         sensors: what limits perception.
         decision_s: decision period, s.
         tracker: what fills the places of actors that are not perceived.
+        track_s: for how long it does so, s.
 
     Returns:
         The limits (LIMITS,).
@@ -116,6 +126,7 @@ def limit_vector(sensors: Sensors, decision_s: float, tracker: Tracker = "none")
     limits[HIDE_VELOCITY] = "velocity" in sensors.hide
     limits[HIDE_HEADING] = "heading" in sensors.hide
     limits[TRACKER] = _TRACKERS[tracker]
+    limits[TRACK_S] = track_s
     limits[DECISION_S] = decision_s
     return limits
 

@@ -176,7 +176,7 @@ def _look_for_missing(
     eye = (actors[ego, X], actors[ego, Y], actors[ego, HEADING])
     for row in range(count):
         missed_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
-        if missed_s == 0.0 or not is_believed(tracks, row, missed_s):
+        if missed_s == 0.0 or not is_believed(tracks, row, missed_s, limits):
             continue
         predict(tracks, row, missed_s, limits, percepts, 0)  # the percepts are still free
         if not within_reach(percepts[0, X], percepts[0, Y], eye, limits):
@@ -231,7 +231,7 @@ def _deliver(
     for row in range(count):
         age_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
         if tracks[row, columns + SEEN] != stamp and (
-            limits[TRACKER] == NO_TRACKER or not is_believed(tracks, row, age_s)
+            limits[TRACKER] == NO_TRACKER or not is_believed(tracks, row, age_s, limits)
         ):
             continue
         predict(tracks, row, age_s, limits, percepts, given)
@@ -270,13 +270,20 @@ class SensorState:
         sensors: what limits perception.
         decision_s: decision period, s.
         tracker: what fills the places of actors that are not perceived.
+        track_s: for how long it does so, s.
 
     Raises:
         ValueError: see `layout.limit_vector`.
     """
 
-    def __init__(self, sensors: Sensors, decision_s: float, tracker: Tracker = "none") -> None:
-        self.limits = layout.limit_vector(sensors, decision_s, tracker)
+    def __init__(
+        self,
+        sensors: Sensors,
+        decision_s: float,
+        tracker: Tracker = "none",
+        track_s: float = layout.LEAST_TRACK_S,
+    ) -> None:
+        self.limits = layout.limit_vector(sensors, decision_s, tracker, track_s)
         self._ring = int(self.limits[LATENCY]) + 1
         self.reset(0)
 

@@ -22,6 +22,7 @@ from drivemem_envs.sensing.layout import (
     MOTION_Y,
     SEEN,
     TRACK_COLUMNS,
+    TRACK_S,
     TRACKER,
     VX,
     VY,
@@ -32,8 +33,6 @@ from drivemem_envs.sensing.layout import (
 # A tracker gives an actor up when so many missed detections, although its predicted place was in
 # plain sight, had a probability below 1 %.
 _LEAST_LOG_PROBABILITY = math.log(0.01)
-# … or when it has not been perceived for so long, s: what is hidden may leave unseen.
-_LONGEST_S = 10.0
 
 
 @jit
@@ -180,7 +179,7 @@ def doubt(tracks: Floats, row: int, limits: Floats) -> None:
 
 
 @jit
-def is_believed(tracks: Floats, row: int, elapsed_s: float) -> bool:
+def is_believed(tracks: Floats, row: int, elapsed_s: float, limits: Floats) -> bool:
     """Whether the tracker still holds an actor for present, some time after it was perceived."""
     column = tracks.shape[1] - TRACK_COLUMNS + DOUBT
-    return bool(tracks[row, column] > _LEAST_LOG_PROBABILITY and elapsed_s <= _LONGEST_S)
+    return bool(tracks[row, column] > _LEAST_LOG_PROBABILITY and elapsed_s <= limits[TRACK_S])

@@ -18,6 +18,8 @@ NAMES = [
     if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
 ]
 EASY = [name for name in NAMES if name.endswith("-easy")]
+CARS = ("hidden-crossing", "truck-overtake", "blind-merge")
+"""Where a car is to be remembered and its last place says all."""
 SEEDS = 40
 
 
@@ -32,9 +34,11 @@ def until_release(env: Any, seed: int, act: Any) -> list[Any]:
 
 
 @cache
-def episodes(name: str) -> list[tuple[int, dict[str, Any], list[str]]]:
+def episodes(name: str, tracker: str = "none") -> list[tuple[int, dict[str, Any], list[str]]]:
     """By seed: the kind, the observations up to the choice (T, ...), the outcome of each choice."""
-    worlds = drivemem_envs.make_vec(name, 3 * SEEDS, seeds=lambda world, episode: world // 3)
+    worlds = drivemem_envs.make_vec(
+        name, 3 * SEEDS, seeds=lambda world, episode: world // 3, tracker=tracker
+    )
     choices = np.arange(3 * SEEDS) % 3
     observation, _ = worlds.reset()
     kinds = worlds.latent().argmax(axis=1)
@@ -87,6 +91,16 @@ def test_what_was_seen_before_tells_the_kinds_apart(name):
     for kind, others in told.items():
         assert not any(others & told[other] for other in told if other != kind)
     assert len(hidden) == 1
+
+
+@pytest.mark.parametrize("tracker", ["hold_last", "constant_velocity"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith(CARS)])
+def test_a_tracker_carries_a_car_up_to_the_choice_at_every_level(name, tracker):
+    shown: dict[int, set[bytes]] = {}
+    for kind, seen, _ in episodes(name, tracker):
+        shown.setdefault(kind, set()).add(seen["vehicles"][-1].tobytes())
+    for kind, frames in shown.items():
+        assert not any(frames & shown[other] for other in shown if other != kind)
 
 
 @pytest.mark.parametrize("name", NAMES)

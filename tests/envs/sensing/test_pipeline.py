@@ -289,11 +289,12 @@ def test_a_ghost_is_given_up_when_its_place_is_seen_to_be_empty():
     assert state.sense([0], [actor(0, 0)], occluders=WALL).ids.tolist() == []
 
 
-def test_a_ghost_is_given_up_after_ten_seconds():
-    state = SensorState(Sensors(line_of_sight=("occluders",)), 1.0, "hold_last")
+@pytest.mark.parametrize("track_s", [3.0, 10.0])
+def test_a_ghost_is_given_up_after_a_time(track_s):
+    state = SensorState(Sensors(line_of_sight=("occluders",)), 1.0, "hold_last", track_s)
     state.sense([0, 1], [actor(0, 0), actor(30, 0)])
     believed = [len(state.sense([0], [actor(0, 0)], occluders=WALL).ids) for _ in range(12)]
-    assert believed == [1] * 10 + [0] * 2
+    assert believed == [1] * int(track_s) + [0] * (12 - int(track_s))
 
 
 def test_flicker_does_not_make_a_tracker_forget():
