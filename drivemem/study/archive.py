@@ -147,15 +147,13 @@ def _restore_one(run: Run, cell: Cell, texts: dict[str, str], connection: Any) -
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             if path.name == "suite.json":
-                rows = connection.execute(
-                    f"SELECT {columns} FROM episodes WHERE cell = ? AND evaluation = ? "
-                    "ORDER BY episode",
-                    [cell.name, path.parent.name],
-                ).fetchall()
-                write_table(path.with_name(EPISODES), EPISODE_COLUMNS, rows)
-                if not rows:
+                where, place = "cell = ? AND evaluation = ?", [cell.name, path.parent.name]
+                select = f"SELECT {columns} FROM episodes WHERE {where}"
+                if not connection.execute(f"{select} LIMIT 1", place).fetchall():
                     clear(run)
                     return f"has no episodes of {path.parent.name} there"
+                table = path.with_name(EPISODES)
+                write_query(table, connection, f"{select} ORDER BY episode", place)
     except OSError as error:
         raise DrivememError(f"cannot write {run.folder}: {error}") from error
     state = state_of(run, cell)
