@@ -7,6 +7,7 @@ where its run folders are gone (docs/studies.md).
 from __future__ import annotations
 
 import glob
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +18,13 @@ import duckdb
 from drivemem.compare.collect import Collection
 from drivemem.episodes import EPISODE_COLUMNS, read_table, write_query, write_table
 from drivemem.errors import DrivememError
-from drivemem.runs import Run
+from drivemem.runs import Run, read_json
 from drivemem.study.plan import Cell, Plan
 from drivemem.study.state import DONE, clear, note_done, state_of
 
 EPISODES = "episodes.parquet"
 RUNS = "runs.parquet"
+MANIFEST = "manifest.json"
 RUN_COLUMNS = {"cell": "VARCHAR", "file": "VARCHAR", "text": "VARCHAR"}
 """A row for each of a run's JSON files."""
 _PLACE = ("cell", "evaluation")
@@ -57,10 +59,10 @@ def write_archive(collection: Collection, folder: Path) -> list[Path]:
     found = {one.folder: one.run for group in groups for one in group}
     files: dict[Path, Run] = {}
     for evaluation, run in sorted(found.items()):
-        texts = [run.config_file, run.folder / "manifest.json", run.folder / DONE]
+        texts = [run.config_file, run.folder / MANIFEST, run.folder / DONE]
         files |= dict.fromkeys([*texts, evaluation / "suite.json"], run)
     rows = [
-        (run.name, path.relative_to(run.folder).as_posix(), path.read_text(encoding="utf-8"))
+        (run.name, path.relative_to(run.folder).as_posix(), _text(path))
         for path, run in files.items()
         if path.is_file()
     ]
@@ -77,6 +79,13 @@ def write_archive(collection: Collection, folder: Path) -> list[Path]:
             [[glob.escape(str(one / EPISODES)) for one in sorted(found)]],
         )
     return [folder / EPISODES, folder / RUNS]
+
+
+def _text(path: Path) -> str:
+    """A file as it may be published: without the command that was given, which names folders."""
+    if path.name != MANIFEST:
+        return path.read_text(encoding="utf-8")
+    return json.dumps({k: v for k, v in read_json(path).items() if k != "command"}, indent=2)
 
 
 def restore(plan: Plan, folder: str | Path) -> Restored:

@@ -45,6 +45,11 @@ def test_numbers_come_back_from_results_alone(
     again = read_table(tmp_path / "again" / "episodes.parquet", {"cell": "VARCHAR"})
     assert again == read_table(results / "episodes.parquet", {"cell": "VARCHAR"})
     assert len(again) == 4 * 3  # none and gru, and gru's lesion
+    made = read_table(results / "runs.parquet", RUN_COLUMNS)
+    assert {row["cell"] for row in made} == {"exit-recall-none-s0", "exit-recall-gru-s0"}
+    assert not [
+        row for row in made if str(ran[1]) in row["text"]
+    ]  # whose folders these are is private
     rows = list(csv.DictReader((results / "table.csv").open()))
     intact = next(row for row in rows if row["agent"] == "gru")
     found = duckdb.sql(
