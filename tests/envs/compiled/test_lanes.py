@@ -115,6 +115,13 @@ def test_the_closest_lane_is_highway_envs_from_any_guess(name, roads):
             assert scene.network.lane_indices[found] == vehicle.lane_index
 
 
+def level(one, other, net, index):
+    """Whether two vehicles stand at one coordinate of an arc, to the last bits."""
+    lane = net.get_lane(index)
+    at = [lane.local_coordinates(vehicle.position)[0] for vehicle in (one, other) if vehicle]
+    return isinstance(lane, CircularLane) and len(at) == 2 and abs(at[0] - at[1]) < 1e-9
+
+
 @pytest.mark.parametrize("connected", [False, True])
 @pytest.mark.parametrize("name", WORLDS)
 def test_neighbours_are_highway_envs(name, connected, roads):
@@ -124,14 +131,18 @@ def test_neighbours_are_highway_envs(name, connected, roads):
     every = net.lanes_list()
     for _ in range(30):
         lane = every[draw.integers(len(every))]
-        # Whole metres, so that several vehicles stand at the same coordinate.
-        place = lane.position(draw.integers(-6, int(lane.length) + 6), draw.integers(-4, 5))
-        road.vehicles.append(IDMVehicle(road, place, 0.0, 5.0))
+        # Steps of a metre, so that several vehicles stand at the same coordinate; between whole
+        # metres, where lanes end, and the last bit decides who is on one.
+        along, aside = draw.integers(-6, int(lane.length) + 6), draw.integers(-4, 5)
+        road.vehicles.append(IDMVehicle(road, lane.position(along + 0.3, aside + 0.6), 0.0, 5.0))
     scene, one = arrays_of(road)
     neighbours.list_members(one)
     rows = {id(vehicle): row for row, vehicle in enumerate(road.vehicles)} | {id(None): NONE}
     for row, vehicle in enumerate(road.vehicles):
         for lane, index in enumerate(scene.network.lane_indices):
-            theirs = road.neighbour_vehicles(vehicle, index)
             ours = neighbours.neighbours(one, row, lane)
-            assert ours == tuple(rows[id(other)] for other in theirs)
+            for mine, other in zip(ours, road.neighbour_vehicles(vehicle, index), strict=True):
+                # On an arc, NumPy's vector instructions and the kernels may differ in the last
+                # bit, so that of vehicles at one coordinate either may be the nearer.
+                one_of = None if mine == NONE else road.vehicles[mine]
+                assert mine == rows[id(other)] or level(one_of, other, net, index)
