@@ -29,6 +29,8 @@ RUN_COLUMNS = {"cell": "VARCHAR", "file": "VARCHAR", "text": "VARCHAR"}
 """A row for each of a run's JSON files."""
 _PLACE = ("cell", "evaluation")
 """Columns that say of an episode its run, and the folder of its evaluation."""
+_ORDER = {"config.json": 1, DONE: 2}
+"""Files that are restored after all others, in this order."""
 _KEPT = re.compile(
     rf"(config|manifest)\.json|{re.escape(DONE)}|evaluations/(?!\.\.?/)[^/\\]+/suite\.json"
 )
@@ -148,10 +150,13 @@ def _episodes(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _restore_one(run: Run, cell: Cell, texts: dict[str, str], connection: Any) -> str:
-    """Write a run's folder, its marker last; returns why it does not fit, having removed it."""
+    """Write a run's folder; returns why it does not fit, having removed it.
+
+    What makes a folder a run comes last: when this is interrupted, the next call begins again.
+    """
     columns = ", ".join(f'"{name}"' for name in EPISODE_COLUMNS)
     try:
-        for name, text in sorted(texts.items(), key=lambda item: item[0] == DONE):
+        for name, text in sorted(texts.items(), key=lambda item: _ORDER.get(item[0], 0)):
             path = run.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

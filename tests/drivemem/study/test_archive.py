@@ -67,6 +67,21 @@ def test_runs_that_are_there_stay(ran: tuple[Path, Path, str, int], results: Pat
     assert before == {p: p.stat().st_mtime_ns for p in ran[1].rglob("*") if p.is_file()}
 
 
+def test_an_interrupted_restore_begins_again(
+    tiny: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make_plan(load_study(tiny), tmp_path / "out")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("drivemem.study.archive.write_query", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            restore(plan, results)
+    assert len(restore(plan, results).cells) == 2
+
+
 def test_runs_of_another_study_are_not_taken(tiny: Path, results: Path, tmp_path: Path) -> None:
     tiny.write_text(TINY.replace("n_steps = 32", "n_steps = 16"))
     plan = make_plan(load_study(tiny), tmp_path / "out")
