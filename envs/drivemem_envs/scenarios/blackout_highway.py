@@ -3,10 +3,10 @@
 Task
     Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
 What is hidden
-    Everything, in bursts: a two-state Markov process, on average 1.5 s of sight, 4 s dark. Speeds
+    Everything, in bursts: a two-state Markov process, on average 1.5 s of sight, 3 s dark. Speeds
     are sensed with noise (5 m/s), so that one frame does not tell how a car moves on.
 What must be remembered
-    On which lanes the cars ahead are and how fast they close in, for about 4 s: a car comes up
+    On which lanes the cars ahead are and how fast they close in, for about 3 s: a car comes up
     every 2.5 s. Traffic keeps its lanes, so what was seen stays true.
 Observation
     `vehicles` (8, 7), relative to the ego; zeros but for the ego's row in the dark.
@@ -39,12 +39,12 @@ from drivemem_envs.sensing.spec import Sensors
 EASY = Scenario(
     name="blackout-highway-easy-v0",
     world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
-    sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=4.0, noise_speed_mps=5.0),
+    sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=3.0, noise_speed_mps=5.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
-    summary="weave through traffic while sight fails in bursts of about 4 s",
-    memory_horizon_s=4.0,
+    summary="weave through traffic while sight fails in bursts of about 3 s",
+    memory_horizon_s=3.0,
     ceiling="measured: must beat hold_last and constant_velocity",
 )
 
-MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 6.0}, memory_horizon_s=6.0)
-HARD = EASY.level("hard", sensors={"blackout_mean_s": 8.0}, memory_horizon_s=8.0)
+MEDIUM = EASY.level("medium", sensors={"blackout_mean_s": 4.5}, memory_horizon_s=4.5)
+HARD = EASY.level("hard", sensors={"blackout_mean_s": 6.0}, memory_horizon_s=6.0)
