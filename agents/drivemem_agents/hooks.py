@@ -34,6 +34,11 @@ def masks_hook(env: VecEnv, action_space: spaces.Space[Any]) -> Callable[[], Any
     return lambda: np.stack(env.env_method("action_masks"))
 
 
+def has_masks(env: VecEnv | None, action_space: spaces.Space[Any]) -> bool:
+    """Whether the environment says which actions are available."""
+    return env is not None and masks_hook(env, action_space) is not None
+
+
 def _method(env: VecEnv, name: str) -> Callable[[], Any] | None:
     """A method of the innermost vector environment."""
     method = getattr(env.unwrapped, name, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Literal
@@ -63,6 +64,7 @@ class MemoryPolicy(BasePolicy):
         precision: `bf16` runs encoder and heads in bfloat16 while training; weights and memory
             stay float32.
         compile: run encoder and heads through `torch.compile` (needs a C++ compiler on CPU).
+        masked: whether it learns where actions are masked; `predict` then warns if it gets none.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class MemoryPolicy(BasePolicy):
         observe_previous_reward: bool = False,
         precision: Precision = "float32",
         compile: bool = False,
+        masked: bool = False,
     ) -> None:
         if use_sde:
             raise ValueError("use_sde is not supported: exploration noise comes from the heads")
@@ -109,6 +112,7 @@ class MemoryPolicy(BasePolicy):
             "observe_previous_reward": observe_previous_reward,
             "precision": precision,
             "compile": compile,
+            "masked": masked,
         }
         if privileged_size == 0 and (critic == "privileged" or predict_privileged):
             raise ValueError(
@@ -118,6 +122,7 @@ class MemoryPolicy(BasePolicy):
         if precision not in ("float32", "bf16"):
             raise ValueError(f"precision={precision!r} is not one of 'float32', 'bf16'")
         self.critic, self.precision = critic, precision
+        self._warns = masked
         self._build_trunk(observation_space, action_space)
         self._build_critic(observation_space)
         if compile:
@@ -331,12 +336,21 @@ class MemoryPolicy(BasePolicy):
             state: what the previous call returned; None at the start.
             episode_start: (B,) bool, True where an episode begins.
             deterministic: take the most likely action.
-            action_masks: (B, n) bool.
+            action_masks: (B, n) bool; needed where the agent learned with masks, for what it
+                thinks of actions that were never available means nothing.
 
         Returns:
             Actions as the environment takes them, and the memory state.
         """
         self.set_training_mode(False)
+        if self._warns and action_masks is None:
+            self._warns = False
+            warnings.warn(
+                "this agent learned with action masks and gets none: it may choose what is not "
+                "available and drive far worse than it learned to. Give predict "
+                "action_masks=env.action_masks()",
+                stacklevel=3,
+            )
         vectorized = is_batch(self.observation_space, observation)
         if not vectorized:
             observation = add_dimension(observation)

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from drivemem_agents.chunk_states import StateInit, chunk_states
 from drivemem_agents.collecting import Collector
 from drivemem_agents.consolidation import Consolidation
-from drivemem_agents.hooks import privileged_size
+from drivemem_agents.hooks import has_masks, privileged_size
 from drivemem_agents.losses import LossSettings, ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
@@ -197,6 +197,7 @@ class MemoryPPO(OnPolicyAlgorithm):
         if self.aux_coef > 0.0 or self.policy_kwargs["critic"] == "privileged":
             self.policy_kwargs.setdefault("privileged_size", privileged_size(self.env))
         self.policy_kwargs.setdefault("predict_privileged", self.aux_coef > 0.0)
+        self.policy_kwargs.setdefault("masked", has_masks(self.env, self.action_space))
         policy = self.policy_class(
             self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
         ).to(self.device)

@@ -1,9 +1,12 @@
 """What a perfect memory of all that sensors showed is worth on blackout-highway.
 
-The scripted driver's planner, told of each car where it was when it was perceived last and how fast,
-and that it has gone on at that speed. It is no bound: it does not plan for what it has never seen.
+The scripted driver's planner, told of each car where it was when it was perceived last, how fast
+it was, and that it has gone on at that speed. It is no bound: it does not plan for what it has
+never seen.
 
     python experiments/highway_cards/remembered.py
+
+prints shares of 500 episodes.
 """
 
 from __future__ import annotations
@@ -76,4 +79,4 @@ if __name__ == "__main__":
     for level in ("easy", "medium", "hard"):
         for reach_m in REACH_M:
             rate = success(f"blackout-highway-{level}-v0", reach_m)
-            print(f"{level:8} seen up to {reach_m:.0f} m ahead: {rate:.3f} of {WORLDS * EPISODES} episodes")
+            print(f"{level:8} seen up to {reach_m:.0f} m ahead: {rate:.3f}")

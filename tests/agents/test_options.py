@@ -203,6 +203,35 @@ def test_masks_as_each_world_offers_them():
     assert not masks[..., 0].all() and masks[..., 1].all()
 
 
+class Choice(Recall):
+    """Recall, of which any action is available."""
+
+    def action_masks(self) -> np.ndarray:
+        return np.ones(2, dtype=bool)
+
+
+def test_who_learned_with_masks_and_gets_none_warns_once(tmp_path):
+    """Also when loaded: what it thinks of actions that were never available means nothing."""
+    model = MemoryPPO("MemoryPolicy", DummyVecEnv([Choice]), n_steps=16, batch_size=16)
+    model.save(tmp_path / "agent")
+    frame = np.zeros((1, 2), dtype=np.float32)
+    for agent in (model, MemoryPPO.load(tmp_path / "agent")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            agent.predict(frame, action_masks=np.ones((1, 2), dtype=bool))
+        with pytest.warns(UserWarning, match="learned with action masks and gets none"):
+            agent.predict(frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            agent.predict(frame)
+
+
+def test_who_learned_without_masks_needs_none(agent):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        agent("lstm").predict(np.zeros((1, 2), dtype=np.float32))
+
+
 def test_masks_of_several_choices():
     torch.manual_seed(0)
     box = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)

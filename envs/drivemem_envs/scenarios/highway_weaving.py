@@ -20,8 +20,8 @@ from drivemem_envs.scenarios.lane_planner import LANE_WIDTH_M, plan_lane
 if TYPE_CHECKING:
     from drivemem_envs.drivers.scripted import ScriptedRule
 
-# Cars 200 m ahead are met after some 12 s. With 100 m even a perfect memory would know nothing after six
-# seconds of darkness, and an exponential law has many that are longer.
+# Cars 200 m ahead are met after some 12 s. With 100 m even a perfect memory would know nothing
+# after six seconds of darkness, and an exponential law has many that are longer.
 FEATURES_RANGE = {
     "x": (-200.0, 200.0),
     "y": (-12.0, 12.0),

@@ -113,9 +113,14 @@ def test_the_weaving_reward_is_for_arriving_unharmed():
     assert max(ended["collision"]) < 0.0
 
 
-@pytest.mark.parametrize("name", HIGHWAYS)
+@pytest.mark.parametrize(
+    "name", [*HIGHWAYS, "hidden-velocity-highway-medium", "hidden-velocity-highway-hard"]
+)
 def test_who_sees_all_cars_gets_through(name):
-    """In 0.98 of 500 episodes; a few seeds here, for each takes a second."""
+    """In 0.98 of 500 episodes; a few seeds here, for each takes a second.
+
+    Levels of the other three differ in their sensors alone.
+    """
     env = drivemem_envs.make(name, sensors=Sensors())
     driver = make_driver("scripted", env.unwrapped.scenario, env.action_space)
     for seed in range(3):
