@@ -80,10 +80,7 @@ def agent_entry(
         DrivememError: no trained agent, unknown names, a lesion that does not fit.
     """
     if not (home.model / "agent.json").is_file():
-        raise DrivememError(
-            f"{home.folder} has no trained agent yet: go on with the same "
-            "`drivemem train` command and --resume"
-        )
+        raise DrivememError(f"{home.folder} has no trained agent; {_way_to_an_agent(home)}")
     config = home.config()
     own = _changed(config.scenario, config.scenario_changes())
     met = own
@@ -97,6 +94,15 @@ def agent_entry(
     )
     agent = AgentDriver(home.model, lesion, not sampled)
     return Entry(home, agent, agent_identity(home, lesion, not sampled), own, chosen)
+
+
+def _way_to_an_agent(home: Run) -> str:
+    if home.latest_checkpoint() is not None:
+        return "go on with the same `drivemem train` command and --resume"
+    return (
+        "nor has it a checkpoint (runs restored from a study's results come without weights); "
+        "train one with the same `drivemem train` command and another --out"
+    )
 
 
 def driver_entry(

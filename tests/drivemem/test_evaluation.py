@@ -215,3 +215,14 @@ def test_a_published_suite_is_met_and_a_changed_one_refused(copy: Run, tmp_path:
         drive(copy, suite=tmp_path / "nowhere.json")
     with pytest.raises(DrivememError, match="unknown suite"):
         drive(copy, suite="final")
+
+
+def test_a_run_without_an_agent_says_how_to_get_one(copy: Run) -> None:
+    """Going on needs a checkpoint, which runs restored from a study's results lack."""
+    shutil.rmtree(copy.model)
+    assert copy.latest_checkpoint() is not None
+    with pytest.raises(DrivememError, match="and --resume"):
+        drive(copy)
+    shutil.rmtree(copy.checkpoints)
+    with pytest.raises(DrivememError, match=r"restored .* come without weights.*another --out"):
+        drive(copy)
