@@ -90,13 +90,16 @@ class _ActingStep(nn.Module):
         return action, act.parameters, *(carried[name] for name in self.interface.state)
 
 
-def export_onnx(policy: MemoryPolicy, path: str | Path, *, action_masks: bool = False) -> Interface:
+def export_onnx(
+    policy: MemoryPolicy, path: str | Path, *, action_masks: bool | None = None
+) -> Interface:
     """Write one acting step of a policy as an ONNX file (extra `onnx`).
 
     Args:
         policy: on any device; not changed.
         path: of the file.
-        action_masks: whether the file takes masks of available actions.
+        action_masks: whether the file takes masks of available actions; None: where the policy
+            learned with them, for without them it drives worse.
 
     Returns:
         The names of the file's inputs and outputs.
@@ -111,7 +114,8 @@ def export_onnx(policy: MemoryPolicy, path: str | Path, *, action_masks: bool = 
         )
     # A copy of a compiled module is not compiled, which the exporter could not read.
     policy = copy.deepcopy(policy).cpu().eval()
-    interface = _interface(policy, action_masks)
+    masked = bool(policy.settings["masked"]) if action_masks is None else action_masks
+    interface = _interface(policy, masked)
     example = _example(policy, interface)
     try:
         program = _traced(_ActingStep(policy, interface).eval(), example, interface)

@@ -21,8 +21,8 @@ class Options:
     """Folder of a trained run."""
     out: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """The file to write, such as agent.onnx."""
-    action_masks: bool = False
-    """Let the file take masks of available actions."""
+    action_masks: bool | None = None
+    """Let the file take masks of available actions; default: where the agent learned with them."""
 
 
 def run(words: list[str]) -> int:

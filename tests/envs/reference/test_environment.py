@@ -214,13 +214,14 @@ def test_fixed_rows_stay_with_their_actors():
     env = drivemem_envs.make(
         "blackout-highway-v0", slots="fixed", observation={"vehicles_count": 31, "see_behind": True}
     )
+    farthest = env.scenario.observation.features_range["x"][1]
     for seed in range(2):
         rows: dict[int, int] = {}
         log = drive(env, seed, 15)
         for decision in log:
             truth, seen = decision["truth"], decision["observation"]["vehicles"]
             for index in range(1, len(truth["id"])):
-                expected = (truth["x"][index] - truth["x"][0]) / 100.0
+                expected = (truth["x"][index] - truth["x"][0]) / farthest
                 if abs(expected) >= 1:
                     continue
                 row = 1 + int(env.slot_of(truth["id"][index]))
