@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import drivemem_envs
-from drivemem_envs.scenarios.highway_weaving import CHANGE_AHEAD_S
-from drivemem_envs.scenarios.lane_planner import LANE_WIDTH_M, plan_lane
+from drivemem_envs.scenarios.highway_weaving import lane_aimed_at
+from drivemem_envs.scenarios.lane_planner import STAGE_S, plan_lane
 
 WORLDS = 50
 EPISODES = 10
 """Of each world: counting whichever end first would favor crashes."""
 REACH_M = (100.0, 200.0)
 PASSED_M = 15.0
-DECISION_S = 1 / 3
 
 
 class Remembered:
@@ -37,7 +36,7 @@ class Remembered:
     def look(self, truth: dict[str, NDArray[Any]], world: int, reach_m: float) -> None:
         """Let what is known move on, and enter what is perceived within reach."""
         for car in self.cars.values():
-            car[0] += car[2] * DECISION_S
+            car[0] += car[2] * STAGE_S
         ahead = truth["x"][world] - truth["x"][world, 0]
         shown = truth["present"][world] & truth["perceived"][world]
         shown &= (ahead > -PASSED_M) & (ahead < reach_m)
@@ -49,9 +48,8 @@ class Remembered:
     def plan(self, truth: dict[str, NDArray[Any]], world: int, lanes: int) -> int:
         """The planner's choice by what is known."""
         x, y, speed, heading = (truth[name][world, 0] for name in ("x", "y", "speed", "heading"))
-        aim = (y + CHANGE_AHEAD_S * speed * np.sin(heading)) / LANE_WIDTH_M
         known = np.array([[x, y, speed * np.cos(heading)], *self.cars.values()])
-        target = int(np.clip(np.rint(aim), 0, lanes - 1))
+        target = int(lane_aimed_at(y, speed, np.sin(heading), lanes))
         return plan_lane(known[:, 0], known[:, 1], known[:, 2], lanes, target)
 
 

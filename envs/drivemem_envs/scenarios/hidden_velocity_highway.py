@@ -15,8 +15,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured; a frame stack must equal recurrence here, or the comparison is unsound. At easy
-    neither beats no memory (experiments/highway_cards): all cars keep near one speed.
+    Measured; a frame stack must equal recurrence here, or the comparison is unsound. At easy a
+    GRU does not beat no memory (experiments/highway_cards, one training run): all cars keep near
+    one speed. Four frames did not either, while rows reached 100 m (NOTES-traffic.md).
 Dials
     Difficulty: `vehicles_density`, `lanes_count`.
 Source

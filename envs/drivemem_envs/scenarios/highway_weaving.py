@@ -86,6 +86,19 @@ class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]
 CHANGE_AHEAD_S = 0.4
 
 
+def lane_aimed_at(y: Any, speed: Any, sine: Any, lanes: int) -> Any:
+    """The lane that the ego drives on or changes to, any shape.
+
+    Args:
+        y: across the road, lane 0 at 0, m.
+        speed: along its heading or the road, which differ little, m/s.
+        sine: of its heading.
+        lanes: how many there are.
+    """
+    aim = (y + CHANGE_AHEAD_S * speed * sine) / LANE_WIDTH_M
+    return np.clip(np.rint(aim), 0, lanes - 1).astype(np.int64)
+
+
 def _free_lanes(
     scenario: Scenario, observation: dict[str, Any], _decisions: np.ndarray[Any, Any]
 ) -> np.ndarray[Any, Any]:
@@ -95,8 +108,7 @@ def _free_lanes(
     present, x, y, speed, sine = (
         spec.column(rows, name) for name in ("presence", "x", "y", "vx", "sin_h")
     )
-    aim = y[:, 0] + CHANGE_AHEAD_S * speed[:, 0] * sine[:, 0]
-    targets = np.clip(np.rint(aim / LANE_WIDTH_M), 0, lanes - 1).astype(np.int64)
+    targets = lane_aimed_at(y[:, 0], speed[:, 0], sine[:, 0], lanes)
     x[:, 0] = 0.0  # rows of others are relative to the ego
     y[:, 1:] += y[:, :1]
     speed[:, 1:] += speed[:, :1]

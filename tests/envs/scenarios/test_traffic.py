@@ -9,8 +9,7 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.drivers import make_driver
-from drivemem_envs.scenarios.highway_weaving import CHANGE_AHEAD_S
-from drivemem_envs.scenarios.lane_planner import LANE_WIDTH_M
+from drivemem_envs.scenarios.highway_weaving import lane_aimed_at
 from drivemem_envs.sensing.spec import Sensors
 
 HIGHWAYS = [
@@ -142,8 +141,8 @@ def test_the_ego_points_at_the_lane_it_changes_to(seed):
     rng, ended = np.random.default_rng(seed), False
     while not ended:
         ego = env.unwrapped.vehicle
-        aim = ego.position[1] + CHANGE_AHEAD_S * ego.speed * np.sin(ego.heading)
-        assert np.clip(np.rint(aim / LANE_WIDTH_M), 0, 2) == ego.target_lane_index[2]
+        aim = lane_aimed_at(ego.position[1], ego.speed, np.sin(ego.heading), lanes=3)
+        assert aim == ego.target_lane_index[2]
         _, _, terminated, truncated, _ = env.step(int(rng.integers(3)))
         ended = terminated or truncated
 
