@@ -93,6 +93,8 @@ class TrainConfig(BaseModel):
     """Clip range of the change in values; default: not clipped."""
     ent_coef: float = Field(default=0.01, ge=0)
     """Weight of the entropy bonus."""
+    final_ent_coef_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the entropy bonus left at the end of the run; it falls linearly."""
     vf_coef: float = Field(default=0.5, ge=0)
     """Weight of the value loss."""
     max_grad_norm: float = Field(default=0.5, gt=0)

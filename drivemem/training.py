@@ -122,7 +122,7 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
         gae_lambda=config.gae_lambda,
         clip_range=config.clip_range,
         clip_range_vf=config.clip_range_vf,
-        ent_coef=config.ent_coef,
+        ent_coef=LinearSchedule(config.ent_coef, config.final_ent_coef_share),
         vf_coef=config.vf_coef,
         max_grad_norm=config.max_grad_norm,
         target_kl=config.target_kl,
