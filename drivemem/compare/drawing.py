@@ -78,16 +78,20 @@ def canvas(height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
+def in_lines(label: str) -> str:
+    """A row's label in lines short enough for the margin."""
+    return "\n".join(textwrap.wrap(label, 26)) or " "
+
+
 def name_rows(axes: Any, rows: Sequence[Row]) -> None:
-    """Label the y axis with the rows, from the top, in lines short enough for the margin."""
-    names = ["\n".join(textwrap.wrap(row.label, 26)) or " " for row in rows]
-    axes.set_yticks(range(len(rows)), names, parse_math=False)
+    """Label the y axis with the rows, from the top."""
+    axes.set_yticks(range(len(rows)), [in_lines(row.label) for row in rows], parse_math=False)
     axes.set_ylim(len(rows) - 0.4, -0.6)
 
 
 def row_height(rows: Sequence[Row]) -> float:
     """Inches that the rows of a figure need."""
-    lines = sum(max(1, len(textwrap.wrap(row.label, 26))) for row in rows)
+    lines = sum(1 + in_lines(row.label).count("\n") for row in rows)
     return 0.19 * lines + 0.14 * len(rows)
 
 

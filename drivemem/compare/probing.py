@@ -6,14 +6,13 @@ Runs of one agent are averaged; with several, their range is drawn. Nothing is p
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from drivemem.compare.drawing import INK, Figure, canvas, legend, styles, to_svg
+from drivemem.compare.drawing import INK, Figure, canvas, in_lines, legend, styles, to_svg
 from drivemem.compare.tables import Row, SuiteTable
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
@@ -99,8 +98,7 @@ def _heat_map(
     if not bands:
         return None
     columns = sorted(bands)
-    names = [f"{name}, {label}" if len(probed) > 1 else name for label, name in cells]
-    names = ["\n".join(textwrap.wrap(name, 30)) for name in names]
+    names = [in_lines(f"{name}, {label}" if len(probed) > 1 else name) for label, name in cells]
     figure, axes = canvas(0.75 + 0.3 * len(cells) + 0.12 * sum("\n" in name for name in names))
     for y, values in enumerate(cells.values()):
         for x, band in enumerate(columns):

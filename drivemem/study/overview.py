@@ -19,7 +19,7 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
     """
     order = agent_order(tables)
     spread = 0.8 / max(len(order), 1)
-    figure, axes = canvas(0.6 + len(tables) * (0.16 + 0.09 * len(order)))
+    figure, axes = canvas(0.8 + len(tables) * (0.16 + 0.09 * len(order)))
     for number, label in enumerate(order):
         color = PALETTE[number % len(PALETTE)]
         marker = MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
