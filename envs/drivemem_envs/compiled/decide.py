@@ -47,13 +47,13 @@ def _see(
     verdict: Verdict,
     native: Native,
     index: int,
-    thread: int,
+    room: int,
 ) -> None:
     """Perceive, show and remember a world as it is."""
-    given = look(one, sight, index, thread)
-    show(one, sight, shown, index, thread, given)
-    show_native(one, sight, task, native, index, thread, given)
-    remember(sight, memory, index, verdict.boxes[thread])
+    given = look(one, sight, index, room)
+    show(one, sight, shown, index, room, given)
+    show_native(one, sight, task, native, index, room, given)
+    remember(sight, memory, index, verdict.boxes[room])
 
 
 @jit

@@ -80,7 +80,7 @@ def judge(
     memory: EpisodeMemory,
     action: NDArray[np.float32],
     index: int,
-    thread: int,
+    room: int,
     verdict: Verdict,
 ) -> None:
     """Reward, end and, if it ended, result of a world's last decision.
@@ -92,10 +92,10 @@ def judge(
         memory: of the metrics, with this decision.
         action: (2,) what the agent chose.
         index: which world it is.
-        thread: whose scratch to use.
+        room: the row of scratch to use.
         verdict: written.
     """
-    known, terms = verdict.facts[thread], verdict.terms[index]
+    known, terms = verdict.facts[room], verdict.terms[index]
     vector = task.vector
     decisions = sight.decisions[index] - 1
     task.time_s[index] += vector[tasks.DECISION]
@@ -111,7 +111,7 @@ def judge(
     verdict.terminated[index] = terminated
     verdict.truncated[index] = (ended or late) and not terminated
     if terminated or ended or late:
-        _conclude(one, task, sight, memory, index, thread, verdict)
+        _conclude(one, task, sight, memory, index, room, verdict)
 
 
 @jit(inner=True)
@@ -121,13 +121,13 @@ def _conclude(
     sight: Sight,
     memory: EpisodeMemory,
     index: int,
-    thread: int,
+    room: int,
     verdict: Verdict,
 ) -> None:
     """`outcomes.outcome_of` and `EpisodeMetrics.result`."""
-    known, family = verdict.facts[thread], task.vector[tasks.FAMILY]
+    known, family = verdict.facts[room], task.vector[tasks.FAMILY]
     steps, count = sight.decisions[index], sight.counts[index]
-    boxes, out = verdict.boxes[thread], verdict.metrics[index]
+    boxes, out = verdict.boxes[room], verdict.metrics[index]
     stuck = metrics.is_stuck(memory.ego[index], steps)
     success = verdict.terminated[index] or not stuck
     wrong = False

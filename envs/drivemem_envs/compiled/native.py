@@ -143,7 +143,7 @@ def parts_of(native: Native, scenario: Scenario, rows: Any) -> dict[str, Any]:
 
 @jit
 def show_native(
-    one: OneWorld, sight: Sight, task: Task, native: Native, index: int, thread: int, given: int
+    one: OneWorld, sight: Sight, task: Task, native: Native, index: int, room: int, given: int
 ) -> None:
     """Write a world's native observation.
 
@@ -153,7 +153,7 @@ def show_native(
         task: what is rewarded.
         native: written.
         index: which world it is.
-        thread: whose working memory to use.
+        room: the row of working memory to use.
         given: number of percepts, see `look`.
     """
     kind, hidden = native.kind[0], task.hidden[index]
@@ -164,8 +164,8 @@ def show_native(
             one, task.numbers, hidden, native.codes, native.scales[:, 0], native.parts[index]
         )  # fmt: skip
     elif kind != NO_NATIVE:
-        poses = native.poses[thread]
-        count = percept_poses.write_poses(one, sight, index, thread, given, poses)
+        poses = native.poses[room]
+        count = percept_poses.write_poses(one, sight, index, room, given, poses)
         if kind == TIME_TO_COLLISION:
             time_to_collision.show(one, poses, count, native.settings[0], native.cells[index])
         else:

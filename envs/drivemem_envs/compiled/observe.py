@@ -62,7 +62,7 @@ class View(NamedTuple):
 
 
 @jit(inner=True)
-def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given: int) -> None:
+def show(one: OneWorld, sight: Sight, view: View, index: int, room: int, given: int) -> None:
     """Write a world's observation.
 
     Args:
@@ -70,23 +70,21 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given
         sight: what its ego perceives.
         view: written.
         index: which world it is.
-        thread: whose working memory to use.
+        room: the row of working memory to use.
         given: number of percepts, see `look`.
     """
-    percepts, order = sight.percepts[thread], view.order[thread]
+    percepts, order = sight.percepts[room], view.order[room]
     ego = sight.actors[index, 0]
     it = one.actors[one.world[0].ego]
     lane = one.lanes[it.lane]
     here = local_coordinates(lane, one.points, ego[X], ego[Y])[0]
     for row in range(given):
         there = local_coordinates(lane, one.points, percepts[row, X], percepts[row, Y])[0]
-        view.along[thread, row] = there - here
+        view.along[room, row] = there - here
     others = view.rows.shape[1] - 1
-    chosen = order_percepts(
-        percepts, given, ego[X], ego[Y], view.along[thread], view.options, order
-    )
+    chosen = order_percepts(percepts, given, ego[X], ego[Y], view.along[room], view.options, order)
     if view.numbers[FIXED_SLOTS] > 0:
-        places = view.places[thread]
+        places = view.places[room]
         chosen = assign_slots(percepts, order, chosen, view.slots[index], places)
         order = places
     write_rows(
@@ -94,7 +92,7 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, thread: int, given
         view.ranges[index], view.options, view.rows[index],
     )  # fmt: skip
     if view.numbers[EGO_X_LANE] >= 0:
-        own = view.own[thread]
+        own = view.own[room]
         for column in range(own.shape[1]):
             own[0, column] = ego[column]
         exit_lane = one.lanes[view.numbers[EGO_X_LANE]]

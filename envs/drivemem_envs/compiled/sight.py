@@ -137,17 +137,17 @@ def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) ->
 
 
 @jit(inner=True)
-def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
+def look(one: OneWorld, sight: Sight, index: int, room: int) -> int:
     """Perceive a world at its next decision.
 
     Args:
         one: the world.
         sight: the sensors of all worlds, written.
         index: which world it is.
-        thread: whose working memory to use.
+        room: the row of working memory to use.
 
     Returns:
-        Number of percepts in `sight.percepts[thread]`.
+        Number of percepts in `sight.percepts[room]`.
     """
     world = one.world[0]
     _take_in(one, sight, index, 0, world.ego)
@@ -163,8 +163,8 @@ def look(one: OneWorld, sight: Sight, index: int, thread: int) -> int:
     given = sense(
         sight.actors[index][:count], sight.ids[index][:count], 0, sight.occluders[index],
         sight.limits, sight.decisions[index], sight.seeds[index], sight.frames[index],
-        sight.status[index], sight.percepts[thread], sight.report[index][:count],
-        sight.scratch[thread][:count],
+        sight.status[index], sight.percepts[room], sight.report[index][:count],
+        sight.scratch[room][:count],
     )  # fmt: skip
     sight.decisions[index] += 1
     return given

@@ -37,8 +37,8 @@ from drivemem_envs.compiled.traffic import drive
 
 
 @jit(inline="always", allocates=True)  # for callers in Python, which are given views
-def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWorld:
-    """The slices that belong to one world, with one thread's working memory."""
+def world_of(worlds: Worlds, scratch: Scratch, index: int, room: int) -> OneWorld:
+    """The slices that belong to one world, with the working memory in one row."""
     network = worlds.world[index].network
     return OneWorld(
         worlds.world[index : index + 1],
@@ -51,13 +51,13 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, thread: int) -> OneWo
         worlds.roads[network],
         worlds.links[network],
         worlds.points[network],
-        scratch.coordinates[thread],
-        scratch.known[thread],
-        scratch.on_lane[thread],
-        scratch.members[thread],
-        scratch.member_counts[thread],
-        scratch.bounds[thread],
-        scratch.predicted[thread],
+        scratch.coordinates[room],
+        scratch.known[room],
+        scratch.on_lane[room],
+        scratch.members[room],
+        scratch.member_counts[room],
+        scratch.bounds[room],
+        scratch.predicted[room],
     )
 
 
