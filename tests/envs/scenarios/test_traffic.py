@@ -90,15 +90,21 @@ def test_weaving_egos_are_faster_than_traffic_whatever_they_do(name):
     assert env.unwrapped.vehicle.target_speed - max(traffic) > 10.0
 
 
-def test_traffic_keeps_its_lanes():
+@pytest.mark.parametrize("name", [*HIGHWAYS, "hidden-velocity-highway-hard"])
+def test_traffic_keeps_its_lanes_and_nearly_its_speeds(name):
     """So what was seen before a blackout stays true."""
-    env = drivemem_envs.make("blackout-highway")
-    env.reset(seed=1)
-    others = [v for v in env.road.vehicles if v is not env.vehicle]
-    lanes = [v.lane_index for v in others]
-    for _ in range(20):
-        env.step(1)
-    assert [v.target_lane_index for v in others] == lanes
+    env = drivemem_envs.make(name)
+    for seed in range(3):
+        env.reset(seed=seed)
+        others = [v for v in env.road.vehicles if v is not env.vehicle]
+        lanes, speeds = [v.lane_index for v in others], np.array([v.speed for v in others])
+        ended, changes = False, np.zeros(len(others))
+        while not ended:
+            changes = np.abs([v.speed for v in others] - speeds)
+            _, _, terminated, truncated, _ = env.step(1)
+            ended = terminated or truncated
+        assert [v.target_lane_index for v in others] == lanes
+        assert changes.mean() < 1.0 and np.quantile(changes, 0.9) < 2.0
 
 
 def test_the_weaving_reward_is_for_arriving_unharmed():
