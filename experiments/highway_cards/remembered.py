@@ -2,8 +2,8 @@
 
 The scripted driver's planner, told of each car where it was when it was perceived last and how
 fast it is, and that it has gone on at that speed. Its speed is known exactly as it was then, or
-from readings as noisy as the scenario's, of which it takes the mean. It is no bound: it does not
-plan for what it has never seen, nor for speeds that change.
+estimated from all readings, as noisy as the scenario's, and the law of traffic's speeds. It is no
+bound: it does not plan for what it has never seen.
 
     python experiments/highway_cards/remembered.py
 
@@ -26,8 +26,8 @@ EPISODES = 10
 """Of each world: counting whichever end first would favor crashes."""
 REACH_M = (100.0, 200.0)
 PASSED_M = 15.0
-SPEED_MPS, SPREAD_MPS = 20.0, 4.0
-"""What is expected of a car's speed before any reading."""
+SPEED_MPS, SPREAD_MPS = 22.5, 0.87
+"""Mean and standard deviation of the law that traffic's speeds are drawn from: 21 to 24 m/s."""
 
 
 class Remembered:

@@ -1,13 +1,14 @@
 """Blackout highway: bursts without any sight on the way past slower traffic.
 
 Task
-    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at 21 to 24 m/s, without a collision.
 What is hidden
     Everything, in bursts: a two-state Markov process, on average 1.5 s of sight, 3 s dark. Speeds
     are sensed with noise (5 m/s), so that one frame does not tell how a car moves on.
 What must be remembered
-    On which lanes the cars ahead are and how fast they close in, for about 3 s: a car comes up
-    every 2.5 s. Traffic keeps its lanes, so what was seen stays true.
+    On which lanes the cars ahead are and how fast they close in, for about 3 s, in which the ego
+    comes up to the next car. Traffic keeps its lanes and nearly its speeds, so what was seen
+    stays true.
 Observation
     `vehicles` (8, 7), relative to the ego; zeros but for the ego's row in the dark.
 Actions

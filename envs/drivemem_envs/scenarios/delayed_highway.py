@@ -1,13 +1,13 @@
 """Delayed highway: other cars are seen late.
 
 Task
-    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at 21 to 24 m/s, without a collision.
 What is hidden
     What happened in the last `latency_s`: others are shown where they were then. The ego knows
     its own pose and speed now.
 What must be remembered
-    Little: a car of constant velocity is where its old place and velocity say. What a memory can
-    add is how traffic has been changing its speed.
+    Next to nothing: traffic nearly keeps its speed, so a car is where its old place and velocity
+    say. What a memory can add is how a car that catches up with another brakes.
 Observation
     `vehicles` (8, 7), relative to the ego.
 Actions
@@ -18,7 +18,7 @@ Outcome
     success: unharmed after 15 s; collision.
 Ceiling
     Measured (experiments/highway_cards): at easy an agent without a memory does as well as one
-    with a GRU, for traffic that keeps its lanes can be extrapolated from one late frame.
+    with a GRU, for traffic that keeps its lanes and speeds can be extrapolated from one late frame.
 Dials
     Memory horizon: `latency_s`. Difficulty: `vehicles_density`.
 Source

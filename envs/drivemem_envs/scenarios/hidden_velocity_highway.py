@@ -1,7 +1,7 @@
 """Hidden-velocity highway: a control in which two frames are all the memory that is needed.
 
 Task
-    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at 21 to 24 m/s, without a collision.
 What is hidden
     The velocities of other cars.
 What must be remembered
@@ -40,7 +40,7 @@ EASY = Scenario(
     ceiling="measured: a frame stack must equal recurrence",
 )
 
-# Four lanes: on three, a scripted driver that sees everything gets through in .33 of episodes at a
+# Four lanes: on three, while traffic queued, a driver that saw everything got through in .33 at a
 # density of 1.2 (200 episodes), for the way is shut.
 MEDIUM = EASY.level(
     "medium", config={"lanes_count": 4, "vehicles_count": 20, "vehicles_density": 0.7}

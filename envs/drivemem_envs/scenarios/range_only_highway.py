@@ -1,7 +1,7 @@
 """Range-only highway: a control in which cars are sensed near the ego only.
 
 Task
-    Drive 15 s at 36 m/s on three lanes, past traffic at about 20 m/s, without a collision.
+    Drive 15 s at 36 m/s on three lanes, past traffic at 21 to 24 m/s, without a collision.
 What is hidden
     Cars farther away than `range_m`.
 What must be remembered

@@ -122,7 +122,7 @@ def test_the_weaving_reward_is_for_arriving_unharmed():
     "name", [*HIGHWAYS, "hidden-velocity-highway-medium", "hidden-velocity-highway-hard"]
 )
 def test_who_sees_all_cars_gets_through(name):
-    """In 0.98 of 500 episodes; a few seeds here, for each takes a second.
+    """In 0.99 of 500 episodes; a few seeds here, for each takes a second.
 
     Levels of the other three differ in their sensors alone.
     """
