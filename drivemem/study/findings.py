@@ -100,9 +100,10 @@ def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
         lines.append(f"- **{label}** against the memoryless agent: {', '.join(parts)}.")
     if not lines:
         return ["There is no memoryless agent to compare others with yet."]
+    scenarios = f"{len(tables)} scenario{'s' * (len(tables) > 1)}"
     return [
-        f"Over {len(tables)} scenarios ({MIN_RUNS} training runs on each side are the least that "
-        "is called; p are corrected for the agents of a scenario):",
+        f"Over {scenarios} ({MIN_RUNS} training runs on each side "
+        "are the least that is called; p are corrected for the agents of a scenario):",
         "",
         *lines,
     ]
