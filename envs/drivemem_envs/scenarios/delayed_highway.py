@@ -17,8 +17,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured (experiments/highway_cards): at easy an agent without a memory does as well as one
-    with a GRU, for traffic that keeps its lanes and speeds can be extrapolated from one late frame.
+    Measured (experiments/highway_cards, easy, one training run): no memory gets through in .97, a
+    GRU in .99, full sensors in .97, for traffic that keeps its lanes and speeds can be extrapolated
+    from one late frame.
 Dials
     Memory horizon: `latency_s`. Difficulty: `vehicles_density`.
 Source

@@ -15,9 +15,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured; a frame stack must equal recurrence here, or the comparison is unsound. At easy a
-    GRU does not beat no memory (experiments/highway_cards, one training run): all cars keep near
-    one speed. Four frames did not either, while rows reached 100 m (NOTES-traffic.md).
+    Measured; a frame stack must equal recurrence here, or the comparison is unsound. At easy no
+    memory gets through in .97, a GRU in .99, full sensors in .97 (experiments/highway_cards, one
+    training run): all cars keep near one speed.
 Dials
     Difficulty: `vehicles_density`, `lanes_count`.
 Source

@@ -16,7 +16,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured; a memory must gain nothing over a frame, or the comparison is unsound.
+    Measured; a memory must gain nothing over a frame, or the comparison is unsound. At easy no
+    memory gets through in .98, a GRU in .97, full sensors in .97 (experiments/highway_cards, one
+    training run).
 Dials
     Difficulty: `range_m`, `vehicles_density`. Memory horizon: none.
 Source
