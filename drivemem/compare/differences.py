@@ -98,9 +98,8 @@ def _trackers(table: SuiteTable, generator: np.random.Generator) -> list[str]:
         return []
     tracker = max(trackers, key=lambda row: row.success.estimate)
     difference = Difference(best, tracker, generator)
-    beats = "does" if difference.estimate > 0 else "does not do"
     return [
-        f"The best learned memory ({best.label}) {beats} better than the best engineered one "
+        f"The best learned memory ({best.label}) against the best engineered one "
         f"({tracker.label}): {difference.words(difference.p)}."
     ]
 
