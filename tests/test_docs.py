@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 import types
@@ -13,17 +14,44 @@ import torch
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTES = sorted((ROOT / "experiments").glob("*/*.md"))
+FLAGSHIP = ROOT / "experiments" / "occlusion_gap" / "results" / "table.csv"
+COLUMNS = {
+    "no memory": "none", "4 frames": "frame_stack", "GRU": "gru", "whole": "gru",
+    "GRU, memory reset": "gru / reset_every:1", "full sensors": "full (full sensors)",
+    "last 1": "gru / span:1", **{n: f"gru / span:{n}" for n in ("4", "8", "16", "32")},
+}  # fmt: skip
+"""Of the README's tables, and the flagship study's rows that they show."""
 
 
 def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [*PAGES, *NOTES], ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("corner", ["| scenario (easy) | ceiling", "| scenario (easy) | last 1"])
+def test_tables_of_the_readme_are_those_of_the_study(corner: str) -> None:
+    with FLAGSHIP.open(newline="", encoding="utf-8") as file:
+        known = {(row["scenario"], row["agent"]): row for row in csv.DictReader(file)}
+    table = corner + (ROOT / "README.md").read_text().partition(corner)[2].partition("\n\n")[0]
+    head, _, *body = [
+        [cell.strip(" *`") for cell in line.strip("|").split("|")] for line in table.splitlines()
+    ]
+    scenarios = {scenario for scenario, _ in known}
+    assert {f"{row[0]}-easy-v0" for row in body} == scenarios
+    for scenario, *cells in body:
+        for name, cell in zip(head[1:], cells, strict=True):
+            if name != "ceiling":
+                row = known[f"{scenario}-easy-v0", COLUMNS[name]]
+                shown = [float(row[key]) for key in ("success", "success_low", "success_high")]
+                told = [float(number) for number in re.findall(r"\d\.\d+", cell)]
+                assert told == pytest.approx(shown[: len(told)], abs=0.0051), (scenario, name)
 
 
 def test_commands_in_the_readme_have_these_options() -> None:
