@@ -177,6 +177,34 @@ def test_a_car_once_in_range_stays_in_range_until_passed():
             break
 
 
+@pytest.mark.parametrize(("level", "hidden", "shown"), [("medium", 20, 50), ("hard", 40, 75)])
+def test_cars_whose_late_image_lies_behind_the_ego_have_no_row(level, hidden, shown):
+    """Of cars ahead the nearest ones: there a delay asks for memory, elsewhere for arithmetic."""
+    env = drivemem_envs.make(f"delayed-highway-{level}")
+    names, late_s = env.scenario.observation.features, env.scenario.sensors.latency_s
+    told: list[tuple[float, bool]] = []
+    for seed in range(4):
+        observation, _ = env.reset(seed=seed)
+        for _ in range(int(late_s * 3) + 1):  # until a late image has come
+            observation, _, ended, _, _ = env.step(1)
+        while not ended:
+            rows = observation["vehicles"]
+            columns = (names.index("presence"), names.index("x"), names.index("vx"))
+            present, x, vx = (rows[1:, column] for column in columns)
+            speeds = 40 * (vx + rows[0, names.index("vx")])
+            now = (200 * x + late_s * speeds)[present > 0]
+            truth = env.unwrapped.truth()["x"]
+            for gap in truth[1:] - truth[0]:
+                if 0 < gap < 120:
+                    told.append((gap, bool((np.abs(now - gap) < 4.0).any())))
+            observation, _, ended, truncated, _ = env.step(1)
+            ended |= truncated
+    near = [has_row for gap, has_row in told if gap < hidden]
+    far = [has_row for gap, has_row in told if gap > shown]
+    assert near and not any(near)
+    assert far and all(far)
+
+
 def test_hidden_velocities_are_zero_in_the_rows():
     env = drivemem_envs.make("hidden-velocity-highway")
     observation, _ = env.reset(seed=0)
