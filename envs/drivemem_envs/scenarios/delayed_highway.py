@@ -20,9 +20,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured (experiments/highway_cards, easy, one training run): no memory gets through in .97, a
-    GRU in .99, full sensors in .97, for traffic that keeps its lanes and speeds can be extrapolated
-    from one late frame.
+    Measured (experiments/highway_cards, three training runs). At easy no memory gets through in
+    .97, a GRU in .99, full sensors in .98. At hard no memory gets through in .47, four frames in
+    .52, a GRU in .97, and as many behind constant_velocity, whose ghosts go where the cars go.
 Dials
     Memory horizon: `latency_s`. Difficulty: `vehicles_density`.
 Source
