@@ -51,6 +51,7 @@ def test_tables_of_the_readme_are_those_of_the_study(corner: str) -> None:
                 row = known[f"{scenario}-easy-v0", COLUMNS[name]]
                 shown = [float(row[key]) for key in ("success", "success_low", "success_high")]
                 told = [float(number) for number in re.findall(r"\d\.\d+", cell)]
+                assert told, cell
                 assert told == pytest.approx(shown[: len(told)], abs=0.0051), (scenario, name)
 
 
