@@ -11,7 +11,7 @@ Observation
     `vehicles` (8, 7) relative to the ego, and `cue` (3,), which is never shown (the twin shows it:
     first, second or third place). No time, no step count.
 Actions
-    SLOWER, IDLE, FASTER. They count once, 80 m before the nose: three speeds that lead to the
+    SLOWER, IDLE, FASTER. They count once, 70 m before the nose: three speeds that lead to the
     third, second and first place.
 Reward
     +1 merged, -1 collision, -1 too late.

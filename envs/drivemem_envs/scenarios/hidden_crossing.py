@@ -11,7 +11,7 @@ Observation
     early or late). No time, no step count.
 Actions
     SLOWER, IDLE, FASTER. They count once, 16 m before the crossing: FASTER crosses at 12 m/s,
-    IDLE at 8, SLOWER slows down to 3 m/s and crosses 2.8 s later.
+    IDLE at 8, SLOWER slows down to 3 m/s and crosses 2.0 s later than FASTER.
 Reward
     +1 crossed, -1 collision, -1 too late.
 Outcome

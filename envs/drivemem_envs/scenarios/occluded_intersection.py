@@ -14,7 +14,7 @@ Observation
     which gap is free). No time, no step count.
 Actions
     SLOWER, IDLE, FASTER. They count once, 20 m before the crossing: FASTER crosses at 12 m/s; IDLE
-    and SLOWER slow down and cross about 1.7 s and 3.6 s later.
+    and SLOWER slow down and cross 1.3 s and 3.3 s later.
 Reward
     +1 crossed, -1 collision, -1 too late.
 Outcome

@@ -7,14 +7,15 @@ What is hidden
     The far half of the ring behind a building on the island, the half towards the ego behind a
     truck that is parked left of the entry. Cars are seen on the right as they drive off.
 What must be remembered
-    When the cars that went out of sight on the right come back on the left: for `hidden_s` the last
-    of them, some 4 s longer the first.
+    When the cars that went out of sight on the right come back on the left. One in the third gap
+    was seen `hidden_s` ago when the choice is made, or a little longer; one in the second some 2 s
+    earlier, one in the first some 4 s.
 Observation
     `vehicles` (8, 7) relative to the ego, and `cue` (3,), which is never shown (the twin shows it:
     which gap is free). No time, no step count.
 Actions
     SLOWER, IDLE, FASTER. They count once, 20 m before the ring: FASTER enters at once; IDLE and
-    SLOWER slow down and enter about 2.2 s and 4.4 s later, all at the pace of the ring.
+    SLOWER slow down and enter 2.2 s and 4.5 s later, all at the pace of the ring.
 Reward
     +1 on the ring and clear of the entry, -1 collision, -1 too late.
 Outcome

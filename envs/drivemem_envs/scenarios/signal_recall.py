@@ -10,8 +10,8 @@ Observation
     `vehicles` (4, 7) relative to the ego: the train, and the red light as an object (no row: green
     or hidden); `cue` (2,), never shown (the twin shows the phase). No time, no step count.
 Actions
-    SLOWER, IDLE, FASTER. They count once, 16 m before the line: FASTER and IDLE pass it within 2 s,
-    SLOWER slows down and passes it after 4.6 s.
+    SLOWER, IDLE, FASTER. They count once, 16 m before the line: FASTER passes it in time for
+    the late green, SLOWER slows down and passes it 3.2 s later. IDLE comes on red in either phase.
 Reward
     +1 passed on green, -1 passed on red, -1 too late.
 Outcome

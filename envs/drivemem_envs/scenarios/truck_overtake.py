@@ -6,13 +6,15 @@ What is hidden
     The oncoming car. The ego begins in the oncoming lane, looks, and falls back behind the truck,
     which then hides the car.
 What must be remembered
-    When the car will be there: its position and speed when it was last seen, for `hidden_s`.
+    When the car will be there: its position and speed when it was last seen, for `hidden_s` less
+    the second in which the ego falls back. At hard a late car is beyond 400 m as long as the ego
+    could see it: there it is remembered that none was seen.
 Observation
     `vehicles` (4, 7) relative to the ego, and `cue` (2,), which is never shown (the twin shows it:
     early or late). No time, no step count.
 Actions
-    SLOWER, IDLE, FASTER. They count once: FASTER overtakes at once, SLOWER 2.8 s later, IDLE
-    never.
+    SLOWER, IDLE, FASTER. They count once: FASTER overtakes at once, SLOWER begins 2.8 s later,
+    IDLE never does.
 Reward
     +1 overtaken, -1 collision, -1 too late.
 Outcome

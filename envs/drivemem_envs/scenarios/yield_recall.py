@@ -12,7 +12,7 @@ Observation
     type). No time, no step count.
 Actions
     SLOWER, IDLE, FASTER. They count once, 16 m before the crossing: FASTER and IDLE cross before
-    the car, SLOWER waits and crosses 3 s later.
+    the car, SLOWER waits and crosses 2.4 s later than FASTER.
 Reward
     +1 crossed, -1 collision, -1 too late.
 Outcome

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import sys
 from functools import cache
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import drivemem_envs
 from drivemem_envs import registry
 from drivemem_envs.drivers import make_driver
-from drivemem_envs.scenarios.commitment import CommitmentWorld
+from drivemem_envs.scenarios.commitment import FASTER, IDLE, SLOWER, CommitmentWorld
 
 NAMES = [
     f"{name}-{level}"
@@ -20,6 +22,14 @@ NAMES = [
 EASY = [name for name in NAMES if name.endswith("-easy")]
 CARS = ("hidden-crossing", "truck-overtake", "blind-merge")
 """Where a car is to be remembered and its last place says all."""
+TIMED = (
+    "hidden-crossing",
+    "yield-recall",
+    "signal-recall",
+    "occluded-intersection",
+    "occluded-roundabout",
+)
+"""Where waiting makes a choice."""
 SEEDS = 40
 
 
@@ -79,18 +89,49 @@ def test_the_frame_at_the_choice_is_the_same_whatever_was_seen_before(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_seen_before_tells_the_kinds_apart(name):
-    """Yet nothing that was seen is in the frames of the last half of the memory horizon."""
+    """It was seen up to about a memory horizon before the choice, and not again."""
     scenario = drivemem_envs.scenario(name)
-    blind = int(scenario.memory_horizon_s / scenario.decision_s / 2)
+    frames = [
+        (kind, [b"".join(map(bytes, frame)) for frame in zip(*seen.values(), strict=True)])
+        for kind, seen, _ in episodes(name)
+    ]
+    differ = [len(set(at_once)) > 1 for at_once in zip(*(each for _, each in frames), strict=True)]
+    choice = len(differ) - 1
+    last = max(np.flatnonzero(differ))
+    assert (choice - last) * scenario.decision_s == pytest.approx(
+        scenario.memory_horizon_s, abs=0.85
+    )
     told: dict[int, set[bytes]] = {}
-    hidden = set()
-    for kind, seen, _ in episodes(name):
-        early = [seen["vehicles"][:-blind], seen["cue"][:-blind]]
-        told.setdefault(kind, set()).add(b"".join(part.tobytes() for part in early))
-        hidden.add(seen["vehicles"][-blind:].tobytes() + seen["cue"][-blind:].tobytes())
+    for kind, each in frames:
+        told.setdefault(kind, set()).add(b"".join(each[: last + 1]))
     for kind, others in told.items():
         assert not any(others & told[other] for other in told if other != kind)
-    assert len(hidden) == 1
+
+
+def unseen_s(name: str) -> dict[int, list[float]]:
+    """By kind, how long before the choice others went out of sight; inf: none was ever seen."""
+    found: dict[int, list[float]] = {}
+    for kind, seen, _ in episodes(name):
+        present = seen["vehicles"][:, 1:, 0]
+        differ = np.flatnonzero((present != present[-1]).any(axis=1))
+        steps = len(present) - 1 - differ[-1] if len(differ) else np.inf
+        found.setdefault(kind, []).append(steps * drivemem_envs.scenario(name).decision_s)
+    return found
+
+
+@pytest.mark.parametrize(("level", "hidden_s"), [("easy", 3.0), ("medium", 6.0), ("hard", 11.0)])
+def test_on_the_roundabout_a_car_of_an_earlier_gap_was_seen_earlier(level, hidden_s):
+    unseen = unseen_s(f"occluded-roundabout-{level}")
+    for kind in (0, 1):  # a car comes in the third gap
+        assert hidden_s <= min(unseen[kind]) < hidden_s + 1
+    assert min(unseen[2]) - min(unseen[0]) == pytest.approx(2.0, abs=0.3)
+
+
+def test_only_at_hard_a_late_car_is_not_seen_before_the_overtaking():
+    for level in registry.LEVELS:
+        early, late = (unseen_s(f"truck-overtake-{level}")[kind] for kind in (0, 1))
+        assert np.isfinite(early).all()
+        assert np.isinf(late).all() if level == "hard" else np.isfinite(late).all()
 
 
 @pytest.mark.parametrize("tracker", ["hold_last", "constant_velocity"])
@@ -119,6 +160,36 @@ def test_who_knows_the_kind_succeeds_always(name):
     answers = drivemem_envs.scenario(name).world_class().answers
     for kind, _, outcomes in episodes(name):
         assert outcomes[answers[kind]] == "success"
+
+
+@pytest.mark.parametrize("name", [name for name in EASY if name.startswith(TIMED)])
+def test_choices_come_when_and_as_much_apart_as_the_docstring_says(name):
+    world = drivemem_envs.scenario(name).world_class()
+    doc = " ".join((sys.modules[world.__module__].__doc__ or "").split())
+    (way_m,) = map(float, re.findall(r"They count once, (\d+) m before", doc))
+    ((*later_s, _),) = re.findall(r"([\d.]+) s (?:and ([\d.]+) s )?(later)", doc)
+    times = {choice: time_to(name, choice, way_m) for choice in (SLOWER, IDLE, FASTER)}
+    measured = [times[choice] - times[FASTER] for choice in (IDLE, SLOWER)]
+    said = [float(each) for each in later_s if each]
+    np.testing.assert_allclose(measured[-len(said) :], said, atol=0.1)
+
+
+def time_to(name: str, choice: int, way_m: float) -> float:
+    """When the ego has driven so far since the choice, s; in scenes where it gets there."""
+    env = drivemem_envs.make(name)
+    for seed in range(SEEDS):
+        env.reset(seed=seed)
+        driven, ended = [0.0], False
+        while driven[-1] < way_m and not ended:
+            here = env.vehicle.position.copy()
+            *_, terminated, truncated, _ = env.step(choice)
+            ended = terminated or truncated
+            if env.clock > env._script.release:
+                driven.append(driven[-1] + float(np.linalg.norm(env.vehicle.position - here)))
+        if driven[-1] >= way_m:
+            seconds = np.arange(len(driven)) * drivemem_envs.scenario(name).decision_s
+            return float(np.interp(way_m, driven, seconds))
+    raise AssertionError(f"{name}: choice {choice} never drives {way_m} m")
 
 
 @pytest.mark.parametrize("name", EASY)

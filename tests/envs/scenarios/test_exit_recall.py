@@ -95,3 +95,14 @@ def test_the_trucks_must_be_passed():
 def test_exits_out_of_reach_are_refused(exits):
     with pytest.raises(ValueError, match="choose 2 to 5"):
         drivemem_envs.make("exit-recall-v0", config={"exits_count": exits})
+
+
+@pytest.mark.parametrize("level", ["easy", "medium", "hard"])
+def test_the_fork_comes_a_memory_horizon_after_the_sign(level):
+    scenario = drivemem_envs.scenario(f"exit-recall-{level}")
+    env = drivemem_envs.make(scenario)
+    for seed in range(4):
+        at_fork, _ = drive(env, seed, lambda world: world.exit)
+        fork_s = env.time - len(at_fork) * scenario.decision_s
+        hidden_s = fork_s - scenario.sensors.cue_window_s
+        assert hidden_s == pytest.approx(scenario.memory_horizon_s, abs=0.3)
