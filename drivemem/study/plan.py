@@ -127,12 +127,18 @@ class Part:
         for what, given, known in (
             ("scenario", self.scenarios, list(study.scenarios)),
             ("agent", self.agents, agents),
-            ("seed", self.seeds, list(study.seeds)),
+            ("seed", self.seeds, list(study.every_seed())),
         ):
             for name in given or ():
                 if name not in known:
                     names = ", ".join(map(str, known))
                     raise DrivememError(f"study {study.name} has no {what} '{name}' (has: {names})")
+
+    def in_words(self) -> str:
+        """Such as: agents gru, scenarios exit-recall-easy."""
+        axes = {"agents": self.agents, "scenarios": self.scenarios, "seeds": self.seeds}
+        given = {name: ", ".join(map(str, values)) for name, values in axes.items() if values}
+        return "; ".join(f"{name} {values}" for name, values in given.items()) or "its agents"
 
     def has(self, scenario: str, agent: str, seed: int | None) -> bool:
         """Whether a cell belongs to it; drivers belong to every seed."""
@@ -165,18 +171,20 @@ def make_plan(study: Study, out: str | Path | None = None, part: Part | None = N
     notes: list[str] = []
     cells: list[Cell] = []
     axes: dict[str, tuple[Any, ...]] = {
-        "seed": study.seeds, "scenario": tuple(study.scenarios), "agent": tuple(study.agents)
+        "seed": study.every_seed(), "scenario": tuple(study.scenarios), "agent": tuple(study.agents)
     }  # fmt: skip
     for values in itertools.product(*(axes[axis] for axis in study.order)):
         place = dict(zip(study.order, values, strict=True))
         scenario, agent, seed = place["scenario"], place["agent"], place["seed"]
-        if not part.has(scenario, agent, seed):
+        if not (study.has_run(scenario, agent, seed) and part.has(scenario, agent, seed)):
             continue
         key = f"{scenario}/{agent}"
         if key not in resolved:
             resolved[key] = resolve_settings(study, scenario, agent, stored.get(key), notes)
         cells.append(_trained_cell(study, scenario, agent, seed, resolved[key]))
     cells += _driver_cells(study, part, notes)
+    if not cells:
+        raise DrivememError(f"study {study.name} plans no run of {part.in_words()}")
     return Plan(study, folder, tuple(cells), resolved, tuple(notes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,13 +124,16 @@ def _quoted(text: str) -> list[str]:
 
 
 def _extent(plan: Plan, done: list[Cell], trained: list[Cell], states: Mapping[str, State]) -> str:
-    seeds = {(cell.scenario, cell.agent): 0 for cell in trained}
+    planned = Counter((cell.scenario, cell.agent) for cell in trained)
+    seeds = dict.fromkeys(planned, 0)
     for cell in done:
         seeds[cell.scenario, cell.agent] += 1
+    each = sorted(planned.values()) or [0]
+    seeds_count = str(each[0]) if each[0] == each[-1] else f"{each[0]} to {each[-1]}"
     text = (
-        f"{len(done)} of the study's {len(trained)} training runs are done: "
-        f"{len(plan.study.scenarios)} scenarios, {len(plan.study.agents)} agents, "
-        f"{len(plan.study.seeds)} seeds planned."
+        f"{len(done)} of the study's {len(trained)} training runs are done "
+        f"(scenarios: {len(plan.study.scenarios)}, agents: {len(plan.study.agents)}, "
+        f"seeds: {seeds_count})."
     )
     if len(done) < len(trained):
         counts = sorted(seeds.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -32,8 +33,15 @@ class ScenarioEntry(_Part):
     """Difficulty: `easy` means the scenario `<scenario>-easy`."""
     preset: bool | str = True
     """Start from the scenario's preset if there is one; false: do not; or a TOML file."""
+    seeds: tuple[int, ...] | None = None
+    """Seeds of training here in place of the study's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Any further key is a setting of training for this scenario."""
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count(cls, value: Any) -> Any:
+        return _counted(value)
 
     @property
     def full_name(self) -> str:
@@ -44,6 +52,8 @@ class ScenarioEntry(_Part):
 class AgentEntry(_Part):
     """One agent of a study: `[agents.NAME]`."""
 
+    scenarios: tuple[str, ...] | None = None
+    """Names of the study's scenarios that it is trained on; none: all."""
     match_parameters: int | None = Field(default=None, ge=0)
     """Choose the memory's width so that it has about this many weights; 0: leave it alone."""
     match_width: str = "hidden_size"
@@ -124,12 +134,17 @@ class Study(_Part):
     @field_validator("seeds", mode="before")
     @classmethod
     def _count(cls, value: Any) -> Any:
-        return tuple(range(value)) if isinstance(value, int) else value
+        return _counted(value)
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(f"seeds are {list(self.seeds)}: give different numbers of at least 0")
+        for name in (None, *self.scenarios):
+            seeds = self.seeds if name is None else self.seeds_on(name)
+            if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+                where = "" if name is None else f" of [scenarios.{name}]"
+                raise ValueError(
+                    f"seeds{where} are {list(seeds)}: give different numbers of at least 0"
+                )
         if sorted(self.order) != ["agent", "scenario", "seed"]:
             raise ValueError(
                 f"order is {list(self.order)}: give seed, scenario and agent once each"
@@ -140,6 +155,26 @@ class Study(_Part):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"'{name}' is no name: use letters, digits and _ . + -")
         return self
+
+    def seeds_on(self, scenario: str) -> tuple[int, ...]:
+        """Seeds of training on one of its scenarios."""
+        own = self.scenarios[scenario].seeds
+        return self.seeds if own is None else own
+
+    def every_seed(self) -> tuple[int, ...]:
+        """Seeds of training on any of its scenarios."""
+        each = (self.seeds_on(scenario) for scenario in self.scenarios)
+        return tuple(dict.fromkeys(itertools.chain(self.seeds, *each)))
+
+    def has_run(self, scenario: str, agent: str, seed: int) -> bool:
+        """Whether an agent is trained on a scenario with a seed."""
+        only = self.agents[agent].scenarios
+        return (only is None or scenario in only) and seed in self.seeds_on(scenario)
+
+
+def _counted(seeds: Any) -> Any:
+    """Seeds of a file: a number n means 0 ... n-1."""
+    return tuple(range(seeds)) if isinstance(seeds, int) else seeds
 
 
 def load_study(path: str | Path) -> Study:
@@ -239,6 +274,12 @@ def _check_names(study: Study, where: str) -> None:
     """Refuse names that nothing is registered under, before anything is trained."""
     from drivemem.lesions import INTACT, lesion_names
 
+    for name, agent in study.agents.items():
+        _refuse_unknown(
+            dict.fromkeys(agent.scenarios or ()),
+            study.scenarios,
+            f"{where} [agents.{name}] scenarios",
+        )
     for override in study.overrides:
         for what, names in (("scenarios", override.scenarios), ("agents", override.agents)):
             _refuse_unknown(

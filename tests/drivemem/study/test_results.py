@@ -22,6 +22,7 @@ def test_a_study_leaves_results_beside_its_file(ran: tuple[Path, Path, str, int]
     assert str(folder / "RESULTS.md") in output.replace("\n", "")
     assert "> A memory recalls the sign." in text
     assert "2 of the study's 3 training runs are done" in text and "1 failed" in text
+    assert "(scenarios: 1, agents: 3, seeds: 1)" in text
     assert "The study is not complete: between 0 and 1 runs" in text
     assert f"drivemem study {file}" in text
     assert "too few" in text and "significant" not in text.replace("significantly", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -23,9 +24,13 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
     file: Path, tmp_path: Path
 ) -> None:
     study = load_study(file)
-    plan = make_plan(study, tmp_path)
-    trained = [cell for cell in plan.cells if not cell.is_driver]
-    assert len(trained) == len(study.scenarios) * len(study.agents) * len(study.seeds)
+    # Also those that the file leaves out, as somebody may want them.
+    agents = {
+        name: agent.model_copy(update={"scenarios": None}) for name, agent in study.agents.items()
+    }
+    plan = make_plan(study.model_copy(update={"agents": agents}), tmp_path)
+    trained = {(cell.scenario, cell.agent) for cell in plan.cells if not cell.is_driver}
+    assert trained == set(itertools.product(study.scenarios, study.agents))
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,8 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
         ("[scenarios.exit-recall]\npreset = false", "[scenarios]\nexit-recall = 3", "is 3; write"),
         ("[scenarios.exit-recall]\npreset = false", "", "name at least one scenario"),
         ('memory = "gru"', "scenario = 'merge-v1'", "unknown key 'scenario'"),
+        ('memory = "gru"', "scenarios = ['exit']", "[agents.gru] scenarios: unknown key 'exit'"),
+        ("preset = false", "seeds = [1, 1]", "seeds of [scenarios.exit-recall] are [1, 1]"),
     ],
 )
 def test_mistakes_are_named(tiny: Path, before: str, after: str, message: str) -> None:
@@ -117,6 +124,21 @@ def test_the_order_of_cells(tiny: Path, tmp_path: Path) -> None:
     assert names[:2] == ["exit-recall-none-s0", "exit-recall-none-s1"]
     part = Part(agents=["gru"], seeds=[1])
     assert [c.name for c in make_plan(load_study(tiny), tmp_path / "out", part).cells] == names[3:]
+
+
+def test_scenarios_have_seeds_and_agents_scenarios_of_their_own(tiny: Path, tmp_path: Path) -> None:
+    text = TINY.replace("preset = false", "preset = false\n[scenarios.exit-recall-hard]\nseeds = 3")
+    tiny.write_text(text.replace('memory = "gru"', 'memory = "gru"\nscenarios = ["exit-recall"]'))
+    study = load_study(tiny)
+    assert [cell.name for cell in make_plan(study, tmp_path / "out").cells] == [
+        "exit-recall-none-s0", "exit-recall-gru-s0", "exit-recall-hard-none-s0",
+        "exit-recall-hard-none-s1", "exit-recall-hard-none-s2",
+    ]  # fmt: skip
+    part = Part(seeds=[2])
+    assert [c.seed for c in make_plan(study, tmp_path / "out", part).cells] == [2]
+    part = Part(agents=["gru"], scenarios=["exit-recall-hard"])
+    with pytest.raises(DrivememError, match="no run of agents gru; scenarios exit-recall-hard"):
+        make_plan(study, tmp_path / "out", part)
 
 
 def test_drivers_meet_every_scenario_once(tiny: Path, tmp_path: Path) -> None:
