@@ -151,3 +151,14 @@ def test_the_example_with_a_ceiling_keeps_its_claims(monkeypatch: pytest.MonkeyP
 def test_the_example_of_the_compiled_backend_runs() -> None:
     for text in blocks("docs/compiled-backend.md", "python"):
         exec(compile(text, "compiled-backend.md", "exec"), {"__name__": "example"})
+
+
+def test_the_example_of_a_study_can_be_planned(tmp_path: Path) -> None:
+    from drivemem.study import load_study, make_plan
+
+    file = tmp_path / "example.toml"
+    (text,) = blocks("docs/studies.md", "toml")
+    file.write_text(text)
+    runs = {(cell.scenario, cell.agent, cell.seed) for cell in make_plan(load_study(file)).cells}
+    assert {("easy", "full", 4), ("five", "gru", 0), ("five", "idm", None)} <= runs
+    assert not {("five", "full", 0), ("five", "gru", 1)} & runs
