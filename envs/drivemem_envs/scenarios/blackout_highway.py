@@ -19,8 +19,8 @@ Outcome
     success: unharmed after 15 s; collision.
 Ceiling
     Measured (experiments/highway_cards, 500 test episodes, 500,000 decisions; at easy mean of five
-    training runs, three behind trackers): a GRU gets through in .94, four frames in .69, no memory
-    in .68, behind constant_velocity in .50, behind hold_last in .38, full sensors in .98. At medium
+    training runs): a GRU gets through in .94, four frames in .69, no memory in .68, behind
+    constant_velocity in .51, behind hold_last in .39, full sensors in .98, also a GRU. At medium
     it is .92 with a GRU and .56 without memory, at hard .91 and .49 (three training runs). Why a
     GRU learns it only with `privileged_view = "grid"`: experiments/scenario_cards/NOTES-traffic.md.
     The scripted driver, a planner with full sensors, gets through in .996. The same planner with a
