@@ -162,16 +162,29 @@ def test_who_knows_the_kind_succeeds_always(name):
         assert outcomes[answers[kind]] == "success"
 
 
+def doc_of(name: str) -> str:
+    """A scenario's docstring, in one line."""
+    module = sys.modules[drivemem_envs.scenario(name).world_class().__module__]
+    return " ".join((module.__doc__ or "").split())
+
+
 @pytest.mark.parametrize("name", [name for name in EASY if name.startswith(TIMED)])
 def test_choices_come_when_and_as_much_apart_as_the_docstring_says(name):
-    world = drivemem_envs.scenario(name).world_class()
-    doc = " ".join((sys.modules[world.__module__].__doc__ or "").split())
+    doc = doc_of(name)
     (way_m,) = map(float, re.findall(r"They count once, (\d+) m before", doc))
     ((*later_s, _),) = re.findall(r"([\d.]+) s (?:and ([\d.]+) s )?(later)", doc)
     times = {choice: time_to(name, choice, way_m) for choice in (SLOWER, IDLE, FASTER)}
     measured = [times[choice] - times[FASTER] for choice in (IDLE, SLOWER)]
     said = [float(each) for each in later_s if each]
     np.testing.assert_allclose(measured[-len(said) :], said, atol=0.1)
+
+
+def test_on_the_ramp_the_choice_is_made_as_far_before_the_nose_as_the_docstring_says():
+    env = drivemem_envs.make("blind-merge")
+    until_release(env, 0, lambda clock: IDLE)
+    (barrier,) = env.occluders()
+    nose_m = barrier[0] + barrier[3] / 2 - env.vehicle.position[0]
+    assert f"They count once, {nose_m:.0f} m before the nose" in doc_of("blind-merge")
 
 
 def time_to(name: str, choice: int, way_m: float) -> float:
