@@ -162,6 +162,14 @@ def test_who_knows_the_kind_succeeds_always(name):
         assert outcomes[answers[kind]] == "success"
 
 
+@pytest.mark.parametrize("level", registry.LEVELS)
+@pytest.mark.parametrize(
+    ("name", "outcome"), [("signal-recall", "violation"), ("truck-overtake", "timeout")]
+)
+def test_the_middle_choice_is_right_for_no_kind(name, outcome, level):
+    assert {outcomes[IDLE] for _, _, outcomes in episodes(f"{name}-{level}")} == {outcome}
+
+
 def doc_of(name: str) -> str:
     """A scenario's docstring, in one line."""
     module = sys.modules[drivemem_envs.scenario(name).world_class().__module__]
