@@ -7,9 +7,17 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from drivemem.config import TrainConfig, config_from_toml
 from drivemem.errors import DrivememError
@@ -18,6 +26,20 @@ from drivemem.settings import as_words
 
 _NAME = re.compile(r"[A-Za-z0-9_.+-]+")
 Axis = Literal["seed", "scenario", "agent"]
+
+
+def _counted(seeds: Any) -> Any:
+    return tuple(range(seeds)) if isinstance(seeds, int) else seeds
+
+
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError("give different numbers of at least 0")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_counted), AfterValidator(_different)]
+"""Seeds of training; a number n means 0 ... n-1."""
 
 
 class _Part(BaseModel):
@@ -33,15 +55,10 @@ class ScenarioEntry(_Part):
     """Difficulty: `easy` means the scenario `<scenario>-easy`."""
     preset: bool | str = True
     """Start from the scenario's preset if there is one; false: do not; or a TOML file."""
-    seeds: tuple[int, ...] | None = None
+    seeds: Seeds | None = None
     """Seeds of training here in place of the study's."""
     settings: dict[str, Any] = Field(default_factory=dict)
     """Any further key is a setting of training for this scenario."""
-
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _count(cls, value: Any) -> Any:
-        return _counted(value)
 
     @property
     def full_name(self) -> str:
@@ -117,7 +134,7 @@ class Study(_Part):
     """What the study tests, in plain words: it heads the report."""
     baseline: str = "memory=none"
     """The memoryless agent that others are compared with."""
-    seeds: tuple[int, ...]
+    seeds: Seeds
     """Seeds of training; a number n means 0 ... n-1."""
     order: tuple[Axis, ...] = ("seed", "scenario", "agent")
     """What varies slowest first: by default all agents get their first seed first."""
@@ -131,20 +148,8 @@ class Study(_Part):
     evaluation: EvaluationPlan = EvaluationPlan()
     resources: Resources = Resources()
 
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _count(cls, value: Any) -> Any:
-        return _counted(value)
-
     @model_validator(mode="after")
     def _sound(self) -> Self:
-        for name in (None, *self.scenarios):
-            seeds = self.seeds if name is None else self.seeds_on(name)
-            if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-                where = "" if name is None else f" of [scenarios.{name}]"
-                raise ValueError(
-                    f"seeds{where} are {list(seeds)}: give different numbers of at least 0"
-                )
         if sorted(self.order) != ["agent", "scenario", "seed"]:
             raise ValueError(
                 f"order is {list(self.order)}: give seed, scenario and agent once each"
@@ -170,11 +175,6 @@ class Study(_Part):
         """Whether an agent is trained on a scenario with a seed."""
         only = self.agents[agent].scenarios
         return (only is None or scenario in only) and seed in self.seeds_on(scenario)
-
-
-def _counted(seeds: Any) -> Any:
-    """Seeds of a file: a number n means 0 ... n-1."""
-    return tuple(range(seeds)) if isinstance(seeds, int) else seeds
 
 
 def load_study(path: str | Path) -> Study:
@@ -233,7 +233,7 @@ def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "study"
-        message = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
         seen = "" if first["type"] == "missing" or not first["loc"] else f" is {first['input']!r}"
         raise DrivememError(f"{where}: {key}{seen}: {message}") from error
     _check_names(study, where)

@@ -49,7 +49,12 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
         ("[scenarios.exit-recall]\npreset = false", "", "name at least one scenario"),
         ('memory = "gru"', "scenario = 'merge-v1'", "unknown key 'scenario'"),
         ('memory = "gru"', "scenarios = ['exit']", "[agents.gru] scenarios: unknown key 'exit'"),
-        ("preset = false", "seeds = [1, 1]", "seeds of [scenarios.exit-recall] are [1, 1]"),
+        ('memory = "gru"', "scenarios = 'exit'", "scenarios is 'exit': Input should be a list"),
+        (
+            "preset = false",
+            "seeds = [1, 1]",
+            "scenarios.exit-recall.seeds is [1, 1]: give different",
+        ),
     ],
 )
 def test_mistakes_are_named(tiny: Path, before: str, after: str, message: str) -> None:
