@@ -20,8 +20,8 @@ from stable_baselines3.common.vec_env import VecNormalize
 
 from benchmarks.peers import seconds
 from benchmarks.tables import report
+from benchmarks.toys import CartPoleNoVel
 from drivemem_agents import MemoryPPO
-from drivemem_agents.toys import CartPoleNoVel
 
 SHARED: dict[str, Any] = {
     "n_steps": 128, "batch_size": 256, "n_epochs": 10, "learning_rate": 7e-4, "gamma": 0.99,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivemem.compare import compare_runs as compare
+    from drivemem.comparison import compare_runs as compare
     from drivemem.config import TrainConfig
     from drivemem.errors import DrivememError
-    from drivemem.evaluation import evaluate
+    from drivemem.evaluation.evaluate import evaluate
     from drivemem.loading import load
     from drivemem.probes import probe
-    from drivemem.replay import replay
-    from drivemem.training import train
+    from drivemem.replays import replay
+    from drivemem.training.train import train
 
 __all__ = [
     "DrivememError",
@@ -28,12 +28,12 @@ __all__ = [
 _HOMES = {
     "DrivememError": ("errors", "DrivememError"),
     "TrainConfig": ("config", "TrainConfig"),
-    "train": ("training", "train"),
-    "evaluate": ("evaluation", "evaluate"),
+    "train": ("training.train", "train"),
+    "evaluate": ("evaluation.evaluate", "evaluate"),
     "load": ("loading", "load"),
-    "compare": ("compare", "compare_runs"),
+    "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),
-    "replay": ("replay", "replay"),
+    "replay": ("replays", "replay"),
 }
 
 

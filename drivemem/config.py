@@ -11,8 +11,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from drivemem.errors import DrivememError
-from drivemem.privileged import PrivilegedView
 from drivemem.settings import parse_pairs
+from drivemem.training.privileged import PrivilegedView
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 SensorChanges: Any = create_model(

@@ -36,13 +36,13 @@ DRIVERS = ("idm", "constant:IDLE", "random")
 def main() -> int:
     """Run the demo; what is there already is kept, so an interrupted demo goes on."""
     warnings.filterwarnings("ignore", message=".*out of date.*")
-    from drivemem.compare import compare_runs
+    from drivemem.comparison import compare_runs
     from drivemem.config import build_config
     from drivemem.errors import DrivememError
-    from drivemem.evaluation import evaluate
+    from drivemem.evaluation.evaluate import evaluate
     from drivemem.progress import console
-    from drivemem.replay import replay
-    from drivemem.training import train
+    from drivemem.replays import replay
+    from drivemem.training.train import train
 
     out = console()
     began = time.monotonic()

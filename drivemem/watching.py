@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.driving import Decision, Evaluated
 from drivemem.errors import DrivememError
+from drivemem.evaluation.drivers import Decision, Evaluated
 from drivemem_envs import Scenario
 from drivemem_envs.drivers.constant import action_labels
 
 if TYPE_CHECKING:
-    from drivemem.evaluation import Evaluation
+    from drivemem.evaluation.evaluate import Evaluation
 
 MANUAL = "manual"
 _KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "right": "FASTER", "left": "SLOWER"}
@@ -215,8 +215,8 @@ def watch(
     Raises:
         DrivememError: no display, unknown names, or nothing driven before the window was closed.
     """
-    from drivemem.entries import Changes, agent_entry, driver_entry
-    from drivemem.evaluation import drive
+    from drivemem.evaluation.evaluate import drive
+    from drivemem.evaluation.jobs import Changes, agent_entry, driver_entry
     from drivemem.lesions import INTACT
     from drivemem.runs import open_run
     from drivemem_envs.reference.viewer import LAYERS

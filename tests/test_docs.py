@@ -154,7 +154,7 @@ def test_the_example_of_the_compiled_backend_runs() -> None:
 
 
 def test_the_example_of_a_study_can_be_planned(tmp_path: Path) -> None:
-    from drivemem.study import load_study, make_plan
+    from drivemem.studies import load_study, make_plan
 
     file = tmp_path / "example.toml"
     (text,) = blocks("docs/studies.md", "toml")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from drivemem_agents.hooks import masks_hook, privileged_hook
+from drivemem_agents.env_capabilities import masks_hook, privileged_hook
 from drivemem_agents.memory import State
 from drivemem_agents.policy import MemoryPolicy
 from drivemem_agents.rollout import Rollout

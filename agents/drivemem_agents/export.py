@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from drivemem_agents.memory import State
 from drivemem_agents.observations import SOLE
 from drivemem_agents.policy import MemoryPolicy
-from drivemem_agents.previous import PREVIOUS
+from drivemem_agents.previous_inputs import PREVIOUS
 
 _BATCH = 2  # of the example that is traced; the file's batch is free
 

@@ -26,8 +26,8 @@ from drivemem_agents.observations import (
     subspaces,
     to_tensors,
 )
-from drivemem_agents.policy_steps import CRITIC, Act, Evaluation, split_state
-from drivemem_agents.previous import PREVIOUS, PreviousInputs
+from drivemem_agents.policy_outputs import CRITIC, Act, Evaluation, split_state
+from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
 
 __all__ = ["Act", "Critic", "Evaluation", "MemoryPolicy", "Precision"]
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from drivemem_agents.chunk_states import StateInit, chunk_states
 from drivemem_agents.collecting import Collector
 from drivemem_agents.consolidation import Consolidation
-from drivemem_agents.hooks import has_masks, privileged_size
+from drivemem_agents.env_capabilities import has_masks, privileged_size
 from drivemem_agents.losses import LossSettings, ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler

@@ -29,7 +29,7 @@ def run(words: list[str]) -> int:
     if not options.runs:
         print("drivemem compare: give run folders, such as runs/", file=sys.stderr)
         return 2
-    from drivemem.compare import compare_runs
+    from drivemem.comparison import compare_runs
     from drivemem.progress import console
 
     result = compare_runs(options.runs, baseline=options.baseline, report=options.report)

@@ -76,7 +76,7 @@ def run(words: list[str]) -> int:
 
 
 def _evaluate(path: str | None, options: Options) -> list[Any]:
-    from drivemem.evaluation import evaluate
+    from drivemem.evaluation.evaluate import evaluate
 
     sensors = {k: v for k, v in options.sensors.model_dump().items() if v is not None}
     return list(

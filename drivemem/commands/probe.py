@@ -56,7 +56,7 @@ def run(words: list[str]) -> int:
 def _show(found: Any) -> None:
     from rich.table import Table
 
-    from drivemem.compare.formats import interval_text
+    from drivemem.comparison.formats import interval_text
     from drivemem.progress import console
 
     out = console()

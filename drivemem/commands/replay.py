@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
     warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "replay", words)
     from drivemem.progress import console
-    from drivemem.replay import replay
+    from drivemem.replays import replay
 
     done = replay(
         options.recording,

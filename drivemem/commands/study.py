@@ -50,8 +50,8 @@ def run(words: list[str]) -> int:
         print("drivemem study: --jobs is for this machine, --ray for a cluster", file=sys.stderr)
         return 2
     from drivemem.progress import console
-    from drivemem.study.plan import Part, make_plan
-    from drivemem.study.spec import load_study
+    from drivemem.studies.plan import Part, make_plan
+    from drivemem.studies.spec import load_study
 
     part = Part(options.scenarios or None, options.agents or None, options.seeds or None)
     plan = make_plan(load_study(options.file), options.out, part)
@@ -83,7 +83,7 @@ def run(words: list[str]) -> int:
 
 def _restore(plan: Any, folder: str) -> None:
     from drivemem.progress import console
-    from drivemem.study.archive import restore
+    from drivemem.studies.archive import restore
 
     found = restore(plan, folder)
     out = console()
@@ -94,10 +94,10 @@ def _restore(plan: Any, folder: str) -> None:
 
 def _run(plan: Any, options: Options) -> Any:
     if options.ray is None:
-        from drivemem.study.local import run_local
+        from drivemem.studies.local import run_local
 
         return run_local(plan, options.jobs)
-    from drivemem.study.cluster import run_on_ray
+    from drivemem.studies.cluster import run_on_ray
 
     return run_on_ray(plan, options.ray)
 
@@ -105,9 +105,9 @@ def _run(plan: Any, options: Options) -> Any:
 def _report(options: Options) -> None:
     """Report all of the study, also when only a part of it was to run."""
     from drivemem.progress import console
-    from drivemem.study.plan import make_plan
-    from drivemem.study.results import write_results
-    from drivemem.study.spec import load_study
+    from drivemem.studies.plan import make_plan
+    from drivemem.studies.results import write_results
+    from drivemem.studies.spec import load_study
 
     study, file = load_study(options.file), Path(options.file)
     folder = Path(options.results or file.parent / study.name / "results")
@@ -125,8 +125,8 @@ def _report(options: Options) -> None:
 
 def _dry_run(plan: Any, jobs: int | None) -> int:
     from drivemem.progress import console
-    from drivemem.study.costs import costs, table
-    from drivemem.study.local import cores
+    from drivemem.studies.costs import costs, table
+    from drivemem.studies.local import cores
 
     console().print(table(plan, costs(plan), jobs or cores()))
     return 0

@@ -13,15 +13,8 @@ import tyro
 from drivemem.commands.parsing import read_options
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.presets import (
-    WORDS,
-    Preset,
-    find_preset,
-    merged,
-    preset_names,
-    read_preset,
-)
 from drivemem.runs import RUNS
+from drivemem.training.presets import WORDS, Preset, find_preset, merged, preset_names, read_preset
 
 
 @dataclass
@@ -56,7 +49,7 @@ def run(words: list[str]) -> int:
         )
         return 2
     from drivemem.progress import console
-    from drivemem.training import train
+    from drivemem.training.train import train
 
     if preset is not None:
         console().print(_used(preset, config), markup=False, soft_wrap=True)

@@ -52,7 +52,7 @@ def run(words: list[str]) -> int:
     from drivemem.progress import console
     from drivemem.runs import RUNS, manifest
     from drivemem.settings import parse_pairs
-    from drivemem.study.search import Budget, preset_text, search
+    from drivemem.studies.search import Budget, preset_text, search
 
     out = Path(options.out or RUNS / f"tune-{options.scenario}")
     budget = Budget(options.trials, options.steps, options.episodes, options.seed)

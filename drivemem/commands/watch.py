@@ -61,8 +61,8 @@ def run(words: list[str]) -> int:
 
 
 def _page(options: Options) -> Path:
-    from drivemem.evaluation import evaluate
-    from drivemem.replay import replay
+    from drivemem.evaluation.evaluate import evaluate
+    from drivemem.replays import replay
 
     (done,) = evaluate(
         options.run, driver=options.driver, scenario=options.scenario, episodes=options.episodes,

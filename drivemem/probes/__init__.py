@@ -66,16 +66,16 @@ def probe(
     Raises:
         DrivememError: no trained run, unknown names, nothing to decode, or an unwritable folder.
     """
-    from drivemem.attention import AttentionTap
-    from drivemem.driving import AgentDriver
-    from drivemem.entries import Changes, agent_entry, evaluation_name, open_worlds
+    from drivemem.evaluation.attention import AttentionTap
+    from drivemem.evaluation.drivers import AgentDriver
+    from drivemem.evaluation.jobs import Changes, agent_entry, evaluation_name, open_worlds
+    from drivemem.evaluation.suites import SuiteSeeds
     from drivemem.probes.attention import AttentionWatch
     from drivemem.probes.linear import MIN_EPISODES
     from drivemem.probes.saliency import SaliencyWatch
     from drivemem.probes.traces import collect_traces
     from drivemem.progress import Progress
     from drivemem.runs import manifest, open_run, write_json_file
-    from drivemem.suites import SuiteSeeds
     from drivemem.threads import limit_threads
 
     limit_threads()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.attention import AttentionTap
+from drivemem.evaluation.attention import AttentionTap
 from drivemem.probes.traces import Moment
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.comparison.statistics import Interval
 from drivemem.probes.targets import Target
-from drivemem.statistics import Interval
 
 FOLDS = 5
 AGES_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, np.inf)

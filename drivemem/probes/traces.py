@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.driving import Evaluated
+from drivemem.evaluation.drivers import Evaluated
+from drivemem.evaluation.suites import Suite, SuiteSeeds
 from drivemem.probes.targets import Hidden, nearest_hidden
 from drivemem.progress import Progress
-from drivemem.suites import Suite, SuiteSeeds
 
 WIDEST = 512
 """Inputs of a probe; wider ones are projected at random, which nearly keeps what is linear."""

@@ -17,7 +17,7 @@ from drivemem_envs.registry import (
 
 if TYPE_CHECKING:
     from drivemem_envs.making import make, make_vec
-    from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+    from drivemem_envs.scenario_spec import ObservationSpec, Scenario
     from drivemem_envs.sensing.spec import Sensors
 
 __all__ = [
@@ -37,8 +37,8 @@ register_gymnasium_ids(scenario_names())
 _HOMES = {
     "make": "making",
     "make_vec": "making",
-    "Scenario": "scenarios.base",
-    "ObservationSpec": "scenarios.base",
+    "Scenario": "scenario_spec",
+    "ObservationSpec": "scenario_spec",
     "Sensors": "sensing.spec",
 }
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import gymnasium
 
 from drivemem_envs.registry import scenario as named_scenario
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 Backend = Literal["reference", "compiled"]
@@ -110,8 +110,8 @@ def make_vec(
 
 def compiles(scenario: Scenario) -> str | None:
     """Why a scenario does not run on the compiled backend; None if it does."""
-    from drivemem_envs.compiled.support import CompiledUnsupported
-    from drivemem_envs.compiled.support_tasks import check
+    from drivemem_envs.compiled.check import check
+    from drivemem_envs.compiled.export.supported import CompiledUnsupported
 
     try:
         check(scenario)

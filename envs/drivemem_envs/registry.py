@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from drivemem_envs.scenarios.base import Scenario
+    from drivemem_envs.scenario_spec import Scenario
 
 ENTRY_POINT_GROUP = "drivemem.scenarios"
 NAMESPACE = "drivemem"
@@ -145,14 +145,14 @@ def scenario(name: str) -> Scenario:
         return found.twin().model_copy(update={"name": named})
     full = _full_name(name)
     if full in HIGHWAY_ENV_IDS:
-        from drivemem_envs.scenarios.highway_env_ids import from_highway_env
+        from drivemem_envs.highway_env_ids import from_highway_env
 
         return from_highway_env(full)
     return _load(full, _ENTRY_POINTS[full])
 
 
 def _load(name: str, entry_point: str) -> Scenario:
-    from drivemem_envs.scenarios.base import Scenario
+    from drivemem_envs.scenario_spec import Scenario
 
     module, _, attribute = entry_point.partition(":")
     try:

@@ -23,10 +23,10 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from benchmarks.toys import CartPolesNoVel, TMazes
 from drivemem_agents import MemoryPPO
 from drivemem_agents.matching import match_parameters
 from drivemem_agents.memory import make_memory, memory_names
-from drivemem_agents.toys import CartPolesNoVel, TMazes
 
 HERE = Path(__file__).parent
 FEATURES = 32

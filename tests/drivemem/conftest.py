@@ -10,13 +10,13 @@ import pytest
 import torch
 
 import drivemem_envs
-from drivemem.compare import Comparison
-from drivemem.compare.tables import Row
+from drivemem.comparison import Comparison
+from drivemem.comparison.tables import Row
 from drivemem.config import TrainConfig
 from drivemem.episodes import EPISODE_COLUMNS, as_json, write_table
+from drivemem.evaluation.suites import make_suite
 from drivemem.runs import Run, write_json_file
-from drivemem.suites import make_suite
-from drivemem.training import train
+from drivemem.training.train import train
 
 torch.set_num_threads(1)
 

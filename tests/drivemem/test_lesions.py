@@ -12,13 +12,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from drivemem.driving import AgentDriver, Decision
+from benchmarks.toys import TMazes
 from drivemem.errors import DrivememError
+from drivemem.evaluation.drivers import AgentDriver, Decision
 from drivemem.lesions import folder_name, lesion_names, make_lesion, parse_lesions, register_lesion
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import load_agent, save_agent
 from drivemem_agents.memory import memory_names
-from drivemem_agents.toys import TMazes
 
 torch.set_num_threads(1)
 

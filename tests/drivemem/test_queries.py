@@ -10,11 +10,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from drivemem.compare import compare_runs
-from drivemem.compare.figures import read_curve
-from drivemem.measures import lesion_curves, memory_sizes
+from drivemem.comparison import compare_runs
+from drivemem.comparison.figures import read_curve
+from drivemem.comparison.measures import lesion_curves, memory_sizes
+from drivemem.comparison.statistics import performance_profile
 from drivemem.runs import write_json_file
-from drivemem.statistics import performance_profile
 
 from .conftest import row
 

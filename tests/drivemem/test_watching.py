@@ -10,11 +10,11 @@ import pytest
 
 import drivemem_envs
 from drivemem.cli import run_command
-from drivemem.compare import compare_runs
+from drivemem.comparison import compare_runs
 from drivemem.errors import DrivememError
-from drivemem.evaluation import evaluate
-from drivemem.replay.load import find_recording
-from drivemem.replay.verify import verify
+from drivemem.evaluation.evaluate import evaluate
+from drivemem.replays.load import find_recording
+from drivemem.replays.verify import verify
 from drivemem.runs import Run
 from drivemem.watching import Hands, Window, cue_words, has_display, watch
 

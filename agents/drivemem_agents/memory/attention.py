@@ -6,8 +6,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from drivemem_agents.memory._window_attention import GatedTransformer
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
-from drivemem_agents.window_attention import GatedTransformer
 
 
 class AttentionSettings(MemorySettings):

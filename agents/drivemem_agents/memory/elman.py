@@ -7,8 +7,8 @@ from typing import Literal, cast
 from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._recurrent import run_layer
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
-from drivemem_agents.recurrent import run_layer
 
 
 class ElmanSettings(MemorySettings):

@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._recurrent import chronometric_bias, run_layer
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
-from drivemem_agents.recurrent import chronometric_bias, run_layer
 
 
 class GRUSettings(MemorySettings):

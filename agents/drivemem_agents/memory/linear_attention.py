@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.history import episode_numbers
+from drivemem_agents.memory._history import episode_numbers
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
 
 # Steps solved together: longer chunks cost quadratic work, shorter ones more Python calls.

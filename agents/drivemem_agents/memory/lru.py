@@ -8,7 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from drivemem_agents.linear_recurrence import linear_recurrence
+from drivemem_agents.memory._scan import linear_recurrence
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
 
 

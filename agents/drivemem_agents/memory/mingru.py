@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.linear_recurrence import linear_recurrence
+from drivemem_agents.memory._recurrent import chronometric_bias
+from drivemem_agents.memory._scan import linear_recurrence
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
-from drivemem_agents.recurrent import chronometric_bias
 
 
 class MinGRUSettings(MemorySettings):

@@ -6,7 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.history import episode_numbers, look_back, newest
+from drivemem_agents.memory._history import episode_numbers, look_back, newest
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
 
 

@@ -8,21 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled import own, tasks, tasks_metrics
-from drivemem_envs.compiled.decide import Batch, begin, decide
-from drivemem_envs.compiled.facts import Task, meanings
-from drivemem_envs.compiled.judge import make_verdict
-from drivemem_envs.compiled.native import make_native, parts_of
-from drivemem_envs.compiled.observe import EGO_X_LANE, FIXED_SLOTS, NUMBERS, View, is_available
-from drivemem_envs.compiled.pointed import pointed
+from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.check import family_of
+from drivemem_envs.compiled.decision import Batch, begin, decide
+from drivemem_envs.compiled.dynamics.step import world_of
+from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.perception.native_observations import make_native, parts_of
+from drivemem_envs.compiled.perception.observe import (
+    EGO_X_LANE,
+    FIXED_SLOTS,
+    NUMBERS,
+    View,
+    is_available,
+)
+from drivemem_envs.compiled.perception.sight import Sight, make_sight
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
-from drivemem_envs.compiled.scenes import scene_source
-from drivemem_envs.compiled.sight import Sight, make_sight
-from drivemem_envs.compiled.step import world_of
-from drivemem_envs.compiled.support_tasks import family_of
-from drivemem_envs.compiled.threads import rooms
+from drivemem_envs.compiled.resets.scene_source import scene_source
+from drivemem_envs.compiled.tasks import custom_tasks as own
+from drivemem_envs.compiled.tasks import metrics as tasks_metrics
+from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks.facts import Task, meanings
+from drivemem_envs.compiled.tasks.step_result import make_verdict
 from drivemem_envs.reference.observation import features_range
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.rows import FEATURES, feature_table, options_vector
 

@@ -11,13 +11,13 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from drivemem_envs.compiled import tasks
 from drivemem_envs.compiled.batch import CompiledWorlds
-from drivemem_envs.compiled.judge import results_of
-from drivemem_envs.episodes import EpisodicVectorEnv
+from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks.step_result import results_of
 from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.outcomes import OUTCOMES
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.vector_base import EpisodicVectorEnv
 
 Truth = dict[str, Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs.compiled import records
+from drivemem_envs.compiled.export.scene import Scene
+from drivemem_envs.compiled.parallel_for import rooms
 from drivemem_envs.compiled.random import STREAM
 from drivemem_envs.compiled.records import Scratch, Worlds
-from drivemem_envs.compiled.scene import Scene
-from drivemem_envs.compiled.threads import rooms
 
 
 def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -> Worlds:

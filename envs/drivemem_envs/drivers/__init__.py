@@ -12,9 +12,9 @@ from gymnasium import spaces
 
 from drivemem_envs.drivers.base import Driver
 from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver, action_labels
+from drivemem_envs.drivers.oracle import ScriptedDriver
 from drivemem_envs.drivers.rule_based import RuleBasedDriver
-from drivemem_envs.drivers.scripted import ScriptedDriver
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 
 __all__ = ["Driver", "driver_names", "make_driver"]
 

@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drivemem_envs.drivers.constant import action_labels
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing.spec import Tracker
 
 LANE_WIDTH = 4.0

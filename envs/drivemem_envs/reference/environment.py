@@ -18,7 +18,7 @@ from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
 from drivemem_envs.reference.perception import LANE_FEATURES, Perception
 from drivemem_envs.reference.traffic import isolate, private_path
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
 
 

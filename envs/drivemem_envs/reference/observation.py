@@ -14,9 +14,9 @@ from highway_env.road.lane import AbstractLane
 from highway_env.vehicle.kinematics import Vehicle
 
 from drivemem_envs._jit import Floats
+from drivemem_envs.reference.perceived_road import only_what_is_perceived
 from drivemem_envs.reference.perception import LANE_FEATURES
-from drivemem_envs.reference.stand_ins import only_what_is_perceived
-from drivemem_envs.scenarios.base import ObservationSpec
+from drivemem_envs.scenario_spec import ObservationSpec
 from drivemem_envs.sensing import layout
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 highway-env's intersection writes IDM parameters on the class of its vehicles, which every other
 environment of the process shares (intersection_env.py, `_make_vehicles`). Worlds of drivemem
-name a class of this module instead: `<key>__<module path>__<Class>`, made on demand.
+name a class of this module instead, `<world>:<module/path/Class>`, made on demand. Slashes stand
+for the dots of the class's own path: highway-env takes what follows the last dot for the name.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ def private_path(vehicle_type: str, world: str) -> str:
     if vehicle_type.startswith(f"{__name__}."):
         return vehicle_type
     key = re.sub(r"\W", "_", world)
-    return f"{__name__}.{key}__{vehicle_type.replace('.', '__')}"
+    return f"{__name__}.{key}:{vehicle_type.replace('.', '/')}"
 
 
 def __getattr__(name: str) -> type[Any]:
     """Make the private class that a path names (read by highway-env's `class_from_path`)."""
-    if name.startswith("__") or "__" not in name:
+    if ":" not in name:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     if name not in _CLASSES:
-        *_, module, attribute = _split(name)
-        base = getattr(import_module(module), attribute)
+        module, _, attribute = name.partition(":")[2].rpartition("/")
+        base = getattr(import_module(module.replace("/", ".")), attribute)
         polluted = {key: value for key, value in _PRISTINE.items() if key in _inherited(base)}
         _CLASSES[name] = type(base.__name__, (base,), {"__module__": base.__module__, **polluted})
     return _CLASSES[name]
@@ -49,12 +50,6 @@ def isolate(vehicles: list[Any], world: str) -> None:
         if kind.__module__ == "highway_env.vehicle.behavior" and kind not in _CLASSES.values():
             path = private_path(f"{kind.__module__}.{kind.__name__}", world)
             vehicle.__class__ = __getattr__(path.rpartition(".")[2])
-
-
-def _split(name: str) -> tuple[str, str, str]:
-    key, _, path = name.partition("__")
-    module, _, attribute = path.replace("__", ".").rpartition(".")
-    return key, module, attribute
 
 
 def _inherited(base: type[Any]) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs.reference.environment import make_reference
-from drivemem_envs.scenarios.base import Scenario
+from drivemem_envs.scenario_spec import Scenario
 
 Step = tuple[Any, float, bool, bool, dict[str, Any], Any | None]
 """Observation (of the next episode, if this one ended), reward, terminated, truncated, info, and

@@ -35,13 +35,13 @@ Source
 
 from __future__ import annotations
 
-from drivemem_envs.scenarios.base import ObservationSpec, Scenario
-from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+from drivemem_envs.scenarios._shared.dense_highway import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="blackout-highway-easy-v0",
-    world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
     sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=3.0, noise_speed_mps=5.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic while sight fails in bursts of about 3 s",

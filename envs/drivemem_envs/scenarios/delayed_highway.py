@@ -32,13 +32,13 @@ Source
 
 from __future__ import annotations
 
-from drivemem_envs.scenarios.base import ObservationSpec, Scenario
-from drivemem_envs.scenarios.highway_weaving import FEATURES_RANGE
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+from drivemem_envs.scenarios._shared.dense_highway import FEATURES_RANGE
 from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="delayed-highway-easy-v0",
-    world="drivemem_envs.scenarios.highway_weaving:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
     sensors=Sensors(latency_s=1.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic that is sensed late",

@@ -38,11 +38,11 @@ from highway_env.road.lane import AbstractLane, LineType, StraightLane
 from highway_env.road.road import Road, RoadNetwork
 from highway_env.vehicle.controller import MDPVehicle
 
-from drivemem_envs.scenarios.base import ObservationSpec, Scenario
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.scripted import ScriptedRule
+    from drivemem_envs.drivers.oracle import ScriptedRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""

@@ -35,8 +35,15 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenarios.base import ObservationSpec, Scenario
-from drivemem_envs.scenarios.commitment import (
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+from drivemem_envs.scenarios._shared.crossings import (
+    EGO_LANE,
+    FAR,
+    OTHER_LANE,
+    corner_building,
+    crossing,
+)
+from drivemem_envs.scenarios._shared.single_decision import (
     ANY,
     FASTER,
     SLOWER,
@@ -45,13 +52,6 @@ from drivemem_envs.scenarios.commitment import (
     Course,
     Event,
     Phase,
-)
-from drivemem_envs.scenarios.crossings import (
-    EGO_LANE,
-    FAR,
-    OTHER_LANE,
-    corner_building,
-    crossing,
 )
 from drivemem_envs.sensing.spec import Sensors
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import drivemem_envs
-from drivemem.attention import AttentionTap
 from drivemem.cli import run_command
-from drivemem.driving import Decision
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
+from drivemem.evaluation.attention import AttentionTap
+from drivemem.evaluation.drivers import Decision
+from drivemem.evaluation.suites import SuiteSeeds, make_suite
 from drivemem.probes import probe
 from drivemem.probes.files import TABLES
 from drivemem.probes.linear import Score, probe_targets
@@ -23,7 +24,6 @@ from drivemem.probes.targets import Hidden, latent_targets
 from drivemem.probes.traces import Moment, Traces, collect_traces
 from drivemem.progress import Progress
 from drivemem.runs import Run
-from drivemem.suites import SuiteSeeds, make_suite
 from drivemem_agents import MemoryPPO
 from drivemem_agents.memory import make_memory
 from drivemem_agents.policy import MemoryPolicy
@@ -190,7 +190,7 @@ def test_tapped_weights_are_those_that_are_used(name: str) -> None:
 
 def recall_policy(memory: str, **settings: Any) -> MemoryPolicy:
     """An untrained policy at exit recall."""
-    from drivemem.vec_env import WorldsVecEnv
+    from drivemem.training.vec_env import WorldsVecEnv
 
     worlds = drivemem_envs.make_vec(drivemem_envs.scenario("exit-recall"), 1)
     model = MemoryPPO(

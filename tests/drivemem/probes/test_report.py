@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from drivemem.compare import compare_runs
-from drivemem.compare.probing import probe_figures, probes_of
-from drivemem.evaluation import evaluate
+from drivemem.comparison import compare_runs
+from drivemem.comparison.probing import probe_figures, probes_of
+from drivemem.evaluation.evaluate import evaluate
 from drivemem.probes import probe
 from drivemem.runs import Run, read_json, write_json_file
 

@@ -16,8 +16,8 @@ import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.vehicle.behavior import IDMVehicle
 
-from drivemem_envs.compiled.scene import export
-from drivemem_envs.compiled.step import simulate
+from drivemem_envs.compiled.dynamics.step import simulate
+from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.worlds import scratch_for, stack
 
 SHIPPED = {"DISTANCE_WANTED": 10.0, "COMFORT_ACC_MAX": 3.0, "COMFORT_ACC_MIN": -5.0}

@@ -10,7 +10,7 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.making import compiles
-from drivemem_envs.scenarios.commitment import CommitmentWorld
+from drivemem_envs.scenarios._shared.single_decision import CommitmentWorld
 
 COMPILED = [
     name

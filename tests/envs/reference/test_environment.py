@@ -16,9 +16,9 @@ import drivemem_envs
 from drivemem_envs import Sensors
 from drivemem_envs.metrics import METRICS
 from drivemem_envs.outcomes import OUTCOMES
-from drivemem_envs.reference.stand_ins import only_what_is_perceived
+from drivemem_envs.reference.perceived_road import only_what_is_perceived
 from drivemem_envs.registry import scenario_names
-from drivemem_envs.scenarios.base import FEATURES
+from drivemem_envs.scenario_spec import FEATURES
 
 LIMITS = {
     "full": {},

@@ -7,10 +7,10 @@ from typing import Any
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
+from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.spawn import place_on_lane
-from drivemem_envs.compiled.templates import EGO, Template
-from drivemem_envs.scenarios.commitment import along_at_start, slip_of
+from drivemem_envs.compiled.resets.template import EGO, Template
+from drivemem_envs.scenarios._shared.single_decision import along_at_start, slip_of
 
 # Numbers; then, for each car, where it is measured (m along its lane), windows of its arrival for
 # each kind and windows of its speed for each kind. Places: the lanes of the ego and of each car.

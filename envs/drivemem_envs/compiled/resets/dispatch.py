@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled.pointed import pointed
+from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.dynamics.spawn import number_actors
+from drivemem_envs.compiled.dynamics.step import world_of
+from drivemem_envs.compiled.parallel_for import share, threads_of
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.resets.commitment import reset_commitment
@@ -15,11 +18,7 @@ from drivemem_envs.compiled.resets.intersection import reset_intersection
 from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
 from drivemem_envs.compiled.resets.racetrack import reset_racetrack
 from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
-from drivemem_envs.compiled.resets.two_way import reset_two_way
-from drivemem_envs.compiled.resets.u_turn import reset_u_turn
-from drivemem_envs.compiled.spawn import number_actors
-from drivemem_envs.compiled.step import world_of
-from drivemem_envs.compiled.templates import (
+from drivemem_envs.compiled.resets.template import (
     COMMITMENT,
     EXIT,
     EXIT_RECALL,
@@ -34,7 +33,8 @@ from drivemem_envs.compiled.templates import (
     U_TURN,
     Template,
 )
-from drivemem_envs.compiled.threads import share, threads_of
+from drivemem_envs.compiled.resets.two_way import reset_two_way
+from drivemem_envs.compiled.resets.u_turn import reset_u_turn
 
 
 @jit(inner=True, inline="always")

@@ -8,9 +8,9 @@ import numpy as np
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
+from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.spawn import place_on_lane
-from drivemem_envs.compiled.templates import EGO, OTHER, Template
+from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 
 # Numbers. Places: the lanes of the first road.
 EXITS, TRUCKS, TRUCK_SPEED = range(3)

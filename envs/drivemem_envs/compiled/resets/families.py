@@ -23,8 +23,10 @@ from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 from numpy.typing import NDArray
 
-from drivemem_envs.compiled import own, records, templates
-from drivemem_envs.compiled.actors_export import driver_of, fill_actor, fill_vehicle, kind_of
+from drivemem_envs.compiled import records
+from drivemem_envs.compiled.export.actors import driver_of, fill_actor, fill_vehicle, kind_of
+from drivemem_envs.compiled.export.scene import Scene, export
+from drivemem_envs.compiled.export.supported import CompiledUnsupported, refuse
 from drivemem_envs.compiled.records import IDM
 from drivemem_envs.compiled.resets import (
     commitment,
@@ -37,10 +39,10 @@ from drivemem_envs.compiled.resets import (
     two_way,
     u_turn,
 )
+from drivemem_envs.compiled.resets import template as templates
 from drivemem_envs.compiled.resets.dispatch import reset_worlds
-from drivemem_envs.compiled.scene import Scene, export
-from drivemem_envs.compiled.support import CompiledUnsupported, refuse
-from drivemem_envs.compiled.templates import Template
+from drivemem_envs.compiled.resets.template import Template
+from drivemem_envs.compiled.tasks import custom_tasks as own
 from drivemem_envs.compiled.worlds import scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 
@@ -83,7 +85,7 @@ def _most_on_track(env: Any) -> int:
 
 def _own() -> list[Family]:
     """Worlds of drivemem's own; imported late, for scenarios import much."""
-    from drivemem_envs.scenarios.commitment import CommitmentWorld
+    from drivemem_envs.scenarios._shared.single_decision import CommitmentWorld
     from drivemem_envs.scenarios.exit_recall import ExitRecallWorld
 
     return [

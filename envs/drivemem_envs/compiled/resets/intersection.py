@@ -9,18 +9,12 @@ import numpy as np
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
-from drivemem_envs.compiled.lanes import heading_at, position_at
-from drivemem_envs.compiled.neighbours import list_members
+from drivemem_envs.compiled.dynamics.lanes import heading_at, position_at
+from drivemem_envs.compiled.dynamics.neighbours import list_members
+from drivemem_envs.compiled.dynamics.spawn import ARMS, place, plan_route, remove, spawn_vehicle
+from drivemem_envs.compiled.dynamics.step import forget_all, frame
 from drivemem_envs.compiled.records import NONE, OneWorld
-from drivemem_envs.compiled.spawn import (
-    ARMS,
-    place,
-    plan_route,
-    remove,
-    spawn_vehicle,
-)
-from drivemem_envs.compiled.step import forget_all, frame
-from drivemem_envs.compiled.templates import EGO, Template
+from drivemem_envs.compiled.resets.template import EGO, Template
 
 # Numbers: the ego's destination (arm) or NONE, frames before it appears, then where the first
 # vehicles are tried.

@@ -6,10 +6,10 @@ from typing import Any
 
 from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
-from drivemem_envs.compiled.lanes import position_at
+from drivemem_envs.compiled.dynamics.lanes import position_at
+from drivemem_envs.compiled.dynamics.spawn import place, place_on_lane
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.spawn import place, place_on_lane
-from drivemem_envs.compiled.templates import EGO, OTHER, Template
+from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 
 
 def two_way_places(env: Any, rows: dict[Any, int]) -> list[int]:

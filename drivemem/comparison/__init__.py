@@ -1,0 +1,90 @@
+"""Comparing runs: `compare_runs` reads run folders and gives tables, figures and a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from drivemem.comparison.collect import Collection, collect
+from drivemem.comparison.formats import HEADER, cells, to_records
+from drivemem.comparison.tables import SuiteTable, name_suites, suite_table
+from drivemem.errors import DrivememError
+from drivemem_envs import registry
+
+__all__ = ["Comparison", "compare_runs"]
+
+_STYLES = {"upper bound": "cyan", "agent": "bold", "sampled": "", "lesion": "", "reference": "dim"}
+
+
+@dataclass
+class Comparison:
+    """The result of a comparison."""
+
+    tables: list[SuiteTable]
+    collection: Collection
+    written: list[Path]
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """All rows as flat records."""
+        return to_records(self.tables)
+
+    def to_rich(self) -> list[Any]:
+        """Terminal tables, one for each suite."""
+        from rich.markup import escape
+        from rich.table import Table
+
+        shown = []
+        for suite in self.tables:
+            title = f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
+            notes = escape("\n".join(suite.notes))
+            table = Table(title=escape(title), caption=notes, caption_justify="left")
+            for name in HEADER:
+                justify: Literal["left", "right"] = "left" if name == HEADER[0] else "right"
+                table.add_column(escape(name), justify=justify, overflow="fold")
+            kind = ""
+            for row in suite.rows:
+                if kind and row.kind != kind:
+                    table.add_section()
+                kind = row.kind
+                table.add_row(*map(escape, cells(row)), style=_STYLES[row.kind])
+            shown.append(table)
+        return shown
+
+
+def compare_runs(
+    paths: Sequence[str | Path],
+    *,
+    baseline: str = "memory=none",
+    report: str | Path | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Comparison:
+    """Compare evaluated runs.
+
+    Args:
+        paths: run folders, folders of runs, or globs.
+        baseline: the memoryless agent that others are compared with.
+        report: folder for `report.html`, `table.csv`, `table.md`, `table.tex`, `table.parquet`.
+        names: what to call the agents of runs, by the name of the run's folder; others are
+            called by what they were trained with.
+
+    Raises:
+        DrivememError: nothing to compare, the report's folder is named as a file, or cannot be
+            written.
+    """
+    if report is not None and Path(report).suffix.lower() in (".html", ".htm"):
+        folder = Path(report).with_suffix("")
+        raise DrivememError(f"the report is a folder, and {report} names a file: give {folder}")
+    collection = collect(list(paths), names)
+    tables = [suite_table(group, baseline) for group in collection.groups]
+    name_suites(tables)
+    # Levels as they get harder; of one scenario, what most drove comes first.
+    tables.sort(key=lambda table: (*registry.by_level(table.scenario), -len(table.rows)))
+    written: list[Path] = []
+    if report is not None:
+        from drivemem.comparison.report import write_report
+
+        written = write_report(Path(report), tables, collection)
+    return Comparison(tables, collection, written)

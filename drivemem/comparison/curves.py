@@ -1,0 +1,116 @@
+"""Figures of the measures of memory: lesions by dose, delays, size, transfer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
+from drivemem.comparison.measures import SWEPT, Curve, memory_sizes, retention_curves, swept_lesions
+from drivemem.comparison.tables import SuiteTable
+
+_TITLES = {
+    "span": "How much memory is needed",
+    "reset_every": "Forgetting now and then",
+    "freeze": "Memory that stands still",
+    "noise": "Noise on the memory state",
+    "shuffle": "Memory out of order",
+    "swap": "Another episode's memory",
+    "stack": "How many frames are needed",
+    "prune": "Pruned weights",
+    "prune_random": "Randomly pruned weights",
+    "weight_noise": "Noise on the weights",
+    "quantize": "Coarser weights",
+}
+_LOGARITHMIC = ("span", "reset_every", "shuffle", "stack", "quantize")
+
+
+def lesion_figures(table: SuiteTable) -> list[Figure]:
+    """A dose-response figure for each lesion that was given in several doses."""
+    figures = []
+    for lesion, curves in swept_lesions(table).items():
+        figure, axes = canvas(2.6)
+        _draw(axes, curves, styles(table), logarithmic=lesion in _LOGARITHMIC)
+        axes.set_xlabel(SWEPT[lesion])
+        legend(figure, columns=1)
+        figures.append(
+            Figure(
+                _TITLES[lesion],
+                f"Lesion {lesion}: the same weights on the same episodes. Thin line: the agent "
+                "uncut. 95 % intervals.",
+                to_svg(figure, f"Success on {table.title} against {SWEPT[lesion]}"),
+            )
+        )
+    return figures
+
+
+def retention_figures(tables: Sequence[SuiteTable]) -> list[Figure]:
+    """Success against a dial or a limit of the sensors, over the suites of a scenario."""
+    figures = []
+    for name, curves in retention_curves(tables).items():
+        figure, axes = canvas(2.6)
+        _draw(axes, curves, styles(*tables), logarithmic=False)
+        axes.set_xlabel(name.partition(": ")[2])
+        legend(figure, columns=1)
+        figures.append(
+            Figure(
+                f"Retention, {name}",
+                "Success as more must be remembered. 95 % intervals.",
+                to_svg(figure, f"Success against {name}"),
+            )
+        )
+    return figures
+
+
+def size_figure(table: SuiteTable) -> Figure | None:
+    """Success against bytes of memory state; None with fewer than three sizes."""
+    sizes = memory_sizes(table)
+    if len({size.state_bytes for size in sizes}) < 3:
+        return None
+    figure, axes = canvas(2.6)
+    of_label = styles(table)
+    for size in sizes:
+        color, _, marker = of_label[size.label]
+        if size.success.known:
+            axes.plot([size.state_bytes] * 2, size.success[1:], color=color, linewidth=1.5)
+        axes.plot(size.state_bytes, size.success.estimate, marker, color=color, label=size.label)
+    axes.set_xscale("symlog", base=2, linthresh=32)
+    axes.set_xlim(left=-4)
+    axes.set_xticks([0, *(4**k for k in range(3, 10) if 4**k <= 2 * sizes[-1].state_bytes)])
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.set_xlabel("memory state, bytes")
+    _success(axes)
+    legend(figure, columns=2)
+    return Figure(
+        "What memory costs",
+        "Bytes of memory state that an agent carries from decision to decision, and its success.",
+        to_svg(figure, f"Success on {table.title} against bytes of memory state"),
+    )
+
+
+def _draw(axes: Any, curves: list[Curve], of_label: dict[str, Style], logarithmic: bool) -> None:
+    most = max(p.x for curve in curves for p in curve.points if math.isfinite(p.x))
+    for curve in curves:
+        points = [point for point in curve.points if math.isfinite(point.x)]
+        color, dash, marker = of_label[curve.label]
+        xs = [point.x for point in points]
+        estimates = [point.success.estimate for point in points]
+        for point in points:
+            if point.success.known:
+                axes.plot([point.x] * 2, point.success[1:], color=color, linewidth=1, alpha=0.7)
+        axes.plot(xs, estimates, dash, marker=marker, color=color, label=curve.label)
+        if curve.intact is not None:
+            axes.axhline(curve.intact.estimate, color=color, linewidth=0.8, alpha=0.8)
+    if logarithmic and most > 4:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(sorted({p.x for c in curves for p in c.points if math.isfinite(p.x)}))
+        axes.minorticks_off()
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    _success(axes)
+
+
+def _success(axes: Any) -> None:
+    axes.set_ylabel("success", color=INK)
+    axes.set_ylim(-0.02, 1.02)

@@ -1,0 +1,105 @@
+"""Tables as text: cells for people, flat records, Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import Any
+
+from drivemem.comparison.statistics import Interval
+from drivemem.comparison.tables import METRICS, Row, SuiteTable
+
+HEADER = (
+    "agent", "runs", "success [95 %]", "collision", "timeout, stuck, other", "return",
+    "speed m/s", "gap closed",
+)  # fmt: skip
+TEXT_COLUMNS = (
+    "scenario", "variant", "suite_hash", "agent", "kind", "versus_baseline", "versus_intact",
+)  # fmt: skip
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "$": r"\$", "{": r"\{", "}": r"\}",
+}  # fmt: skip
+
+
+def interval_text(interval: Interval | None) -> str:
+    """`0.912 [0.881, 0.934]`, without brackets where nothing is known of other runs."""
+    if interval is None:
+        return ""
+    if not interval.known:
+        return f"{interval.estimate:.3f}"
+    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as text, in the order of `HEADER`."""
+    return (
+        row.label, str(row.runs), interval_text(row.success), f"{row.collision:.3f}",
+        f"{row.other:.3f}", f"{row.mean_return:.2f}", f"{row.mean_speed:.1f}",
+        interval_text(row.gap_closed),
+    )  # fmt: skip
+
+
+def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
+    """All rows as flat records, for CSV and Parquet; None where something is not defined."""
+    return [
+        {
+            "scenario": table.scenario, "variant": table.variant, "suite_hash": table.suite_hash,
+            "agent": row.label, "kind": row.kind, "runs": row.runs, "episodes": row.episodes,
+            **_limits("success", row.success), "collision": row.collision, "other": row.other,
+            "return": row.mean_return, "mean_speed": row.mean_speed,
+            **_limits("gap_closed", row.gap_closed), **_limits("success_iqm", row.middle),
+            **_limits("improvement", row.improvement), "versus_baseline": row.versus,
+            "versus_intact": row.versus_intact, **{name: row.metrics.get(name) for name in METRICS},
+        }
+        for table in tables
+        for row in table.rows
+    ]  # fmt: skip
+
+
+def _limits(name: str, interval: Interval | None) -> dict[str, float | None]:
+    values = (None, None, None) if interval is None else interval
+    return {
+        key: None if value is None or not math.isfinite(value) else value
+        for key, value in zip((name, f"{name}_low", f"{name}_high"), values, strict=True)
+    }
+
+
+def markdown(tables: list[SuiteTable]) -> str:
+    """The tables as Markdown."""
+    lines = []
+    for table in tables:
+        lines += [f"## {table.title} ({table.episodes} episodes, suite {table.suite_hash[:8]})", ""]
+        lines += ["| " + " | ".join(HEADER) + " |", "|" + " --- |" * len(HEADER)]
+        for row in table.rows:
+            texts = [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells(row)]
+            lines.append("| " + " | ".join(texts) + " |")
+        lines += ["", table.headline(), *[f"\n{note}" for note in table.notes], ""]
+    return "\n".join(lines)
+
+
+def latex(tables: list[SuiteTable]) -> str:
+    """The tables as LaTeX tabulars that need no package."""
+
+    def safe(text: str) -> str:
+        return "".join(_LATEX.get(character, character) for character in text)
+
+    lines = []
+    for table in tables:
+        lines.append(f"% {table.title}, {table.episodes} episodes, suite {table.suite_hash[:8]}")
+        lines.append("\\begin{tabular}{l" + "r" * (len(HEADER) - 1) + "}\n\\hline")
+        lines.append(" & ".join(safe(name) for name in HEADER) + r" \\ \hline")
+        lines += [" & ".join(safe(cell) for cell in cells(row)) + r" \\" for row in table.rows]
+        lines.append("\\hline\n\\end{tabular}\n")
+    return "\n".join(lines)
+
+
+def comma_separated(records: list[dict[str, Any]]) -> str:
+    """Records as CSV with a header."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, fieldnames=list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    return buffer.getvalue()

@@ -1,0 +1,330 @@
+"""Measures of memory over compared suites: curves of lesions, delays and size, and transfer.
+
+Each is computed from the rows of `drivemem.comparison`, so it has the same intervals over runs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from drivemem.comparison.collect import Evaluated, bare
+from drivemem.comparison.statistics import Interval, bootstrap
+from drivemem.comparison.tables import Row, SuiteTable, all_conditions
+from drivemem.errors import DrivememError
+from drivemem.runs import read_json
+
+SWEPT = {
+    "span": "decisions remembered",
+    "reset_every": "decisions between resets",
+    "freeze": "decision after which memory stands still",
+    "noise": "noise on the memory state, standard deviation",
+    "shuffle": "decisions remembered, in random order",
+    "swap": "decision at which another episode's state takes over",
+    "stack": "frames left in the stack",
+    "prune": "share of weights set to zero",
+    "prune_random": "share of weights set to zero, whichever",
+    "weight_noise": "noise on the weights, standard deviations",
+    "quantize": "bits per weight",
+}
+"""Lesions that have a dose, and what the dose is."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Success at one value of what is varied."""
+
+    x: float
+    success: Interval
+    runs: int
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Success of one agent against what is varied, in rising order."""
+
+    label: str
+    points: tuple[Point, ...]
+    intact: Interval | None = None
+    """Success without the lesion; None where nothing is cut."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """What an agent's memory costs, and what it achieves."""
+
+    label: str
+    state_bytes: int
+    parameters: int
+    success: Interval
+    runs: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Success of agents by the scenario that they were trained on and the one they met."""
+
+    trained: tuple[str, ...]
+    met: tuple[str, ...]
+    success: dict[tuple[str, str], tuple[Interval, int]]
+    """(trained, met) to success and the number of runs; pairs that were not driven are absent."""
+
+    def loss(self, trained: str, met: str) -> float | None:
+        """How much worse than agents trained on `met` itself those trained on `trained` do."""
+        pair, home = self.success.get((trained, met)), self.success.get((met, met))
+        return None if pair is None or home is None else home[0].estimate - pair[0].estimate
+
+
+@dataclass(frozen=True)
+class Generalisation:
+    """Success of the same runs on the episodes that they were trained on, and on unseen ones."""
+
+    label: str
+    runs: int
+    trained: float
+    unseen: float
+    loss: Interval
+    """Success on trained episodes less that on unseen ones, runs paired."""
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """Success on the first scenario before and after the same agents learned a second one."""
+
+    label: str
+    """The agent before."""
+    second: str
+    """The scenario learned since."""
+    consolidation: float
+    """Weight of the penalty that held its weights meanwhile; 0: none."""
+    runs: int
+    before: float
+    after: float
+    loss: Interval
+    """Before less after, each run paired with the one that started from it."""
+
+
+def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
+    """What agents forgot of this suite by training on another scenario (`train --start-from`).
+
+    Args:
+        table: of a suite that the agents were trained for first.
+        seed: of the resampling.
+    """
+    generator = np.random.default_rng(seed)
+    rows = [row for row in table.rows if row.kind == "agent"]
+    before = {one.run.folder.resolve(): (row, one) for row in rows for one in row.members}
+    pairs: dict[tuple[str, str, float], list[tuple[float, float]]] = {}
+    for one in (one for row in rows for one in row.members if one.start is not None):
+        found = before.get(one.start.resolve()) if one.start is not None else None
+        if found is None or one.trained_on == bare(table.scenario):
+            continue
+        held = float(one.settings.get("consolidation_coef") or 0.0)
+        key = (found[0].label, str(one.trained_on), held)
+        means = [float(which.column("success").mean()) for which in (found[1], one)]
+        pairs.setdefault(key, []).append((means[0], means[1]))
+    return [
+        Forgetting(
+            label, second, held, len(of), float(np.mean([a for a, _ in of])),
+            float(np.mean([b for _, b in of])),
+            bootstrap([np.array([[a - b] for a, b in of])], generator),
+        )
+        for (label, second, held), of in sorted(pairs.items())
+    ]  # fmt: skip
+
+
+def generalisation(
+    table: SuiteTable, training: Sequence[Evaluated], seed: int = 0
+) -> list[Generalisation]:
+    """How much of success is lost on unseen episodes: what an agent has learned by heart.
+
+    Args:
+        table: of a suite of unseen episodes.
+        training: evaluations of its runs with `--suite train`.
+        seed: of the resampling.
+    """
+    generator = np.random.default_rng(seed)
+    found = []
+    for row in table.rows:
+        pairs = [
+            (own.column("success").mean(), one.column("success").mean())
+            for one in row.members
+            for own in training
+            if own.run.folder == one.run.folder
+            and own.label() == one.label()
+            and own.suite["scenario"] == table.scenario
+        ]
+        if pairs and row.kind != "reference":
+            trained, unseen = np.array(pairs).T
+            loss = bootstrap([(trained - unseen)[:, None]], generator)
+            means = float(trained.mean()), float(unseen.mean())
+            found.append(Generalisation(row.label, len(pairs), *means, loss))
+    return found
+
+
+def lesion_of(row: Row) -> tuple[str, float] | None:
+    """Name and dose of a row's lesion; None if it is intact or its lesion has no dose."""
+    name, _, argument = row.lesion.partition(":")
+    if name not in SWEPT:
+        return None
+    try:
+        return name, float(argument)
+    except ValueError:
+        return None
+
+
+def uncut(row: Row) -> str:
+    """Label of the agent that a lesion's row belongs to."""
+    return row.label.replace(f" / {row.lesion}", "", 1)
+
+
+def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
+    """Dose-response of a lesion: span curve, curves of pruning, of noise and so on.
+
+    Args:
+        table: of one suite.
+        lesion: one of `SWEPT`.
+
+    Returns:
+        A curve for each agent that met at least two doses.
+
+    Raises:
+        DrivememError: a lesion without a dose.
+    """
+    if lesion not in SWEPT:
+        raise DrivememError(f"lesion '{lesion}' has no dose (one of: {', '.join(SWEPT)})")
+    intact = {row.label: row.success for row in table.rows}
+    points: dict[str, list[Point]] = {}
+    for row in table.rows:
+        found = lesion_of(row)
+        if found is not None and found[0] == lesion:
+            points.setdefault(uncut(row), []).append(Point(found[1], row.success, row.runs))
+    return [
+        Curve(label, _rising(of_label), intact.get(label))
+        for label, of_label in points.items()
+        if len(of_label) > 1
+    ]
+
+
+def swept_lesions(table: SuiteTable) -> dict[str, list[Curve]]:
+    """All lesions of a table that were given in at least two doses, with their curves."""
+    curves = {name: lesion_curves(table, name) for name in SWEPT}
+    return {name: found for name, found in curves.items() if found}
+
+
+def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
+    """Success against how long something must be remembered, or how much is hidden.
+
+    Suites of one scenario that differ in a single number (a dial such as the delay of a cue, or
+    a limit of the sensors such as the mean length of a blackout) are points of one curve.
+
+    Args:
+        tables: one for each suite.
+
+    Returns:
+        "scenario: what is varied" to a curve for each agent that met at least two values.
+    """
+    by_scenario: dict[str, list[SuiteTable]] = {}
+    for table in tables:
+        by_scenario.setdefault(table.scenario, []).append(table)
+    found: dict[str, list[Curve]] = {}
+    for scenario, suites in by_scenario.items():
+        varied = _varied(all_conditions(suites))
+        if varied is None:
+            continue
+        key, values = varied
+        points: dict[str, list[Point]] = {}
+        # Several suites of one value differ in their number of episodes: the fullest counts.
+        fullest: dict[float, SuiteTable] = {}
+        for table, value in zip(suites, values, strict=True):
+            kept = fullest.setdefault(value, table)
+            if (len(table.rows), table.episodes) > (len(kept.rows), kept.episodes):
+                fullest[value] = table
+        for value, table in fullest.items():
+            for row in table.rows:
+                if row.kind != "lesion":
+                    point = Point(value, row.success, row.runs)
+                    points.setdefault(row.label, []).append(point)
+        curves = [Curve(label, _rising(p)) for label, p in points.items() if len(p) > 1]
+        if curves:
+            found[f"{scenario}: {key}"] = curves
+    return found
+
+
+def memory_sizes(table: SuiteTable) -> list[Size]:
+    """The capacity curve: bytes of memory state carried against success, a point per agent.
+
+    Agents whose runs have no manifest, or differ in size among themselves, are left out.
+    """
+    sizes = []
+    for row in table.rows:
+        if row.kind != "agent":
+            continue
+        facts = {_facts(one.run.folder / "manifest.json") for one in row.members}
+        if len(facts) == 1 and (found := facts.pop()) is not None:
+            sizes.append(Size(row.label, *found, row.success, row.runs))
+    return sorted(sizes, key=lambda size: size.state_bytes)
+
+
+def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | None:
+    """Zero-shot transfer: agents of one memory trained on A, evaluated on A and on B.
+
+    Args:
+        tables: one for each suite.
+        memory: name of the memory, such as `gru`.
+
+    Returns:
+        The matrix; None unless some agent met a scenario that it was not trained on. Where
+        several agents of the memory share a cell, it holds the best, so that no cell flatters.
+    """
+    cells: dict[tuple[str, str], tuple[Interval, int]] = {}
+    for table in tables:
+        for row in table.rows:
+            if row.kind != "agent" or row.members[0].first["driver"] != memory:
+                continue
+            if any(one.start is not None for one in row.members):
+                continue  # it knows two scenarios: see `forgetting`
+            trained = {one.trained_on for one in row.members}
+            home = trained.pop()
+            if trained or home is None:
+                continue
+            pair = (home, bare(table.scenario))
+            if pair not in cells or row.success.estimate > cells[pair][0].estimate:
+                cells[pair] = (row.success, row.runs)
+    if all(trained == met for trained, met in cells):
+        return None
+    return Transfer(
+        tuple(sorted({pair[0] for pair in cells})),
+        tuple(sorted({pair[1] for pair in cells})),
+        cells,
+    )
+
+
+def _rising(points: list[Point]) -> tuple[Point, ...]:
+    return tuple(sorted(points, key=lambda point: point.x))
+
+
+def _varied(conditions: list[dict[str, Any]]) -> tuple[str, list[float]] | None:
+    """The only key whose values differ, if they are numbers."""
+    keys = sorted(set().union(*conditions))
+    texts = {key: [json.dumps(one.get(key)) for one in conditions] for key in keys}
+    differing = [key for key, values in texts.items() if len(set(values)) > 1]
+    if len(differing) != 1:
+        return None
+    values = [one.get(differing[0]) for one in conditions]
+    if not all(isinstance(value, int | float) and math.isfinite(value) for value in values):
+        return None
+    return differing[0], [float(value) for value in values if value is not None]
+
+
+def _facts(manifest: Any) -> tuple[int, int] | None:
+    try:
+        facts = read_json(manifest)
+        return int(facts["memory_state_bytes"]), int(facts["parameters"])
+    except (DrivememError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,206 @@
+"""The report: one self-contained HTML file, and the tables as CSV, Markdown, LaTeX, Parquet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from drivemem.comparison.collect import Collection, Evaluated
+from drivemem.comparison.curves import retention_figures
+from drivemem.comparison.figures import suite_figures
+from drivemem.comparison.formats import (
+    HEADER,
+    TEXT_COLUMNS,
+    cells,
+    comma_separated,
+    interval_text,
+    latex,
+    markdown,
+    to_records,
+)
+from drivemem.comparison.measures import Transfer, forgetting, generalisation, transfer_matrix
+from drivemem.comparison.overall import overall
+from drivemem.comparison.probing import probe_figures
+from drivemem.comparison.tables import METRICS, SuiteTable
+from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.errors import DrivememError
+from drivemem.runs import manifest, read_json
+
+DIFFERING = 8
+"""Episodes shown in which two drivers differ most."""
+
+
+def write_report(folder: Path, tables: list[SuiteTable], collection: Collection) -> list[Path]:
+    """Write the report and the tables into a folder.
+
+    Raises:
+        DrivememError: the folder cannot be written.
+    """
+    records = to_records(tables)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [
+            _write(folder / "report.html", _html(folder, tables, collection)),
+            _write(folder / "table.md", markdown(tables)),
+            _write(folder / "table.tex", latex(tables)),
+            _write(folder / "table.csv", comma_separated(records)),
+        ]
+    except OSError as error:
+        raise DrivememError(f"cannot write the report to {folder}: {error}") from error
+    columns = {name: "VARCHAR" if name in TEXT_COLUMNS else "DOUBLE" for name in records[0]}
+    write_table(folder / "table.parquet", columns, records)
+    return [*written, folder / "table.parquet"]
+
+
+def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("drivemem.comparison"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["interval"] = interval_text
+    environment.globals["svg"] = Markup  # figures are made here, their labels escaped
+    return environment.get_template("report.html").render(
+        suites=[
+            {
+                **_suite(folder, table),
+                "generalisation": generalisation(table, collection.training),
+                "forgetting": forgetting(table),
+            }
+            for table in tables
+        ],
+        header=HEADER,
+        metrics=METRICS,
+        overall=overall(tables),
+        retention=retention_figures(tables),
+        transfers=_transfers(tables),
+        excluded=collection.excluded,
+        facts=manifest("done"),
+        trained_with=_versions(collection),
+    )
+
+
+def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
+    members = [one for row in table.rows for one in row.members]
+    runs: dict[Path, dict[str, Any]] = {}
+    for one in members:
+        if one.first["lesion"] == "intact":
+            runs.setdefault(one.run.folder, _run_facts(one))
+    return {
+        "table": table,
+        "headline": table.headline(),
+        "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
+        "metrics": [
+            name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
+        ],
+        "figures": suite_figures(table),
+        "probes": probe_figures(table),
+        "runs": list(runs.values()),
+        "pages": _pages(folder, members),
+        "differing": _differing(table),
+    }
+
+
+def _run_facts(one: Evaluated) -> dict[str, Any]:
+    path = one.run.folder / "manifest.json"
+    facts = read_json(path) if path.exists() else {}
+    return {
+        "label": one.label(),
+        "folder": one.run.folder.as_posix(),
+        "backend": one.first["backend"],
+        "seed": one.first["train_seed"],
+        "parameters": facts.get("parameters"),
+        "state": facts.get("memory_state_bytes"),
+        "steps": facts.get("steps"),
+        "speed": facts.get("steps_per_s"),
+    }
+
+
+def _pages(folder: Path, members: list[Evaluated]) -> list[tuple[str, str]]:
+    """Replay pages beside the runs and their recordings, as (name, link from the report)."""
+    found: dict[Path, None] = {}
+    for one in members:
+        for page in [
+            *sorted(one.run.folder.glob("recordings/*/*.html")),
+            *sorted(one.run.folder.parent.glob("*.html")),
+        ]:
+            if page.resolve() != (folder / "report.html").resolve():
+                found.setdefault(page)
+    return [(page.name, quote(Path(os.path.relpath(page, folder)).as_posix())) for page in found]
+
+
+def _differing(table: SuiteTable) -> dict[str, Any] | None:
+    """The episodes in which the best memory and the memoryless agent differ most."""
+    best, base = table.best(), table.named("agent")
+    if best is None or base is None:
+        return None
+    scores = [
+        np.mean([one.column("success") for one in row.members], axis=0) for row in (best, base)
+    ]
+    difference = scores[0] - scores[1]
+    order = np.argsort(-np.abs(difference), kind="stable")[:DIFFERING]
+    mine, theirs = best.members[0], base.members[0]
+    recorded = _recorded(mine) & _recorded(theirs)
+    rows = [
+        {
+            "episode": int(k),
+            "seed": mine.episodes[k]["seed"],
+            "shares": [f"{score[k]:.0%}" for score in scores],
+            "outcomes": [one.episodes[k]["outcome"].replace("_", " ") for one in (mine, theirs)],
+            "recorded": int(k) in recorded,
+        }
+        for k in order
+        if difference[k] != 0
+    ]
+    if not rows:
+        return None
+    folders = [one.run.folder.as_posix() for one in (mine, theirs)]
+    return {"rows": rows, "labels": [best.label, base.label], "folders": folders}
+
+
+def _recorded(one: Evaluated) -> set[int]:
+    """Numbers of the episodes that can be replayed."""
+    file = one.run.folder / "recordings" / one.folder.name / "episodes.parquet"
+    if not file.is_file():
+        return set()
+    try:
+        return {int(row["episode"]) for row in read_table(file, EPISODE_COLUMNS)}
+    except DrivememError:
+        return set()
+
+
+def _transfers(tables: list[SuiteTable]) -> list[tuple[str, Transfer]]:
+    memories = {
+        row.members[0].first["driver"]: None
+        for table in tables
+        for row in table.rows
+        if row.kind == "agent"
+    }
+    found = [(memory, transfer_matrix(tables, memory)) for memory in memories]
+    return [(memory, transfer) for memory, transfer in found if transfer is not None]
+
+
+def _versions(collection: Collection) -> list[str]:
+    """The versions that runs were trained with, if they are not all alike."""
+    found: dict[str, set[str]] = {}
+    for one in (one for group in collection.groups for one in group):
+        path = one.run.folder / "manifest.json"
+        facts = read_json(path) if path.exists() else {}
+        for package, number in (facts.get("versions") or {}).items():
+            found.setdefault(str(package), set()).add(str(number))
+    return [f"{name} {', '.join(sorted(v))}" for name, v in sorted(found.items()) if len(v) > 1]
+
+
+def _write(path: Path, text: str) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+    return path

@@ -1,0 +1,1 @@
+"""Evaluation: every driver meets the same episodes; `evaluate` is where to begin."""

@@ -1,0 +1,241 @@
+"""Recording episodes for replay, as columns: what was true, and what the driver did.
+
+Every step costs a few array copies for all worlds together; rows are made when all is driven.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem.episodes import ACTOR_COLUMNS, TRACE_COLUMNS, as_json
+from drivemem.evaluation.drivers import Decision
+from drivemem.evaluation.selection import Selection
+
+_ACTOR = tuple(name for name in ACTOR_COLUMNS if name not in ("episode", "step"))
+_EGO = {"ego_x": "x", "ego_y": "y", "ego_heading": "heading", "ego_speed": "speed"}
+_NUMBERS = ("value", "entropy", "log_prob", "memory_norm", "memory_change")
+
+Columns = dict[str, Any]
+
+
+class Recorder:
+    """Keeps what happens in the worlds whose episodes are watched.
+
+    Args:
+        env: the vector environment.
+        selection: which episodes.
+    """
+
+    def __init__(self, env: Any, selection: Selection) -> None:
+        self._env, self._selection = env, selection
+        self._watched: set[int] = set()
+        self.kept: set[int] = set()
+        self.occluders: dict[int, str] = {}
+        self.digests: dict[int, str] = {}
+        self._truths: list[Columns] = []
+        self._deeds: list[Columns] = []
+        self._wanted = np.array([selection.watches(k) for k in range(selection.limit)], dtype=bool)
+        self.active = selection.limit > 0
+        if self.active:
+            env.keep_final_truth(True)
+
+    def look(self, numbers: NDArray[np.int64], steps: NDArray[np.int64], observation: Any) -> None:
+        """Record the truth that the next decision meets, and the cue that it is shown.
+
+        Args:
+            numbers: (N,) number in the suite of each world's episode.
+            steps: (N,) decisions taken in it.
+            observation: what the next decision sees.
+        """
+        watched = self._is_watched(numbers)
+        if not watched.any():
+            return
+        truth = self._env.truth()
+        cues = observation.get("cue") if isinstance(observation, dict) else None
+        place = np.flatnonzero((truth["present"] & watched[:, None]).ravel())
+        world = place // truth["present"].shape[1]
+        table = {name: truth[name].ravel()[place] for name in _ACTOR}
+        table |= {"episode": numbers[world], "step": steps[world]}
+        rows = np.flatnonzero(watched)
+        table["rows"] = {
+            "episode": numbers[rows], "step": steps[rows],
+            "cue": None if cues is None else np.asarray(cues)[rows],
+            **{name: truth[source][rows, 0] for name, source in _EGO.items()},
+        }  # fmt: skip
+        self._truths.append(table)
+        fresh = [int(world) for world in rows if int(numbers[world]) not in self._watched]
+        if fresh:
+            occluders = self._env.occluders()
+            for world in fresh:
+                self._watched.add(int(numbers[world]))
+                shapes = np.asarray(occluders[world]).tolist()
+                self.occluders[int(numbers[world])] = json.dumps(shapes)
+
+    def decide(
+        self, numbers: NDArray[np.int64], steps: NDArray[np.int64], decision: Decision,
+        rewards: NDArray[np.float64], ended: NDArray[np.bool_], infos: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """Record what was done; `steps` (N,) counts the decisions before this one."""
+        rows = np.flatnonzero(self._is_watched(numbers))
+        if not len(rows):
+            return
+        columns = {name: getattr(decision, name) for name in (*_NUMBERS, "probs", "attention")}
+        self._deeds.append(
+            {
+                "episode": numbers[rows], "step": steps[rows], "reward": np.array(rewards)[rows],
+                "action": np.asarray(decision.actions)[rows],
+                "rewards": _terms(infos, rows, ended),
+                **{k: None if v is None else np.asarray(v)[rows] for k, v in columns.items()},
+            }
+        )  # fmt: skip
+        if ended[rows].any():
+            finals = self._env.final_truths()
+            for world in rows[ended[rows]]:
+                self._final(int(numbers[world]), int(steps[world]) + 1, finals[world])
+
+    def close(self, number: int, success: bool) -> None:
+        """An episode has ended."""
+        if self._selection.keeps(number, success):
+            self.kept.add(number)
+
+    def tables(self, decision_s: float) -> tuple[Columns, Columns]:
+        """Columns of the steps and of the actors of all kept episodes; fills in `digests`."""
+        kept = np.array(sorted(self.kept), dtype=np.int64)
+        actors: Columns = {
+            name: np.concatenate([table[name] for table in self._truths])
+            for name in ("episode", "step", *_ACTOR)
+        }
+        actors = _ordered(actors, kept)
+        self._digest(actors, kept)
+        return self._steps(kept, decision_s), actors
+
+    def _final(self, number: int, step: int, truth: dict[str, NDArray[Any]] | None) -> None:
+        if truth is None:
+            return
+        count = len(truth["id"])
+        table: Columns = {name: np.array(truth[name]) for name in _ACTOR}
+        table |= {"episode": np.full(count, number), "step": np.full(count, step)}
+        table["rows"] = {
+            "episode": np.array([number]), "step": np.array([step]), "cue": None,
+            **{name: np.array(truth[source][:1]) for name, source in _EGO.items()},
+        }  # fmt: skip
+        self._truths.append(table)
+
+    def _digest(self, actors: Columns, kept: NDArray[np.int64]) -> None:
+        table = np.stack([actors[name].astype("<f8") for name in TRACE_COLUMNS], axis=1)
+        bounds = np.searchsorted(actors["episode"], [*kept, np.iinfo(np.int64).max])
+        for number, first, last in zip(kept, bounds[:-1], bounds[1:], strict=True):
+            rows = np.ascontiguousarray(table[first:last])
+            self.digests[int(number)] = hashlib.sha256(rows.tobytes()).hexdigest()
+
+    def _steps(self, kept: NDArray[np.int64], decision_s: float) -> Columns:
+        looks = [table["rows"] for table in self._truths]
+        steps: Columns = {
+            name: np.concatenate([look[name] for look in looks])
+            for name in ("episode", "step", *_EGO)
+        }
+        steps["cue"] = _cues(looks)
+        steps = _ordered(steps, kept)
+        deeds: Columns = {
+            name: np.concatenate([deed[name] for deed in self._deeds])
+            for name in ("episode", "step", "reward")
+        }
+        deeds["action"] = _objects([_json(np.concatenate([d["action"] for d in self._deeds]))])
+        deeds["rewards"] = _rewards([deed["rewards"] for deed in self._deeds])
+        for name in (*_NUMBERS, "probs"):
+            if self._deeds[0][name] is not None:
+                deeds[name] = np.concatenate([deed[name] for deed in self._deeds])
+        if self._deeds[0]["attention"] is not None:
+            deeds["attention"] = _objects(deed["attention"].tolist() for deed in self._deeds)
+        deeds = _ordered(deeds, kept)
+        if "attention" in deeds:  # oldest first, frames of this episode alone
+            pairs = zip(deeds["attention"], deeds["step"], strict=True)
+            deeds["attention"] = _objects([[weights[-(step + 1) :] for weights, step in pairs]])
+        return _joined(steps, deeds) | {"t_s": steps["step"] * decision_s}
+
+    def _is_watched(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        if not len(self._wanted):
+            return np.zeros(len(numbers), dtype=bool)
+        last = len(self._wanted) - 1
+        return np.asarray((numbers <= last) & self._wanted[np.minimum(numbers, last)], dtype=bool)
+
+
+def _terms(
+    infos: dict[str, Any], rows: NDArray[np.int64], ended: NDArray[np.bool_]
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Names of the reward's terms, and their values (rows, terms)."""
+    running, final = infos.get("rewards", {}), infos.get("final_info", {}).get("rewards", {})
+    names = tuple(sorted(k for k in {**running, **final} if not k.startswith("_")))
+    values = np.full((len(rows), len(names)), np.nan)
+    over = ended[rows]
+    for column, name in enumerate(names):
+        for terms, chosen in ((running, ~over), (final, over)):
+            if name in terms:
+                values[chosen, column] = np.asarray(terms[name], dtype=np.float64)[rows[chosen]]
+    return names, values
+
+
+def _json(values: NDArray[Any], names: tuple[str, ...] = ()) -> list[str]:
+    """JSON of each row of an array, as a dict if its columns have names; each text made once."""
+    flat = values.reshape(len(values), -1)
+    _, first, place = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    texts = []
+    for row in first:
+        told = {k: v for k, v in zip(names, flat[row], strict=True) if v == v} if names else {}
+        texts.append(as_json(told if names else values[row]))
+    return [texts[k] for k in place.ravel()]
+
+
+def _objects(parts: Any) -> NDArray[np.object_]:
+    """Lists end to end, as one column of objects."""
+    values = [value for part in parts for value in part]
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _cues(looks: list[Columns]) -> NDArray[np.object_]:
+    """JSON of the cue at every look; None where none is shown, as at an episode's end."""
+    shown = [look["cue"] for look in looks if look["cue"] is not None]
+    texts = iter(_json(np.concatenate(shown)) if shown else [])
+    return _objects(
+        [None if look["cue"] is None else next(texts) for _ in look["step"]] for look in looks
+    )
+
+
+def _rewards(told: list[tuple[tuple[str, ...], NDArray[np.float64]]]) -> NDArray[np.object_]:
+    """JSON of the reward's terms at every decision, steps with the same names at once."""
+    blocks = [list(block) for _, block in groupby(told, key=lambda one: one[0])]
+    return _objects(
+        _json(np.concatenate([values for _, values in block]), block[0][0]) for block in blocks
+    )
+
+
+def _ordered(columns: Columns, kept: NDArray[np.int64]) -> Columns:
+    """Rows of kept episodes by episode and step; actors stay in the backend's order."""
+    rows = np.flatnonzero(np.isin(columns["episode"], kept))
+    order = rows[np.lexsort((columns["step"][rows], columns["episode"][rows]))]
+    return {name: column[order] for name, column in columns.items()}
+
+
+def _joined(steps: Columns, deeds: Columns) -> Columns:
+    """Deeds beside the states that they were done in; an episode's last state has none."""
+    key = steps["episode"] * (1 << 32) + steps["step"]
+    place = np.searchsorted(key, deeds["episode"] * (1 << 32) + deeds["step"])
+    joined = dict(steps)
+    for name, column in deeds.items():
+        if name in ("episode", "step"):
+            continue
+        if column.dtype == object:
+            wide: NDArray[Any] = np.empty(len(key), dtype=object)
+        else:
+            wide = np.full((len(key), *column.shape[1:]), np.nan)
+        wide[place] = column
+        joined[name] = wide
+    return joined

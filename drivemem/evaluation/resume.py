@@ -1,0 +1,118 @@
+"""Evaluations that are interrupted and go on: finished episodes are kept, in the same folder."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.errors import DrivememError
+from drivemem.evaluation.drivers import PolicyDriver
+from drivemem.evaluation.jobs import Entry
+from drivemem.runs import manifest, read_json, write_json_file
+
+_EVERY_S = 30.0
+_PARTIAL = "partial.parquet"
+
+
+class Unfinished:
+    """The folder of one evaluation, from its first episode to its last.
+
+    Args:
+        entry: who drives what.
+        folder: of the evaluation.
+        backend: on which backend.
+    """
+
+    def __init__(
+        self, entry: Entry, folder: Path, backend: Literal["compiled", "reference"]
+    ) -> None:
+        self.folder, self.backend = folder, backend
+        self.suite = entry.suite
+        agent = isinstance(entry.driver, PolicyDriver)
+        self._known = agent
+        """A driver from elsewhere may have changed in ways that cannot be seen."""
+        self._resumable = isinstance(entry.driver, PolicyDriver) and entry.driver.repeats_alone
+        self._facts = manifest("unfinished", backend=backend, of=_what(entry) if agent else None)
+        self._saved_at = time.monotonic()
+
+    def finished(self) -> list[dict[str, Any]] | None:
+        """The episodes of the same evaluation, if it is finished; None if it must be driven."""
+        if not self._known or not self._same("done"):
+            return None
+        try:
+            rows = _read(self.folder / "episodes.parquet")
+        except DrivememError:
+            return None
+        rows.sort(key=lambda row: int(row["episode"]))
+        return rows if [row["seed"] for row in rows] == list(self.suite.seeds) else None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Episodes that an interrupted evaluation has left."""
+        if not self._resumable or not self._same("unfinished"):
+            return []
+        try:
+            return _read(self.folder / _PARTIAL)
+        except DrivememError:
+            return []
+
+    def save_now_and_then(self, rows: list[dict[str, Any]]) -> None:
+        """Save every half minute: a killed process loses no more."""
+        if time.monotonic() - self._saved_at > _EVERY_S:
+            self.save(rows)
+            self._saved_at = time.monotonic()
+
+    def save(self, rows: list[dict[str, Any]]) -> None:
+        """Keep the episodes driven so far, if another call can go on from them."""
+        if self._resumable and rows:
+            write_table(self.folder / _PARTIAL, EPISODE_COLUMNS, rows)
+            write_json_file(self.folder / "manifest.json", self._facts)
+
+    def finish(self, rows: list[dict[str, Any]]) -> None:
+        """Write the whole evaluation.
+
+        Raises:
+            DrivememError: the folder cannot be written.
+        """
+        write_table(self.folder / "episodes.parquet", EPISODE_COLUMNS, rows)
+        self.suite.save(self.folder / "suite.json")
+        write_json_file(self.folder / "manifest.json", {**self._facts, "status": "done"})
+        with contextlib.suppress(OSError):
+            (self.folder / _PARTIAL).unlink()
+
+    def _same(self, status: str) -> bool:
+        """Whether the folder's manifest is of the same evaluation by the same program."""
+        try:
+            stored = read_json(self.folder / "manifest.json")
+        except DrivememError:
+            return False
+        compared = ("backend", "of", "versions", "git")
+        return stored.get("status") == status and all(
+            stored.get(key) == self._facts[key] for key in compared
+        )
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Rows as they were before they were written, which makes NULL of not-a-number."""
+    rows = read_table(path, EPISODE_COLUMNS)
+    measures = [name for name, kind in EPISODE_COLUMNS.items() if kind == "DOUBLE"]
+    for row in rows:
+        row |= {name: float("nan") for name in measures if row[name] is None}
+    return rows
+
+
+def _what(entry: Entry) -> dict[str, Any]:
+    """What an agent's evaluation depends on, besides the program."""
+    weights = hashlib.sha256()
+    for file in sorted(entry.home.model.glob("*")):
+        weights.update(file.read_bytes())
+    return {
+        "agent": weights.hexdigest(),
+        "suite": entry.suite.hash(),
+        "scenario": entry.suite.scenario.hash(),
+        "lesion": entry.identity.lesion,
+        "deterministic": entry.identity.deterministic,
+    }

@@ -1,0 +1,250 @@
+"""The replay page: one HTML file without network, written from `assets/` and a recording.
+
+Recorded strings reach it as data only: JSON with `<` escaped, shown through textContent, under a
+content security policy that lets nothing but the page's own script run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from drivemem.errors import DrivememError
+from drivemem.replays.focus import box, focus
+from drivemem.replays.load import EpisodeRow, Recording, Trace
+from drivemem.replays.pack import blob, pack_road, pack_side
+from drivemem.replays.simulate import scenario_of
+
+SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
+"""In the order in which they are joined into one script."""
+MOST_EPISODES = 100
+"""A page of more would be slow to write and tiresome to read."""
+
+
+def write_page(
+    recording: Recording,
+    path: Path,
+    *,
+    against: Recording | None = None,
+    episode: int | None = None,
+) -> Path:
+    """Write a page with the episodes of a recording, beside those of another driver.
+
+    Args:
+        recording: what to show.
+        path: the HTML file.
+        against: another driver's recording; only episodes with common seeds are shown.
+        episode: which to show first; None: the most telling one.
+
+    Raises:
+        DrivememError: no common seeds, an unknown scenario, an unwritable folder.
+    """
+    pairs = paired(recording, against)[:MOST_EPISODES]
+    if episode is not None:
+        wanted = recording.episode(episode)
+        if not any(rows[0] == wanted for rows in pairs):
+            pairs = [rows for rows in paired(recording, against) if rows[0] == wanted] + pairs[:-1]
+    recordings = [recording] if against is None else [recording, against]
+    roads = _Roads()
+    blobs = [
+        blob(_episode([kept.trace(row) for kept, row in zip(recordings, rows, strict=True)], roads))
+        for rows in pairs
+    ]
+    about = _about(pairs, episode if episode is not None else most_telling(pairs))
+    text = render(about, [blob(roads.packed), *blobs])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def paired(recording: Recording, against: Recording | None) -> list[list[EpisodeRow]]:
+    """Episodes with, where there is a second driver, that driver's of the same seed.
+
+    Raises:
+        DrivememError: different scenarios, or no common seeds.
+    """
+    if against is None:
+        return [[row] for row in recording.episodes]
+    first, second = recording.episodes[0].scenario, against.episodes[0].scenario
+    if first != second:
+        raise DrivememError(
+            f"{recording.folder} was recorded in {first}, {against.folder} in {second}: side by "
+            "side needs one scenario"
+        )
+    others = {row.seed: row for row in against.episodes}
+    pairs = [[row, others[row.seed]] for row in recording.episodes if row.seed in others]
+    if not pairs:
+        raise DrivememError(
+            f"{recording.folder} and {against.folder} have no episode seeds in common: evaluate "
+            "both on one suite"
+        )
+    return pairs
+
+
+def most_telling(pairs: list[list[EpisodeRow]]) -> int:
+    """The episode to open with: one driver crashes and the other succeeds, else a crash."""
+
+    def rank(rows: list[EpisodeRow]) -> tuple[int, int]:
+        outcomes = [row.outcome for row in rows]
+        crashes = outcomes.count("collision")
+        split = len(set(outcomes)) > 1
+        hidden = any(row.metrics.get("hidden_origin_collision") for row in rows)
+        return (2 * bool(split and crashes and "success" in outcomes) + split, crashes + hidden)
+
+    return max(pairs, key=rank)[0].episode
+
+
+def labels_of(rows: list[EpisodeRow]) -> list[str]:
+    """What to call the drivers of a pair, so that they differ where they can."""
+    drivers = [_called(row) for row in rows]
+    for names in (
+        drivers,
+        [_with(driver, row.lesion) for driver, row in zip(drivers, rows, strict=True)],
+        [_with(driver, row.tracker) for driver, row in zip(drivers, rows, strict=True)],
+        [row.run for row in rows],
+    ):
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({letter})" for name, letter in zip(drivers, "AB", strict=False)]
+
+
+def _called(row: EpisodeRow) -> str:
+    """A driver in words: agents, which alone were trained, are named by their memory."""
+    if row.metrics.get("train_seed") is None:
+        return row.driver
+    return "without memory" if row.driver == "none" else f"with memory: {row.driver}"
+
+
+def render(about: dict[str, Any], blobs: list[str]) -> str:
+    """The page's HTML.
+
+    Args:
+        about: what the page knows before it unpacks anything.
+        blobs: the roads, then one for each episode, as `pack.blob` makes them.
+    """
+    script = "\n".join(_asset(name) for name in SCRIPTS)
+    style = _asset("page.css")
+    data = {"about": about, "blobs": blobs}
+    filled = {
+        "TITLE": html.escape(f"{about['scenario']} · drivemem replay"),
+        "POLICY": html.escape(
+            f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+        "STYLE": style,
+        "DATA": as_inline_json(data),
+        "SCRIPT": script,
+    }
+    page = _asset("page.html")
+    # One pass: what is filled in is never searched for further marks.
+    head, *parts = page.split("<!--{")
+    out = [head]
+    for part in parts:
+        name, _, rest = part.partition("}-->")
+        out += [filled[name], rest]
+    return "".join(out)
+
+
+def as_inline_json(value: Any) -> str:
+    """JSON that cannot end the script element that holds it."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _asset(name: str) -> str:
+    return files("drivemem.replays").joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _with(name: str, detail: str) -> str:
+    return name if detail in ("", "none", "intact") else f"{name} · {detail}"
+
+
+def _about(pairs: list[list[EpisodeRow]], start: int) -> dict[str, Any]:
+    first = pairs[0]
+    return {
+        "scenario": first[0].scenario,
+        "summary": _summary(first[0]),
+        "drivers": [
+            {"label": label, "run": row.run, "tracker": row.tracker, "lesion": row.lesion}
+            for label, row in zip(labels_of(first), first, strict=True)
+        ],
+        "episodes": [
+            {
+                "episode": rows[0].episode,
+                "seed": str(rows[0].seed),
+                "outcomes": [row.outcome for row in rows],
+                "duration": max(row.duration_s for row in rows),
+            }
+            for rows in pairs
+        ],
+        "start": start,
+    }
+
+
+def _summary(row: EpisodeRow) -> str:
+    return str(scenario_of(row).summary)
+
+
+class _Roads:
+    """Roads of all episodes, each distinct one kept once."""
+
+    def __init__(self) -> None:
+        self.packed: list[Any] = []
+        self._places: dict[str, int] = {}
+        self._env: Any = None
+        self._scenario: Any = None
+
+    def place_of(self, row: EpisodeRow) -> int:
+        """The index of an episode's road."""
+        import drivemem_envs
+        from drivemem_envs.reference.geometry import lane_shapes
+
+        scenario = scenario_of(row)
+        if self._env is None or scenario != self._scenario:
+            self._env, self._scenario = drivemem_envs.make(scenario).unwrapped, scenario
+        self._env.reset(seed=row.seed)
+        road = pack_road(lane_shapes(self._env.road.network))
+        key = json.dumps(road)
+        if key not in self._places:
+            self._places[key] = len(self.packed)
+            self.packed.append(road)
+        return self._places[key]
+
+
+def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
+    from drivemem_envs.drivers.constant import action_labels
+
+    row = traces[0].row
+    labels = action_labels(scenario_of(row))
+    actors = focus(traces)
+    view = box(traces, actors)
+    return {
+        "dt": round(row.decision_s, 6),
+        "road": roads.place_of(row),
+        "occluders": row.occluders.round(2).tolist(),
+        "sensors": {
+            key: row.sensors.get(key) for key in ("line_of_sight", "range_m", "field_of_view_deg")
+        },
+        "view": [round(metres, 1) for metres in view],
+        "wide": view.is_wide,
+        "focus": list(actors),
+        "sides": [pack_side(trace, labels, actors) for trace in traces],
+    }

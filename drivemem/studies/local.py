@@ -1,0 +1,205 @@
+"""Running a study on this machine: one process per run, as many at once as there are cores."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivemem.errors import DrivememError
+from drivemem.studies.board import Board
+from drivemem.studies.plan import Cell, Plan
+from drivemem.studies.state import LOG, State, forget_failure, note_failure, state_of
+from drivemem.studies.worker import stale_advice
+
+_POLL_S = 0.2
+_PATIENCE_S = 10.0
+"""How long a worker may take to save what it has after Ctrl-C."""
+
+
+@dataclass
+class Summary:
+    """What came of running a study."""
+
+    done: list[str] = field(default_factory=list)
+    """Cells that are complete, those of earlier calls included."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Cells that failed, with the reason."""
+
+
+@dataclass
+class _Worker:
+    cell: Cell
+    process: subprocess.Popen[bytes]
+    log: Any
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        self.log.close()
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_each(workers: int) -> int:
+    """Threads for the worlds of each of so many workers; NUMBA_NUM_THREADS, when set, bounds it."""
+    bound = os.environ.get("NUMBA_NUM_THREADS", "")
+    share = max(1, cores() // workers)
+    return min(share, int(bound)) if bound.isdigit() and int(bound) else share
+
+
+def missing_cells(plan: Plan) -> dict[str, State]:
+    """Cells that are not complete, by name.
+
+    Raises:
+        DrivememError: folders that hold other runs; nothing is run before that is mended.
+    """
+    states = {cell.name: state_of(plan.run(cell), cell) for cell in plan.cells}
+    stale = [cell for cell in plan.cells if states[cell.name].stage == "stale"]
+    if stale:
+        first = stale_advice(plan.run(stale[0]), states[stale[0].name].why)
+        more = f" (and {len(stale) - 1} more such folders)" if len(stale) > 1 else ""
+        raise DrivememError(first + more)
+    return {name: state for name, state in states.items() if state.stage != "done"}
+
+
+def run_local(plan: Plan, jobs: int | None = None, *, quiet: bool = False) -> Summary:
+    """Run what is missing of a study, here.
+
+    Args:
+        plan: the study.
+        jobs: runs at once; default: one for each core.
+        quiet: show nothing.
+
+    Raises:
+        DrivememError: no such number of jobs, or folders that hold other runs.
+        KeyboardInterrupt: after Ctrl-C; the same call goes on.
+    """
+    if jobs is not None and jobs < 1:
+        raise DrivememError(f"jobs is {jobs}; run at least 1 at once")
+    missing = missing_cells(plan)
+    plan.save()
+    todo = deque(cell for cell in plan.cells if cell.name in missing)
+    summary = Summary([cell.name for cell in plan.cells if cell.name not in missing])
+    if todo:
+        with Board(plan, len(summary.done), quiet) as board:
+            _Pool(plan, todo, min(jobs or cores(), len(todo)), board, summary).run()
+    return summary
+
+
+class _Pool:
+    """Workers, and the cells that wait for one."""
+
+    def __init__(
+        self, plan: Plan, todo: deque[Cell], size: int, board: Board, summary: Summary
+    ) -> None:
+        self.plan, self.todo, self.size, self.board, self.summary = plan, todo, size, board, summary
+        self.threads = threads_each(size)
+        self.lost: dict[str, int] = {}
+        self.alone = size > 1
+        """Whether the first worker has yet to show that kernels are compiled: others would all
+        compile them at the same time."""
+        self.before = 0
+        self.workers: list[_Worker] = []
+
+    def run(self) -> None:
+        try:
+            while self.todo or self.workers:
+                while self.todo and len(self.workers) < (1 if self._compiling() else self.size):
+                    self._start(self.todo.popleft())
+                self.workers = [worker for worker in self.workers if not self._ended(worker)]
+                self.board.show([worker.cell for worker in self.workers], len(self.todo))
+                time.sleep(_POLL_S)
+        finally:
+            self._stop()
+
+    def _compiling(self) -> bool:
+        if self.alone and self.workers:
+            cell = self.workers[0].cell
+            state = state_of(self.plan.run(cell), cell)
+            self.alone = state.step <= self.before and not state.evaluated
+        return self.alone
+
+    def _start(self, cell: Cell) -> None:
+        run = self.plan.run(cell)
+        if self.alone:
+            self.before = state_of(run, cell).step
+        run.folder.mkdir(parents=True, exist_ok=True)
+        forget_failure(run)
+        log = (run.folder / LOG).open("ab")
+        command = [sys.executable, "-m", "drivemem.studies.worker"]
+        process = subprocess.Popen(
+            [*command, str(self.plan.folder), cell.name, str(self.threads)],
+            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+            env=worker_environment(self.threads),
+        )  # fmt: skip
+        self.workers.append(_Worker(cell, process, log))
+        self.board.started(cell)
+
+    def _ended(self, worker: _Worker) -> bool:
+        code = worker.process.poll()
+        if code is None:
+            return False
+        worker.close()
+        self.alone = False
+        cell, run = worker.cell, self.plan.run(worker.cell)
+        state = state_of(run, cell)
+        if code == 0 and state.stage == "done":
+            self.summary.done.append(cell.name)
+        elif code < 0 and self.lost.get(cell.name, 0) < self.plan.study.resources.retries:
+            self.lost[cell.name] = self.lost.get(cell.name, 0) + 1
+            self.todo.appendleft(cell)
+            self.board.say(f"{cell.name}: its process was killed ({_signal(code)}); it goes on")
+            return True
+        else:
+            why = state.why or f"its process ended with {_signal(code) if code < 0 else code}"
+            if state.stage != "failed":
+                note_failure(run, why)
+            self.summary.failed[cell.name] = why
+        self.board.ended(cell, self.summary.failed.get(cell.name))
+        return True
+
+    def _stop(self) -> None:
+        """End workers that still run; what they have done is kept."""
+        for worker in self.workers:
+            worker.signal(signal.SIGINT)
+        until = time.monotonic() + _PATIENCE_S
+        try:
+            while time.monotonic() < until and any(w.process.poll() is None for w in self.workers):
+                time.sleep(0.05)
+        finally:
+            for worker in self.workers:
+                worker.process.kill()
+                worker.process.wait()
+                worker.close()
+
+
+def worker_environment(threads: int) -> dict[str, str]:
+    """The environment of a worker: one thread for PyTorch, so that results do not depend on it."""
+    return {
+        **os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+        "NUMBA_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+
+
+def _signal(code: int) -> str:
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -1,0 +1,51 @@
+"""One figure of a whole study: success of every agent on every scenario, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from drivemem.comparison.drawing import DASHES, MARKERS, PALETTE, canvas, legend, to_svg
+from drivemem.comparison.tables import SuiteTable
+from drivemem.studies.findings import agent_order
+
+_GROUND, _TEXT = "#ffffff", "#1b1f24"
+
+
+def overview_figure(tables: Sequence[SuiteTable]) -> str:
+    """The figure as an SVG file of its own, on white.
+
+    Args:
+        tables: one for each scenario.
+    """
+    order = agent_order(tables)
+    spread = 0.8 / max(len(order), 1)
+    figure, axes = canvas(0.8 + len(tables) * (0.16 + 0.09 * len(order)))
+    for number, label in enumerate(order):
+        color = PALETTE[number % len(PALETTE)]
+        marker = MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
+        shown = False
+        for y, table in enumerate(tables):
+            row = next((row for row in table.rows if row.label == label), None)
+            if row is None:
+                continue
+            at = y - 0.4 + spread * (number + 0.5)
+            if row.success.known and row.runs > 1:
+                axes.plot(row.success[1:], [at, at], DASHES[0], color=color, linewidth=1.5)
+            axes.plot(
+                row.success.estimate, at, marker, color=color, markersize=4, linestyle="",
+                label=None if shown else label,
+            )  # fmt: skip
+            shown = True
+    for y in range(1, len(tables)):
+        axes.axhline(y - 0.5, color="#cccccc", linewidth=0.5)
+    axes.set_yticks(range(len(tables)), [table.title for table in tables], parse_math=False)
+    axes.set_ylim(len(tables) - 0.5, -0.5)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel("success on unseen episodes\n(mean, 95 % interval over training runs)")
+    legend(figure, columns=3)
+    figure.patch.set_alpha(1)
+    figure.patch.set_facecolor(_GROUND)
+    svg = to_svg(figure, "Success of every agent on every scenario")
+    namespace = 'xmlns="http://www.w3.org/2000/svg"'
+    svg = svg if namespace in svg else svg.replace("<svg", f"<svg {namespace}", 1)
+    return svg.replace("currentColor", _TEXT)

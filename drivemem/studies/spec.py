@@ -1,0 +1,293 @@
+"""What a study file may say: frozen models, unknown keys refused with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from drivemem.config import TrainConfig, config_from_toml
+from drivemem.errors import DrivememError
+from drivemem.settings import as_words
+from drivemem.training.presets import check_settings
+
+_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
+Axis = Literal["seed", "scenario", "agent"]
+
+
+def _counted(seeds: Any) -> Any:
+    return tuple(range(seeds)) if isinstance(seeds, int) else seeds
+
+
+def _different(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError("give different numbers of at least 0")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], BeforeValidator(_counted), AfterValidator(_different)]
+"""Seeds of training; a number n means 0 ... n-1."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ScenarioEntry(_Part):
+    """One scenario of a study: `[scenarios.NAME]`."""
+
+    scenario: str
+    """Name of a scenario; default: the table's name."""
+    level: str | None = None
+    """Difficulty: `easy` means the scenario `<scenario>-easy`."""
+    preset: bool | str = True
+    """Start from the scenario's preset if there is one; false: do not; or a TOML file."""
+    seeds: Seeds | None = None
+    """Seeds of training here in place of the study's."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Any further key is a setting of training for this scenario."""
+
+    @property
+    def full_name(self) -> str:
+        """The scenario's name, level included."""
+        return self.scenario if self.level is None else f"{self.scenario}-{self.level}"
+
+
+class AgentEntry(_Part):
+    """One agent of a study: `[agents.NAME]`."""
+
+    scenarios: tuple[str, ...] | None = None
+    """Names of the study's scenarios that it is trained on; none: all."""
+    match_parameters: int | None = Field(default=None, ge=0)
+    """Choose the memory's width so that it has about this many weights; 0: leave it alone."""
+    match_width: str = "hidden_size"
+    """The memory's setting that is the width."""
+    lesions: tuple[str, ...] | None = None
+    """Lesions for this agent in place of the study's."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Any further key is a setting of training for this agent."""
+
+
+class Override(_Part):
+    """Settings for some cells only: `[[overrides]]`; later ones win."""
+
+    scenarios: tuple[str, ...] | None = None
+    """Names of the study's scenarios; none: all."""
+    agents: tuple[str, ...] | None = None
+    """Names of the study's agents; none: all."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Any further key is a setting of training."""
+
+
+class EvaluationPlan(_Part):
+    """What every trained agent is put through: `[evaluation]`."""
+
+    episodes: int = Field(default=500, ge=1)
+    """Episodes of each suite."""
+    suites: tuple[str, ...] = ("test",)
+    """test, eval, train, or the path of a suite.json."""
+    actions: tuple[Literal["greedy", "sampled"], ...] = ("greedy",)
+    """greedy: the most likely action; sampled: drawn from the policy."""
+    lesions: tuple[str, ...] = ()
+    """Lesions for agents that carry a memory state, such as reset_every:1 or span:1,2,4; lesions
+    of weights for every agent."""
+    drivers: tuple[str, ...] = ()
+    """Reference drivers on every scenario; `constant:*` is every constant action."""
+    record: int = Field(default=0, ge=0)
+    """Episodes of the first suite to record for replay, without lesions."""
+    probe: int = Field(default=0, ge=0)
+    """Episodes to probe the memory state on; 0: do not."""
+
+
+class Resources(_Part):
+    """What one run needs on a cluster: `[resources]`."""
+
+    cpus: float = Field(default=1, gt=0)
+    """Cores."""
+    gpus: float = Field(default=0, ge=0)
+    """GPUs; a part of one is allowed."""
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Memory; none: not asked for."""
+    retries: int = Field(default=3, ge=0)
+    """How often a run is started again after its process or machine was lost."""
+
+
+class Study(_Part):
+    """A study as its file says it."""
+
+    name: str
+    """Default: the file's name."""
+    claims: str = ""
+    """What the study tests, in plain words: it heads the report."""
+    baseline: str = "memory=none"
+    """The memoryless agent that others are compared with."""
+    seeds: Seeds
+    """Seeds of training; a number n means 0 ... n-1."""
+    order: tuple[Axis, ...] = ("seed", "scenario", "agent")
+    """What varies slowest first: by default all agents get their first seed first."""
+    match_parameters: int | None = Field(default=None, ge=1)
+    """Weights that every agent's memory shall have (10 % tolerance)."""
+    train: dict[str, Any] = Field(default_factory=dict)
+    """Settings of training for all runs; they win over presets."""
+    scenarios: dict[str, ScenarioEntry]
+    agents: dict[str, AgentEntry] = Field(default_factory=dict)
+    overrides: tuple[Override, ...] = ()
+    evaluation: EvaluationPlan = EvaluationPlan()
+    resources: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if sorted(self.order) != ["agent", "scenario", "seed"]:
+            raise ValueError(
+                f"order is {list(self.order)}: give seed, scenario and agent once each"
+            )
+        if not self.agents and not self.evaluation.drivers:
+            raise ValueError("no [agents.NAME] table and no drivers: nothing to run")
+        for name in [self.name, *self.scenarios, *self.agents]:
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"'{name}' is no name: use letters, digits and _ . + -")
+        return self
+
+    def seeds_on(self, scenario: str) -> tuple[int, ...]:
+        """Seeds of training on one of its scenarios."""
+        own = self.scenarios[scenario].seeds
+        return self.seeds if own is None else own
+
+    def every_seed(self) -> tuple[int, ...]:
+        """Seeds of training on any of its scenarios."""
+        each = (self.seeds_on(scenario) for scenario in self.scenarios)
+        return tuple(dict.fromkeys(itertools.chain(self.seeds, *each)))
+
+    def has_run(self, scenario: str, agent: str, seed: int) -> bool:
+        """Whether an agent is trained on a scenario with a seed."""
+        only = self.agents[agent].scenarios
+        return (only is None or scenario in only) and seed in self.seeds_on(scenario)
+
+
+def load_study(path: str | Path) -> Study:
+    """Read a study file.
+
+    Raises:
+        DrivememError: unreadable, unknown keys (with the nearest), values out of range.
+    """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(found.as_posix() for found in path.parent.glob("*.toml"))
+        hint = f"; there are {', '.join(near)}" if near else ""
+        raise DrivememError(f"study file {path} does not exist{hint}")
+    return study_from({"name": path.stem, **config_from_toml(path)}, path.as_posix())
+
+
+def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
+    """A study from a dict; see `load_study`."""
+    known = dict(plain)
+    _refuse_unknown(known, Study.model_fields, where)
+    for key in ("scenarios", "agents"):
+        tables = known.get(key, {})
+        if not isinstance(tables, Mapping):
+            raise DrivememError(
+                f"{where}: {key} is {tables!r}; write a table [{key}.NAME] for each"
+            )
+    for key in ("train", "evaluation", "resources"):
+        if not isinstance(known.get(key, {}), Mapping):
+            raise DrivememError(f"{where}: {key} is {known[key]!r}; write a table [{key}]")
+    if not isinstance(known.get("overrides", []), list):
+        raise DrivememError(
+            f"{where}: overrides is {known['overrides']!r}; write a table [[overrides]] for each"
+        )
+    known["train"] = _settings(known.get("train", {}), f"{where} [train]")
+    known["scenarios"] = {
+        name: _entry(
+            {"scenario": name, **table} if isinstance(table, Mapping) else table,
+            ScenarioEntry,
+            f"{where} [scenarios.{name}]",
+        )
+        for name, table in known.get("scenarios", {}).items()
+    }
+    known["agents"] = {
+        name: _entry(table, AgentEntry, f"{where} [agents.{name}]")
+        for name, table in known.get("agents", {}).items()
+    }
+    known["overrides"] = [
+        _entry(table, Override, f"{where} [[overrides]]") for table in known.get("overrides", [])
+    ]
+    for key, kind in (("evaluation", EvaluationPlan), ("resources", Resources)):
+        _refuse_unknown(known.get(key, {}), kind.model_fields, f"{where} [{key}]")
+    if not known["scenarios"]:
+        raise DrivememError(f"{where}: no [scenarios.NAME] table: name at least one scenario")
+    try:
+        study = Study(**known)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "study"
+        message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+        seen = "" if first["type"] == "missing" or not first["loc"] else f" is {first['input']!r}"
+        raise DrivememError(f"{where}: {key}{seen}: {message}") from error
+    _check_names(study, where)
+    return study
+
+
+def _entry(table: Any, kind: type[_Part], where: str) -> dict[str, Any]:
+    """A table's own keys, and its settings of training apart."""
+    if not isinstance(table, Mapping):
+        raise DrivememError(f"{where} is {table!r}; write it as a table")
+    own = [name for name in kind.model_fields if name != "settings"]
+    entry = {key: value for key, value in table.items() if key in own}
+    rest = {key: value for key, value in table.items() if key not in own}
+    _refuse_unknown(rest, [*own, *_trainable()], where)
+    return {**entry, "settings": _settings(rest, where)}
+
+
+def _trainable() -> list[str]:
+    """Settings of training that a study file may give: the matrix gives the others."""
+    return [name for name in TrainConfig.model_fields if name not in ("scenario", "seed")]
+
+
+def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    _refuse_unknown(table, _trainable(), where)
+    return check_settings(as_words(table), where)
+
+
+def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    names = list(known)
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            raise DrivememError(f"{where}: unknown key '{key}'{hint}")
+
+
+def _check_names(study: Study, where: str) -> None:
+    """Refuse names that nothing is registered under, before anything is trained."""
+    from drivemem.lesions import INTACT, lesion_names
+
+    for name, agent in study.agents.items():
+        _refuse_unknown(
+            dict.fromkeys(agent.scenarios or ()),
+            study.scenarios,
+            f"{where} [agents.{name}] scenarios",
+        )
+    for override in study.overrides:
+        for what, names in (("scenarios", override.scenarios), ("agents", override.agents)):
+            _refuse_unknown(
+                dict.fromkeys(names or ()), getattr(study, what), f"{where} [[overrides]] {what}"
+            )
+    lesions = [*study.evaluation.lesions]
+    for agent in study.agents.values():
+        lesions += agent.lesions or ()
+    known = [INTACT, *lesion_names()]
+    for lesion in lesions:
+        _refuse_unknown({lesion.partition(":")[0]: None}, known, f"{where}: lesions")

@@ -1,0 +1,189 @@
+"""One cell from beginning to end, in a process of its own: train, evaluate, say that it is done.
+
+`python -m drivemem.studies.worker FOLDER CELL THREADS` reads the stored study. It ends when its
+standard input does, so that it never outlives whoever started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+from drivemem.errors import DrivememError
+from drivemem.runs import Run
+from drivemem.studies.plan import Cell, load_cell
+from drivemem.studies.state import (
+    clear,
+    evaluation_key,
+    finished_evaluations,
+    forget_failure,
+    held,
+    is_restored,
+    note_done,
+    note_failure,
+    state_of,
+)
+
+ORPHANED = 3
+"""Exit code of a worker whose parent is gone."""
+
+
+def run_cell(folder: Path, name: str, threads: int = 1) -> None:
+    """Run a cell as far as it is missing.
+
+    Args:
+        folder: of the study.
+        name: of the cell.
+        threads: for the worlds; they change nothing but the speed.
+
+    Raises:
+        DrivememError: the folder holds another run, or training or evaluation failed.
+    """
+    cell, run = load_cell(folder, name), Run(folder / name)
+    with held(run):
+        state = state_of(run, cell)
+        if state.stage == "done":
+            return
+        if state.stage == "stale":
+            raise DrivememError(stale_advice(run, state.why))
+        forget_failure(run)
+        clean(run)
+        if is_restored(run):  # it lacks an evaluation, for which there are no weights
+            clear(run)
+        if not cell.is_driver:
+            _train(run, cell, threads)
+        _evaluate(run, cell, threads)
+
+
+def stale_advice(run: Run, why: str) -> str:
+    """What to do about a folder that is not the study's."""
+    return (
+        f"{run.folder} {why}: move that folder away to run it anew, or choose another --out for "
+        "the study"
+    )
+
+
+def clean(run: Run) -> None:
+    """Remove temporary files that a killed process has left."""
+    for path in [*run.folder.glob(".*-*"), *run.folder.glob("*/.*-*")]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _train(run: Run, cell: Cell, threads: int) -> None:
+    from drivemem.training.train import train
+
+    if (run.model / "agent.json").is_file():
+        return
+    config = cell.train_config().model_copy(update={"num_workers": threads})
+    before, began = state_of(run, cell).step, time.monotonic()
+    train(config, run.folder, resume=True)
+    rate = (cell.steps - before) / max(time.monotonic() - began, 1e-9)
+    note_done(run, steps_per_s=round(rate, 1), training_s=round(cell.steps / rate, 1))
+
+
+def _evaluate(run: Run, cell: Cell, threads: int) -> None:
+    began = time.monotonic()
+    finished, driven = finished_evaluations(run), 0
+    for arguments in cell.evaluations:
+        key = evaluation_key(arguments)
+        place = run.folder / "evaluations" / finished.get(key, "")
+        if key in finished and (place / "episodes.parquet").is_file():
+            continue
+        why = None if cell.is_driver else _misfit(run, arguments["lesion"])
+        if why is None:
+            note_done(run, evaluations={key: _one(run, cell, arguments, threads)})
+            driven += 1
+        else:
+            note_done(run, left_out={key: why})
+    if cell.probe and not cell.is_driver:
+        _probe(run, cell, threads)
+    if driven:
+        note_done(run, evaluation_s=round((time.monotonic() - began) / driven, 2))
+    note_done(run, probe=cell.probe)
+
+
+def _one(run: Run, cell: Cell, arguments: dict[str, Any], threads: int) -> str:
+    """One evaluation; returns its folder's name."""
+    from drivemem.evaluation.evaluate import evaluate
+
+    who: dict[str, Any] = {"run": run.folder}
+    if cell.is_driver:
+        config = cell.config
+        who = {
+            "driver": config["driver"], "scenario": config["scenario"], "out": run.folder,
+            "sensors": config["sensors"], "dials": config["dials"],
+        }  # fmt: skip
+    (result,) = evaluate(**who, **arguments, num_workers=threads)
+    return result.folder.name
+
+
+def _misfit(run: Run, lesion: str) -> str | None:
+    """Why a lesion has nothing to cut in this agent; None if it has."""
+    from drivemem.lesions import INTACT, make_lesion
+    from drivemem.loading import load
+
+    if lesion == INTACT:
+        return None
+    try:
+        make_lesion(lesion, load(run.folder, device="cpu").policy)
+    except DrivememError as error:
+        return str(error)
+    return None
+
+
+def _probe(run: Run, cell: Cell, threads: int) -> None:
+    from drivemem.probes import probe
+
+    try:
+        probe(run.folder, episodes=cell.probe, num_workers=threads)
+    except DrivememError as error:  # what cannot be probed is said, and is no failed run
+        note_done(run, left_out={"probe": str(error)})
+
+
+def _end_with_parent() -> None:
+    """End this process when its standard input ends: the parent is gone, however it went."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 4096):
+                pass
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(arguments: list[str]) -> int:
+    """Run one cell; returns the exit code."""
+    folder, name, threads = Path(arguments[0]), arguments[1], int(arguments[2])
+    warnings.filterwarnings("ignore", message=".*out of date.*")
+    _end_with_parent()
+    try:
+        run_cell(folder, name, threads)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # every failure is the cell's own: the study goes on
+        traceback.print_exc()
+        known = isinstance(error, DrivememError)
+        note_failure(
+            Run(folder / name), str(error) if known else f"{type(error).__name__}: {error}"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # the watching thread sits in a read; nothing is left to tidy up

@@ -1,0 +1,1 @@
+"""Training: one agent on one scenario with one seed, resumable; `train` is where to begin."""

@@ -1,0 +1,390 @@
+"""Training: one agent, one scenario, one seed, in a folder that can be resumed at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+from drivemem.backends import announce, choose_backend
+from drivemem.config import TrainConfig
+from drivemem.errors import DrivememError
+from drivemem.progress import Progress
+from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
+from drivemem.seeds import TrainingSeeds
+from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.threads import limit_threads
+from drivemem.training.vec_env import WorldsVecEnv
+from drivemem.training.warm_start import start_from, write_importance
+from drivemem_agents import MemoryPPO
+from drivemem_agents.checkpoint import (
+    CheckpointError,
+    load_training,
+    save_agent,
+    write_training,
+)
+from drivemem_agents.files import atomic_folder
+from drivemem_envs import Scenario
+
+KEPT_CHECKPOINTS = 2
+
+
+class LinearSchedule:
+    """Falls linearly from a value to a share of it as training goes on."""
+
+    def __init__(self, start: float, final_share: float) -> None:
+        self.start, self.final_share = start, final_share
+
+    def __call__(self, progress_remaining: float) -> float:
+        """The value with a share of the run still to go."""
+        share = self.final_share + (1.0 - self.final_share) * progress_remaining
+        return self.start * share
+
+
+def train(
+    config: TrainConfig,
+    out: str | Path | None = None,
+    *,
+    resume: bool = False,
+    quiet: bool = False,
+    callback: BaseCallback | None = None,
+) -> Run:
+    """Train an agent, or go on training one.
+
+    Args:
+        config: everything the run depends on.
+        out: the run's folder; default `runs/<name>`.
+        resume: go on from the last checkpoint (the same command again); a run that is done is
+            returned as it is.
+        quiet: no progress on the terminal.
+        callback: a further SB3 callback.
+
+    Returns:
+        The run.
+
+    Raises:
+        DrivememError: the folder is in use by another configuration, cannot be written, or holds
+            a broken checkpoint; unknown names; settings that do not fit together.
+        KeyboardInterrupt: after Ctrl-C; the run stays resumable.
+    """
+    if config.consolidation_coef > 0.0 and config.start_from is None:
+        raise DrivememError(
+            "--consolidation-coef holds weights where another run had them: name it with "
+            "--start-from"
+        )
+    run = Run(Path(out) if out is not None else RUNS / config.run_name())
+    if _is_trained(run, config, resume):
+        return run
+    try:
+        model, env = _build(config)
+    except ValidationError as error:  # settings of a memory or an encoder
+        raise DrivememError(invalid_setting(error)) from error
+    except (ValueError, TypeError) as error:
+        raise DrivememError(str(error).splitlines()[0]) from error
+    try:
+        write_json_file(run.config_file, json.loads(config.canonical()))
+        _learn(run, config, model, env, quiet, callback)
+    finally:
+        env.close()
+    return run
+
+
+def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
+    """The untrained agent of a configuration."""
+    scenario = env.worlds.scenario
+    horizon = scenario.memory_horizon_s
+    steps = None if horizon is None else int(np.ceil(horizon / scenario.decision_s))
+    return MemoryPPO(
+        "MemoryPolicy",
+        env,
+        memory=config.memory,
+        memory_kwargs=parse_pairs(config.memory_kwargs, "--memory-kwargs"),
+        encoder=config.encoder,
+        encoder_kwargs=parse_pairs(config.encoder_kwargs, "--encoder-kwargs"),
+        learning_rate=LinearSchedule(config.learning_rate, config.final_learning_rate_share),
+        n_steps=config.n_steps,
+        batch_size=config.batch_size,
+        n_epochs=config.n_epochs,
+        bptt_steps=config.bptt_steps,
+        state_init=config.state_init,
+        burn_in_steps=config.burn_in_steps,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+        clip_range=config.clip_range,
+        clip_range_vf=config.clip_range_vf,
+        ent_coef=LinearSchedule(config.ent_coef, config.final_ent_coef_share),
+        vf_coef=config.vf_coef,
+        max_grad_norm=config.max_grad_norm,
+        target_kl=config.target_kl,
+        critic=config.critic,
+        observe_previous_action=config.observe_previous_action,
+        aux_coef=config.aux_coef,
+        dropout=config.dropout,
+        weight_decay=config.weight_decay,
+        l1_coef=config.l1_coef,
+        normalize_observations=config.normalize_observations,
+        normalize_rewards=config.normalize_rewards,
+        precision=config.precision,
+        compile=config.compile,
+        memory_horizon_steps=steps,
+        seed=config.seed,
+        device=config.device,
+    )
+
+
+def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
+    import drivemem_envs
+
+    limit_threads()
+    scenario = _scenario(config)
+    backend = choose_backend(config.backend, scenario)
+    announce(backend)
+    worlds = drivemem_envs.make_vec(
+        scenario,
+        config.num_envs,
+        backend=backend,
+        seeds=TrainingSeeds(config.seed),
+        num_workers=config.num_workers or os.cpu_count(),
+    )
+    env = WorldsVecEnv(
+        worlds,
+        final_privileged=config.critic == "privileged",
+        privileged_view=config.privileged_view,
+    )
+    try:
+        model = build_model(config, env)
+        if config.start_from is not None:
+            start_from(model, open_run(config.start_from), config.consolidation_coef)
+        return model, env
+    except BaseException:
+        env.close()
+        raise
+
+
+def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
+    """Check that the run's folder is this configuration's; True if it is trained already."""
+    if run.config_file.exists():
+        stored = run.settings()
+        if not resume:
+            raise DrivememError(
+                f"{run.folder} exists: add --resume to go on with it, or choose another --out"
+            )
+        if "driver" in stored or run.config().hash() != config.hash():
+            differing = [
+                key
+                for key, value in config.model_dump(mode="json").items()
+                if stored.get(key) != value
+            ]
+            raise DrivememError(
+                f"{run.folder} was trained with other settings ({', '.join(differing)}): "
+                "repeat its command exactly, or choose another --out"
+            )
+        _check_scenario(run, config)
+        return (run.model / "agent.json").is_file()
+    return False
+
+
+def _scenario(config: TrainConfig) -> Scenario:
+    import drivemem_envs
+
+    return drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+
+
+def _check_scenario(run: Run, config: TrainConfig) -> None:
+    """Refuse to go on in a scenario that has changed: half a run in each would be neither's."""
+    path = run.folder / "manifest.json"
+    stored = read_json(path).get("scenario_hash") if path.exists() else None
+    now = _scenario(config).hash()
+    if stored is not None and stored != now:
+        raise DrivememError(
+            f"{run.folder} was trained on another version of {config.scenario} (scenario "
+            f"{stored[:8]}, now {now[:8]}; highway-env's version counts too): train it anew with "
+            "another --out, or go on with the version of then"
+        )
+
+
+def _learn(
+    run: Run,
+    config: TrainConfig,
+    model: MemoryPPO,
+    env: WorldsVecEnv,
+    quiet: bool,
+    callback: BaseCallback | None,
+) -> None:
+    checkpoint = run.latest_checkpoint()
+    position: dict[str, Any] = {"metrics_lines": 0, "pending": {}}
+    if checkpoint is not None:
+        position = _restore(checkpoint, model, env)
+    _keep_lines(run.metrics_file, position["metrics_lines"])
+    writers: list[KVWriter] = [JsonLines(run.metrics_file)]
+    with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
+        writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
+    model.set_logger(Logger(str(run.folder), writers))
+    for name, (value, excluded) in position["pending"].items():
+        model.logger.record(name, value, exclude=excluded)
+    facts = {
+        "backend": env.worlds.backend,
+        "scenario_hash": env.worlds.scenario.hash(),
+        "device": str(model.device),
+        "threads": torch.get_num_threads(),
+        "parameters": sum(weight.numel() for weight in model.policy.parameters()),
+        "memory_state_bytes": model.policy.memory.state_bytes(),
+    }
+    write_json_file(run.folder / "manifest.json", manifest("running", **facts))
+    title = f"{run.name} ({env.worlds.backend})"
+    with Progress(title, config.steps, "steps", model.num_timesteps, quiet) as progress:
+        recorder = RunCallback(run, config, env, progress)
+        callbacks = [recorder, *([callback] if callback is not None else [])]
+        remaining = config.steps - model.num_timesteps
+        if remaining > 0:
+            model.learn(remaining, callbacks, reset_num_timesteps=False)
+        rate = progress.rate()
+    write_importance(model, run)
+    save_agent(model, run.model)
+    model.logger.close()
+    write_json_file(
+        run.folder / "manifest.json",
+        manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),
+    )
+
+
+class RunCallback(BaseCallback):
+    """Checkpoints at update boundaries, and progress."""
+
+    def __init__(
+        self, run: Run, config: TrainConfig, env: WorldsVecEnv, progress: Progress
+    ) -> None:
+        super().__init__()
+        self._run, self._config, self._env, self._progress = run, config, env, progress
+
+    def _on_rollout_start(self) -> None:
+        """Between updates: everything that going on needs is at rest."""
+        model = self.model
+        done = model.num_timesteps
+        update = done // (self._config.n_steps * self._config.num_envs)
+        if update and update % self._config.checkpoint_every == 0:
+            save_checkpoint(self._run, model, self._env)  # type: ignore[arg-type]
+        successes = model.ep_success_buffer
+        note = f"success {np.mean(successes):.2f}" if successes else ""
+        self._progress.update(done, note)
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_training_end(self) -> None:
+        self._progress.update(self.model.num_timesteps)
+
+
+class JsonLines(KVWriter):
+    """`metrics.jsonl`: one line per update, SB3's names, flushed at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Append a line."""
+        line = {"step": step}
+        for key, value in key_values.items():
+            if isinstance(value, int | float | np.integer | np.floating):
+                number = float(value)
+                line[key] = number if np.isfinite(number) else None  # type: ignore[assignment]
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
+    """Write a checkpoint, atomically, and drop the oldest."""
+    folder = run.checkpoints / str(model.num_timesteps)
+    if folder.exists():
+        return folder
+    episodes, taken, returns = env.position()
+    try:
+        with atomic_folder(folder) as temporary:
+            write_training(model, temporary)
+            save_file(
+                {
+                    "episodes": episodes,
+                    "returns": returns,
+                    "lengths": np.array([len(actions) for actions in taken]),
+                    "actions": np.concatenate([actions for actions in taken if len(actions)])
+                    if any(len(actions) for actions in taken)
+                    else np.zeros(0),
+                },
+                temporary / "worlds.safetensors",
+            )
+            write_json_file(temporary / "run.json", _log_position(run, model))
+    except OSError as error:
+        raise DrivememError(
+            f"cannot write a checkpoint below {run.folder}: {error.strerror or error}"
+        ) from error
+    kept = sorted(
+        (p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name)
+    )
+    for old in kept[:-KEPT_CHECKPOINTS]:
+        for file in old.iterdir():
+            file.unlink()
+        old.rmdir()
+    return folder
+
+
+def _log_position(run: Run, model: MemoryPPO) -> dict[str, Any]:
+    """Lines of metrics so far, and what is recorded for the next.
+
+    SB3 writes an update's losses together with the next rollout's returns.
+    """
+    logger = model.logger
+    return {
+        "metrics_lines": run.metrics_file.read_text(encoding="utf-8").count("\n"),
+        "pending": {
+            name: [float(value), list(logger.name_to_excluded[name])]
+            for name, value in logger.name_to_value.items()
+            if isinstance(value, int | float | np.integer | np.floating)
+        },
+    }
+
+
+def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str, Any]:
+    """Bring agent and worlds to where a checkpoint was; returns its `_log_position`."""
+    try:
+        load_training(model, checkpoint)
+        tensors = load_file(checkpoint / "worlds.safetensors")
+        position = read_json(checkpoint / "run.json")
+        position = {key: position[key] for key in ("metrics_lines", "pending")}
+        cuts = np.cumsum(tensors["lengths"])[:-1]
+        taken = np.split(tensors["actions"], cuts)
+        env.restore(tensors["episodes"], taken, tensors["returns"])
+    except (CheckpointError, SafetensorError, OSError, KeyError, ValueError) as error:
+        raise DrivememError(
+            f"checkpoint {checkpoint} cannot be used ({error}): delete that folder to resume "
+            "from the one before, or start again"
+        ) from error
+    return position
+
+
+def _keep_lines(path: Path, lines: int) -> None:
+    """Cut the metrics back to the checkpoint's, so that a resumed run has one curve."""
+    if not path.exists():
+        return
+    kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text("".join(kept), encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,120 @@
+"""One decision of many worlds: simulate, perceive, show, judge; each world is one thread's work."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem_envs._jit import Ints, jit
+from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
+from drivemem_envs.compiled.dynamics.step import advance, world_of
+from drivemem_envs.compiled.parallel_for import share, threads_of
+from drivemem_envs.compiled.perception.native_observations import Native, show_native
+from drivemem_envs.compiled.perception.observe import View, show
+from drivemem_envs.compiled.perception.sight import Sight, look
+from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.resets.template import Template
+from drivemem_envs.compiled.tasks import custom_tasks as own
+from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks.facts import Task
+from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
+from drivemem_envs.compiled.tasks.step_result import Verdict, judge, remember
+
+
+class Batch(NamedTuple):
+    """Everything that N worlds are made of."""
+
+    worlds: Worlds
+    scratch: Scratch
+    sight: Sight
+    shown: View
+    task: Task
+    memory: EpisodeMemory
+    verdict: Verdict
+    template: Template
+    native: Native
+
+
+@jit(inner=True, inline="always")
+def _see(
+    one: OneWorld,
+    sight: Sight,
+    shown: View,
+    task: Task,
+    memory: EpisodeMemory,
+    verdict: Verdict,
+    native: Native,
+    index: int,
+    room: int,
+) -> None:
+    """Perceive, show and remember a world as it is."""
+    given = look(one, sight, index, room)
+    show(one, sight, shown, index, room, given)
+    show_native(one, sight, task, native, index, room, given)
+    remember(sight, memory, index, verdict.boxes[room])
+
+
+@jit
+def _advance(
+    worlds: Worlds,
+    scratch: Scratch,
+    sight: Sight,
+    shown: View,
+    task: Task,
+    memory: EpisodeMemory,
+    verdict: Verdict,
+    template: Template,
+    native: Native,
+    rows: Ints,
+    actions: NDArray[np.float32],
+    acts: bool,
+    room: int,
+    first: int,
+    last: int,
+) -> None:
+    # Lane keeping observes after acting, before it simulates.
+    lags = task.vector[tasks.FAMILY] == tasks.KEEPING
+    for place in range(first, last):
+        index = rows[place]
+        one = pointed(world_of(worlds, scratch, index, room))
+        chosen = np.float32(0.0)
+        if acts:
+            chosen = actions[place, 0]
+            actions[place, 0] = own.before(one, task, index, actions[place])
+        for phase in range(2):  # one place in the code for each half, which is compiled once
+            if (phase == 1) != lags:
+                _see(one, sight, shown, task, memory, verdict, native, index, room)
+            elif acts:
+                advance(one, actions[place], one.world[0].frames, not lags)
+                own.after(one, task, index)
+        if acts:
+            actions[place, 0] = chosen
+            judge(one, task, sight, memory, actions[place], index, room, verdict)
+            clear_and_spawn(one, template)
+
+
+def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
+    """Advance worlds by one decision.
+
+    Args:
+        batch: written.
+        rows: (R,) which worlds.
+        actions: (R, 2) index of a discrete action first, or continuous controls.
+    """
+    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, actions, True)
+
+
+def begin(batch: Batch, rows: Ints) -> None:
+    """Perceive worlds that were just reset, as the first decision of their episodes.
+
+    Args:
+        batch: written.
+        rows: (R,) which worlds.
+    """
+    batch.sight.decisions[rows] = 0
+    batch.task.time_s[rows] = 0.0
+    nothing = np.zeros((0, 2), dtype=np.float32)
+    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)

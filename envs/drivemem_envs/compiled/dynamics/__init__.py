@@ -1,0 +1,1 @@
+"""How a world moves: lanes, vehicles, traffic and collisions, in highway-env's arithmetic."""

@@ -1,0 +1,1 @@
+"""From live highway-env worlds to arrays and back, and which of its classes are known."""

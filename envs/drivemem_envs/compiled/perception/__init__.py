@@ -1,0 +1,1 @@
+"""What the ego perceives and is shown, once per decision."""

@@ -1,0 +1,128 @@
+"""The observation of compiled worlds: rows of what is perceived, the cue, the actions available.
+
+The rows are `sensing.rows`; the reference backend computes the same from live objects.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled.dynamics.control import meta_action
+from drivemem_envs.compiled.dynamics.lanes import is_reachable, local_coordinates
+from drivemem_envs.compiled.perception.sight import Sight
+from drivemem_envs.compiled.records import (
+    FASTER,
+    IDLE,
+    LANE_RIGHT,
+    SLOWER,
+    OneWorld,
+)
+from drivemem_envs.sensing.layout import DECISION_S, X, Y
+from drivemem_envs.sensing.rows import assign_slots, order_percepts, write_row, write_rows
+
+# The whole numbers of a view (NUMBERS,): whether rows are fixed, and the lane along which the
+# ego's own x is shown, or -1 for the world's x (`ExitObservation`).
+FIXED_SLOTS, EGO_X_LANE = range(2)
+NUMBERS = 2
+
+
+class View(NamedTuple):
+    """How N worlds are shown in V rows of F features, and what is shown now."""
+
+    codes: Ints
+    """(F,)"""
+    ranges: Floats
+    """(N, F, 2)"""
+    options: Floats
+    """(OPTIONS,)"""
+    numbers: Ints
+    """(NUMBERS,)"""
+    slots: Ints
+    """(N, V - 1) the episode's permutation of rows."""
+    cues: Floats
+    """(N, K) what the scenario shows for a while."""
+    window_s: Floats
+    """(1,) for how long, s."""
+    rows: NDArray[np.float32]
+    """(N, V, F) written."""
+    shown: NDArray[np.float32]
+    """(N, K) written: the cue, or zeros when its time is over."""
+    along: Floats
+    """(T, I) scratch."""
+    order: Ints
+    """(T, I) scratch."""
+    places: Ints
+    """(T, V - 1) scratch."""
+    own: Floats
+    """(T, 1, C) scratch."""
+
+
+@jit(inner=True)
+def show(one: OneWorld, sight: Sight, view: View, index: int, room: int, given: int) -> None:
+    """Write a world's observation.
+
+    Args:
+        one: the world.
+        sight: what its ego perceives.
+        view: written.
+        index: which world it is.
+        room: the row of working memory to use.
+        given: number of percepts, see `look`.
+    """
+    percepts, order = sight.percepts[room], view.order[room]
+    ego = sight.actors[index, 0]
+    it = one.actors[one.world[0].ego]
+    lane = one.lanes[it.lane]
+    here = local_coordinates(lane, one.points, ego[X], ego[Y])[0]
+    for row in range(given):
+        there = local_coordinates(lane, one.points, percepts[row, X], percepts[row, Y])[0]
+        view.along[room, row] = there - here
+    others = view.rows.shape[1] - 1
+    chosen = order_percepts(percepts, given, ego[X], ego[Y], view.along[room], view.options, order)
+    if view.numbers[FIXED_SLOTS] > 0:
+        places = view.places[room]
+        chosen = assign_slots(percepts, order, chosen, view.slots[index], places)
+        order = places
+    write_rows(
+        sight.actors[index], 0, percepts, order, min(chosen, others), view.codes,
+        view.ranges[index], view.options, view.rows[index],
+    )  # fmt: skip
+    if view.numbers[EGO_X_LANE] >= 0:
+        own = view.own[room]
+        for column in range(own.shape[1]):
+            own[0, column] = ego[column]
+        exit_lane = one.lanes[view.numbers[EGO_X_LANE]]
+        own[0, X] = local_coordinates(exit_lane, one.points, ego[X], ego[Y])[0]
+        write_row(
+            own, 0, own, 0, view.codes, view.ranges[index], view.options, view.rows[index], 0
+        )  # fmt: skip
+    decision = sight.decisions[index] - 1
+    is_shown = decision * sight.limits[DECISION_S] < view.window_s[0] - 1e-9
+    for k in range(view.cues.shape[1]):
+        view.shown[index, k] = view.cues[index, k] if is_shown else 0.0
+
+
+@jit(inner=True)
+def is_available(one: OneWorld, choice: int) -> bool:
+    """`DiscreteMetaAction.get_available_actions`, for one index of the action space."""
+    world = one.world[0]
+    ego = one.actors[world.ego]
+    action = meta_action(world.vocabulary, choice)
+    if action == IDLE:
+        return True
+    if action == FASTER:
+        return bool(ego.speed_index < world.speeds - 1)
+    if action == SLOWER:
+        return bool(ego.speed_index > 0)
+    here = one.lanes[ego.lane]
+    number = here.number + (1 if action == LANE_RIGHT else -1)
+    road = one.roads[here.road]
+    if number < 0 or number >= road.lanes:
+        return False
+    lane = one.lanes[road.first_lane + number]
+    longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
+    return bool(is_reachable(lane, one.points, longitudinal, lateral))

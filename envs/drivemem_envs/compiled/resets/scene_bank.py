@@ -1,0 +1,253 @@
+"""The scene bank: scenes that highway-env's own reset made, kept in memory and on disk.
+
+For worlds whose reset is not compiled. A scene is made once for each seed and version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem_envs import _jit
+from drivemem_envs.compiled.check import family_of
+from drivemem_envs.compiled.export.scene import Scene, export
+from drivemem_envs.compiled.export.supported import refuse
+from drivemem_envs.compiled.records import Worlds
+from drivemem_envs.compiled.resets.families import make_template, spawns
+from drivemem_envs.compiled.tasks.custom_tasks import hidden_of
+from drivemem_envs.compiled.worlds import put, scratch_for, stack
+from drivemem_envs.reference.environment import make_reference
+
+# Not from `_jit`: what imports that is taken for a source of kernels.
+Ints = NDArray[np.int64]
+
+_KEPT = 4096
+"""Scenes kept in memory; a scene is some 10 kB."""
+_MOST_FILES = 20_000
+"""A folder grows no further: training draws new seeds without end, evaluation the same again."""
+_PROBES = 3
+_SPARE_VEHICLES = 4
+# What of a scene differs from seed to seed; the rest is the bank's first scene's.
+_TABLES = ("world", "actors", "routes", "drivers", "speeds", "streams")
+
+
+@dataclass(frozen=True)
+class Begin:
+    """One episode's begin."""
+
+    tables: dict[str, Any]
+    """Of `Worlds`, with N = 1."""
+    sensor_seed: int
+    slots: Ints
+    cue: Any
+    latent: Any
+    hidden: Ints
+    occluders: Any
+    first_road_lanes: int
+
+    def arrays(self) -> dict[str, Any]:
+        """What goes into a file."""
+        return {
+            **self.tables,
+            "sensor_seed": np.array(self.sensor_seed, np.uint64),
+            "slots": self.slots,
+            "cue": self.cue,
+            "latent": self.latent,
+            "hidden": self.hidden,
+            "occluders": self.occluders,
+            "first_road_lanes": np.array(self.first_road_lanes),
+        }
+
+
+def bank_folder(scenario: Any) -> Path | None:
+    """Where a scenario's scenes are kept: by its hash and every version that a scene depends on.
+
+    None: nothing can be written (see `_jit.cache_folder`).
+    """
+    base = _jit.cache_folder()
+    if base is None:
+        return None
+    parts = [scenario.hash(), _jit.source_hash()]
+    for package in ("highway-env", "numpy", "gymnasium", "drivemem"):
+        with contextlib.suppress(PackageNotFoundError):
+            parts.append(version(package))
+    # With NumPy's vector code switched off, scenes may differ in last bits.
+    parts.append(os.environ.get("NPY_DISABLE_CPU_FEATURES", ""))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    return base.parent / "scenes" / key
+
+
+class SceneBank:
+    """A `scenes.SceneSource` whose scenes the reference environment makes.
+
+    Args:
+        scenario: any that compiles.
+        count: worlds.
+        threads: threads that share the stepping.
+        folder: where scenes are kept; None: in the user's cache folder.
+
+    Raises:
+        CompiledUnsupported: the world does not compile, or its roads differ from seed to seed.
+    """
+
+    compiled = False
+
+    def __init__(
+        self, scenario: Any, count: int, threads: int = 1, folder: Path | None = None
+    ) -> None:
+        self.env = make_reference(scenario)
+        self._family = family_of(scenario)
+        self._folder = bank_folder(scenario) if folder is None else folder
+        self._kept: OrderedDict[int, Begin] = OrderedDict()
+        scenes = []
+        for seed in range(_PROBES):
+            self.env.reset(seed=seed)
+            scenes.append(export(self.env, own_time=True))
+        self.scene = scenes[-1]
+        keys = {scene.network.key() for scene in scenes}
+        refuse(len(keys) > 1, f"the roads of {scenario.name} differ from seed to seed")
+        self._network_key = keys.pop()
+        self.template = make_template(self.scene, self.env, None)
+        most = max(int(scene.world.vehicles) for scene in scenes) + _SPARE_VEHICLES
+        if spawns(scenario.world_class()):
+            config = self.env.config
+            most += ceil(config["duration"] * config["policy_frequency"])
+        self.worlds = _grown(stack([self.scene] * count, vehicles=most), scenes, self.template)
+        self.scratch = scratch_for(self.worlds, threads)
+        begin = self._begin(self.scene)
+        self.sensor_seed = np.zeros(count, np.uint64)
+        self.slots = np.zeros((count, len(begin.slots)), np.int64)
+        self.cue = np.zeros((count, len(begin.cue)), np.float32)
+        self.latent = np.zeros((count, len(begin.latent)))
+        self.hidden = np.zeros((count, len(begin.hidden)), np.int64)
+        self.occluders = np.zeros((count, max(len(begin.occluders), 1), 5))
+        self.occluder_counts = np.zeros(count, np.int64)
+        self.first_road_lanes = np.zeros(count, np.int64)
+
+    def fill(self, rows: Ints, seeds: Ints) -> None:
+        """Begin the episodes of seeds (n,) in worlds (n,)."""
+        for row, seed in zip(np.asarray(rows).tolist(), np.asarray(seeds).tolist(), strict=True):
+            begin = self.prepare([seed])[0]
+            part = Worlds(
+                *(begin.tables[name] for name in _TABLES),
+                *(getattr(self.scene.worlds, name)[:1] for name in Worlds._fields[len(_TABLES) :]),
+            )
+            put(self.worlds, row, Scene(part, self.scene.network, {}), 0)
+            self.sensor_seed[row], self.slots[row] = begin.sensor_seed, begin.slots
+            self.cue[row], self.latent[row] = begin.cue, begin.latent
+            self.hidden[row] = begin.hidden
+            known = len(begin.occluders)
+            if known > self.occluders.shape[1]:
+                spare = ((0, 0), (0, known - self.occluders.shape[1]), (0, 0))
+                self.occluders = np.pad(self.occluders, spare)
+            self.occluders[row, :known] = begin.occluders
+            self.occluder_counts[row] = known
+            self.first_road_lanes[row] = begin.first_road_lanes
+
+    def prefetch(self, seeds: Sequence[int]) -> None:
+        """Make scenes ahead of time."""
+        self.prepare(list(seeds)[:_KEPT])
+
+    def prepare(self, seeds: Sequence[int]) -> list[Begin]:
+        """The begins of episodes by seed: from memory, from disk, or made now."""
+        return [self._of(int(seed)) for seed in seeds]
+
+    def close(self) -> None:
+        """Close the live environment."""
+        self.env.close()
+
+    def _of(self, seed: int) -> Begin:
+        begin = self._kept.get(seed)
+        if begin is None:
+            begin = self._load(seed)
+        if begin is None:
+            self.env.reset(seed=seed)
+            scene = export(self.env, own_time=True)
+            refuse(
+                scene.network.key() != self._network_key,
+                f"the roads of {self.env.scenario.name} differ from seed to seed",
+            )
+            begin = self._begin(scene)
+            self._save(seed, begin)
+        self._kept[seed] = begin
+        self._kept.move_to_end(seed)
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return begin
+
+    def _begin(self, scene: Scene) -> Begin:
+        env = self.env
+        cue = env.cue()
+        return Begin(
+            {name: getattr(scene.worlds, name) for name in _TABLES},
+            env.perception.seed,
+            np.asarray(env._slots, np.int64),
+            np.zeros(0, np.float32) if cue is None else np.asarray(cue, np.float32),
+            np.asarray(env.latent(), np.float64),
+            hidden_of(env, self._family),
+            env.occluders(),
+            env.first_road_lanes,
+        )
+
+    def _load(self, seed: int) -> Begin | None:
+        if self._folder is None:
+            return None
+        try:
+            with np.load(self._folder / f"{seed}.npz", allow_pickle=False) as held:
+                arrays = dict(held.items())
+            tables = {
+                name: arrays.pop(name).view(getattr(self.scene.worlds, name).dtype)
+                for name in _TABLES
+            }
+            return Begin(
+                tables,
+                int(arrays["sensor_seed"]),
+                arrays["slots"],
+                arrays["cue"],
+                arrays["latent"],
+                arrays["hidden"],
+                arrays["occluders"],
+                int(arrays["first_road_lanes"]),
+            )
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None  # not there, or broken: made anew
+
+    def _save(self, seed: int, begin: Begin) -> None:
+        """Write a file, whole or not at all; a full or read-only disk is no error."""
+        if self._folder is None:
+            return
+        with contextlib.suppress(OSError):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if len(os.listdir(self._folder)) >= _MOST_FILES:
+                return
+            with tempfile.NamedTemporaryFile(
+                dir=self._folder, suffix=".part", delete=False
+            ) as part:
+                np.savez(part, **begin.arrays())
+            os.replace(part.name, self._folder / f"{seed}.npz")
+
+
+def _grown(worlds: Worlds, scenes: Sequence[Scene], template: Any) -> Worlds:
+    """Room for the drivers and route steps of every probe and some more."""
+    drivers = max(scene.worlds.drivers.shape[1] for scene in scenes) + 2
+    steps = max(*(scene.worlds.routes.shape[2] for scene in scenes), template.routes.shape[2])
+    grown = np.zeros(
+        (len(worlds.world), max(drivers, worlds.actors.shape[1])), worlds.drivers.dtype
+    )
+    grown[:, : worlds.drivers.shape[1]] = worlds.drivers
+    routes = np.full((*worlds.routes.shape[:2], steps + 2, 2), -1, np.int16)
+    routes[:, :, : worlds.routes.shape[2]] = worlds.routes
+    return worlds._replace(drivers=grown, routes=routes)

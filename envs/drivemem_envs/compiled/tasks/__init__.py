@@ -1,0 +1,1 @@
+"""What a scenario asks for: reward, end, outcome and metrics; a file per task of our own."""

@@ -1,0 +1,265 @@
+"""What a scenario is: a highway-env world, its configuration, its sensors and its observation."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from drivemem_envs.sensing.layout import LEAST_TRACK_S
+from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+
+FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
+KNOWN_FEATURES = (*FEATURES, "heading", "cos_d", "sin_d", "long_off", "lat_off", "ang_off")
+
+
+class ObservationSpec(BaseModel):
+    """How what is perceived becomes the observation's `vehicles` rows; the ego is row 0."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vehicles_count: int = Field(default=10, ge=1)
+    """V, rows, the ego's included."""
+    features: tuple[str, ...] = FEATURES
+    """F, columns; named as highway-env names them."""
+    features_range: dict[str, tuple[float, float]] | None = None
+    """What is mapped to [-1, 1], by feature. None: highway-env's default (x 200 m, speeds 80 m/s,
+    y one lane width for each lane of the ego's first road)."""
+    absolute: bool = False
+    """Positions and velocities of others in the world frame, not relative to the ego."""
+    normalize: bool = True
+    """Map the ranges to [-1, 1]."""
+    clip: bool = True
+    """Clip to [-1, 1]."""
+    see_behind: bool = True
+    """Show actors more than two car lengths behind the ego."""
+    include_obstacles: bool = True
+    """Show obstacles and landmarks among the rows."""
+    observe_intentions: bool = False
+    """Fill cos_d and sin_d (direction to the destination)."""
+    slots: Slots = "sorted"
+    """Rows by distance along the ego's lane (`sorted`, as in highway-env: hiding an actor moves
+    the later ones up), or one row for each actor through the episode (`fixed`)."""
+    tracker: Tracker = "none"
+    """What fills the rows of actors that are not perceived."""
+    flat: bool = False
+    """One Box with everything in it, in place of a Dict."""
+    native: dict[str, Any] | None = None
+    """Configuration of highway-env's own observation, given as a further key of the Dict."""
+
+    def column(self, rows: Any, feature: str) -> Any:
+        """A feature of rows (..., V, F) in its own unit (..., V): undoes `normalize`.
+
+        Args:
+            rows: as observed.
+            feature: one of `features`; without a range in `features_range` it comes as it is.
+        """
+        values = rows[..., self.features.index(feature)]
+        ranges = self.features_range or {}
+        if not self.normalize or feature not in ranges:
+            return values.copy()
+        low, high = ranges[feature]
+        return (values + 1.0) * (high - low) / 2.0 + low
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for feature in self.features:
+            if feature not in KNOWN_FEATURES:
+                raise ValueError(
+                    f"unknown feature '{feature}' (one of: {', '.join(KNOWN_FEATURES)})"
+                )
+        return self
+
+
+class Scenario(BaseModel):
+    """A highway-env scene with a task, a reward, an outcome and default sensors.
+
+    Dynamics, traffic, reward and termination are those of `world`, a class of highway-env or a
+    subclass of one; drivemem adds sensors, outcome and metrics around it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """With a version, such as `exit-recall-v0`."""
+    world: str
+    """"package.module:Class" of a subclass of highway-env's AbstractEnv."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """What differs from the class's default_config; unknown keys are refused."""
+    sensors: Sensors = Sensors()
+    """Default limits on perception."""
+    observation: ObservationSpec = ObservationSpec()
+    """Default rows."""
+    summary: str = ""
+    """One line."""
+    time_limit_s: float | None = None
+    """Truncation that drivemem adds where highway-env has none, s."""
+    memory_horizon_s: float | None = None
+    """For how long what must be remembered is hidden, s; None: not stated."""
+    ceiling: str = ""
+    """What a memoryless policy can reach at best, with the reason."""
+
+    def world_class(self) -> type[Any]:
+        """The highway-env class.
+
+        Raises:
+            ValueError: `world` names no class.
+        """
+        module, _, attribute = self.world.partition(":")
+        try:
+            return cast(type[Any], getattr(import_module(module), attribute))
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(
+                f"world '{self.world}' of {self.name} cannot be imported: {error}"
+            ) from error
+
+    def resolved_config(self) -> dict[str, Any]:
+        """The class's default configuration with this scenario's changes.
+
+        Raises:
+            ValueError: an unknown key, several egos, or a simulation frequency that is no multiple
+                of the policy frequency (highway-env would let the clock drift in silence).
+        """
+        config: dict[str, Any] = self.world_class().default_config()
+        _merge(config, self.config, path="")
+        egos = config.get("controlled_vehicles", 1)
+        if egos != 1 or config["action"]["type"] == "MultiAgentAction":
+            raise ValueError(
+                f"{self.name} drives several agents (controlled_vehicles={egos}, action "
+                f"{config['action']['type']}); drivemem has one ego: set controlled_vehicles=1"
+            )
+        simulation, policy = config["simulation_frequency"], config["policy_frequency"]
+        if simulation % policy:
+            raise ValueError(
+                f"simulation_frequency={simulation} Hz is no multiple of policy_frequency={policy} "
+                f"Hz: choose a divisor of {simulation}, such as {_divisors(int(simulation))}"
+            )
+        return config
+
+    @property
+    def decision_s(self) -> float:
+        """Decision period, s."""
+        return 1.0 / float(self.resolved_config()["policy_frequency"])
+
+    @property
+    def track_s(self) -> float:
+        """For how long a tracker believes in an actor that is out of sight, s.
+
+        Twice what a driver must remember: a tracker that gives an actor up before it matters would
+        show the limit of a setting, not of tracking.
+        """
+        return max(LEAST_TRACK_S, 2.0 * (self.memory_horizon_s or 0.0))
+
+    def hash(self) -> str:
+        """SHA-256 of everything that an episode depends on besides its seed."""
+        resolved = {
+            "scenario": self.model_dump(mode="json", exclude={"summary", "ceiling"}),
+            "config": self.resolved_config(),
+            "highway_env": version("highway-env"),
+        }
+        text = json.dumps(resolved, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def level(self, name: str, **changes: Any) -> Scenario:
+        """The same scenario at another level.
+
+        Args:
+            name: replaces the level in this scenario's name, such as `hard`.
+            changes: `config` (dials, merged into this one's), `sensors` and `observation` (fields
+                to change), and any other field of a Scenario, such as `memory_horizon_s`.
+        """
+        parts = {key: changes.pop(key, None) for key in ("config", "sensors", "observation")}
+        stem, _, version = self.name.rpartition("-v")
+        changes["name"] = f"{stem.rpartition('-')[0]}-{name}-v{version}"
+        return self.with_(**parts).model_copy(update=changes)
+
+    def twin(self) -> Scenario:
+        """The same scenario, same dynamics, with full sensors."""
+        return self.model_copy(update={"sensors": Sensors()})
+
+    def with_(
+        self,
+        *,
+        sensors: Sensors | Mapping[str, Any] | None = None,
+        slots: Slots | None = None,
+        tracker: Tracker | None = None,
+        flat: bool | None = None,
+        observation: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Scenario:
+        """A changed copy; None leaves a part as it is.
+
+        Args:
+            sensors: other sensors, or single fields to change.
+            slots: rows by distance or fixed.
+            tracker: what fills hidden rows.
+            flat: one Box in place of a Dict.
+            observation: other fields of the ObservationSpec to change.
+            config: further changes of the world's configuration.
+
+        Raises:
+            ValueError: unknown keys or values.
+        """
+        changed = self
+        if sensors is not None:
+            if not isinstance(sensors, Sensors):
+                sensors = Sensors(**{**self.sensors.model_dump(), **sensors})
+            changed = changed.model_copy(update={"sensors": sensors})
+        fields = dict(observation or {})
+        for key, value in (("slots", slots), ("tracker", tracker), ("flat", flat)):
+            if value is not None:
+                fields[key] = value
+        if fields:
+            spec = ObservationSpec(**{**self.observation.model_dump(), **fields})
+            changed = changed.model_copy(update={"observation": spec})
+        if config:
+            if "observation" in config:
+                raise ValueError(
+                    "config['observation'] says nothing to drivemem's own rows: change them with "
+                    "observation={...}, or start from Scenario.from_highway_env(id, config)"
+                )
+            changed = changed.model_copy(update={"config": {**self.config, **config}})
+            changed.resolved_config()
+        return changed
+
+    @classmethod
+    def from_highway_env(cls, identifier: str, config: Mapping[str, Any] | None = None) -> Scenario:
+        """A scenario around one of highway-env's own ids.
+
+        Args:
+            identifier: such as `merge-v1`.
+            config: changes of its configuration.
+
+        Raises:
+            ValueError: unknown or multi-agent id, or unknown configuration keys.
+        """
+        from drivemem_envs.highway_env_ids import from_highway_env
+
+        return from_highway_env(identifier, config)
+
+
+def _merge(config: dict[str, Any], changes: Mapping[str, Any], path: str) -> None:
+    """Update in place; a nested dict replaces its keys one by one, except typed ones whole."""
+    for key, value in changes.items():
+        if key not in config:
+            near = difflib.get_close_matches(key, config, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f" (one of: {', '.join(config)})"
+            raise ValueError(f"unknown configuration key '{path}{key}'{hint}")
+        old = config[key]
+        nested = isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value
+        if nested and key != "action":
+            _merge(old, value, f"{path}{key}.")
+        elif nested:
+            config[key] = {**old, **value}
+        else:
+            config[key] = value
+
+
+def _divisors(number: int) -> str:
+    return ", ".join(str(d) for d in range(1, number + 1) if number % d == 0)

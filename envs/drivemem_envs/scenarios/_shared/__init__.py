@@ -1,0 +1,1 @@
+"""What several scenarios share: worlds, roads and planners; no scenario itself."""

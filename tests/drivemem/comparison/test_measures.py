@@ -1,0 +1,224 @@
+"""Measures of memory on run folders written here: curves, sizes, transfer, unseen episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivemem.comparison import Comparison, compare_runs
+from drivemem.comparison.measures import (
+    forgetting,
+    generalisation,
+    lesion_curves,
+    memory_sizes,
+    retention_curves,
+    swept_lesions,
+    transfer_matrix,
+)
+from drivemem.errors import DrivememError
+from drivemem.runs import write_json_file
+
+pytestmark = pytest.mark.filterwarnings("error")
+Write = Callable[..., Path]
+
+
+def compared(folder: Path) -> Comparison:
+    return compare_runs([folder / "runs"])
+
+
+def test_span_curve_by_hand(write: Write, tmp_path: Path) -> None:
+    for seed in range(2):
+        write(f"gru-s{seed}", "SSSS", memory="gru", seed=seed)
+        for span, outcomes in ((16, "SSSC"), (1, "SCCC"), (4, "SSCC")):
+            write(f"gru-s{seed}", outcomes, memory="gru", seed=seed, lesion=f"span:{span}")
+    write("lstm", "SSSC", memory="lstm", lesion="span:1")  # a single dose makes no curve
+    (table,) = compared(tmp_path).tables
+    (curve,) = lesion_curves(table, "span")
+    assert curve.label == "gru"
+    assert [(p.x, p.success.estimate, p.runs) for p in curve.points] == [
+        (1.0, 0.25, 2), (4.0, 0.5, 2), (16.0, 0.75, 2)
+    ]  # fmt: skip
+    assert curve.intact is not None and curve.intact.estimate == 1.0
+
+
+def test_every_lesion_with_doses_has_its_curve(write: Write, tmp_path: Path) -> None:
+    for lesion in ("prune:0.1", "prune:0.5", "reset_every:1", "reset_every:inf",
+                   "reinit:heads", "reinit:memory", "noise:1"):  # fmt: skip
+        write("gru", "SSSC", memory="gru", lesion=lesion)
+    (table,) = compared(tmp_path).tables
+    curves = swept_lesions(table)
+    assert sorted(curves) == ["prune", "reset_every"]
+    assert [point.x for point in curves["prune"][0].points] == [0.1, 0.5]
+    assert [point.x for point in curves["reset_every"][0].points] == [1.0, float("inf")]
+    assert curves["prune"][0].intact is None
+    with pytest.raises(DrivememError, match="lesion 'reinit' has no dose"):
+        lesion_curves(table, "reinit")
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [("cue_window_s", [{"sensors": {"cue_window_s": float(v)}} for v in (3, 1, 2)]),
+     ("exits_count", [{"dials": {"exits_count": v}} for v in (5, 3, 4)])],
+)  # fmt: skip
+def test_retention_curve_over_suites(
+    write: Write, tmp_path: Path, key: str, changes: list[dict[str, Any]]
+) -> None:
+    for number, change in enumerate(changes):
+        for lesion in ("intact", "span:1"):
+            outcomes = "S" * (number + 1) + "C" * (4 - number)
+            write(f"gru-{number}", outcomes, memory="gru", lesion=lesion, **change)
+    curves = retention_curves(compared(tmp_path).tables)
+    (curve,) = curves[f"exit-recall-easy-v0: {key}"]
+    rising = sorted((change.popitem()[1][key], n) for n, change in enumerate(changes))
+    assert [(p.x, p.success.estimate) for p in curve.points] == [
+        (float(value), pytest.approx((number + 1) / 5)) for value, number in rising
+    ]
+
+
+def test_a_dial_left_alone_has_its_default_on_the_curve(write: Write, tmp_path: Path) -> None:
+    write("a", "SSSC", memory="gru")
+    write("b", "SCCC", memory="gru", dials={"exits_count": 5})
+    tables = compared(tmp_path).tables
+    (curve,) = retention_curves(tables)["exit-recall-easy-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+    assert sorted(table.variant for table in tables) == ["exits_count=3", "exits_count=5"]
+
+
+def test_of_several_suites_at_one_value_the_fullest_is_on_the_curve(
+    write: Write, tmp_path: Path
+) -> None:
+    write("a", "SC", memory="gru")
+    write("b", "SSSC", memory="gru")
+    write("c", "SCCC", memory="gru", dials={"exits_count": 5})
+    (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-easy-v0: exits_count"]
+    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+
+
+def test_suites_that_differ_in_two_things_make_no_retention_curve(
+    write: Write, tmp_path: Path
+) -> None:
+    write("a", "SSSC", memory="gru", sensors={"cue_window_s": 1.0})
+    write("b", "SSCC", memory="gru", sensors={"cue_window_s": 2.0, "range_m": 50.0})
+    assert retention_curves(compared(tmp_path).tables) == {}
+
+
+def test_sizes_come_from_the_manifests(write: Write, tmp_path: Path) -> None:
+    for name, state in (("gru", 256), ("none", 0)):
+        folder = write(name, "SSSC", memory=name)
+        facts = {"memory_state_bytes": state, "parameters": 1000 + state}
+        write_json_file(folder / "manifest.json", facts)
+    write("lstm", "SSSC", memory="lstm")  # no manifest
+    (table,) = compared(tmp_path).tables
+    assert [(s.label, s.state_bytes, s.parameters, s.success.estimate, s.runs)
+            for s in memory_sizes(table)] == [
+        ("none", 0, 1000, 0.75, 1), ("gru", 256, 1256, 0.75, 1)
+    ]  # fmt: skip
+
+
+def test_transfer_matrix_by_hand(write: Write, tmp_path: Path) -> None:
+    write("at-home", "SSSS", memory="gru")
+    write("abroad", "SCCC", memory="gru", settings={"scenario": "occluded-intersection"})
+    write("there", "SSSC", memory="gru", scenario="occluded-intersection")
+    tables = compared(tmp_path).tables
+    labels = {row.label for table in tables for row in table.rows}
+    assert "gru (trained on occluded-intersection)" in labels
+    transfer = transfer_matrix(tables, "gru")
+    assert transfer is not None
+    assert transfer.trained == transfer.met == ("exit-recall", "occluded-intersection")
+    found = {pair: success.estimate for pair, (success, _) in transfer.success.items()}
+    assert found == {
+        ("exit-recall", "exit-recall"): 1.0,
+        ("occluded-intersection", "exit-recall"): 0.25,
+        ("occluded-intersection", "occluded-intersection"): 0.75,
+    }
+    assert transfer.loss("occluded-intersection", "exit-recall") == 0.75
+    assert transfer.loss("exit-recall", "occluded-intersection") is None
+    assert transfer_matrix(tables, "lstm") is None
+
+
+def test_agents_that_stay_at_home_make_no_matrix(write: Write, tmp_path: Path) -> None:
+    write("gru", "SSSS", memory="gru")
+    assert transfer_matrix(compared(tmp_path).tables, "gru") is None
+
+
+def test_training_episodes_stand_beside_unseen_ones_and_in_no_table(
+    write: Write, tmp_path: Path
+) -> None:
+    for seed, (own, unseen) in enumerate([("SSSS", "SSCC"), ("SSSC", "SCCC")]):
+        write(f"gru-s{seed}", own, memory="gru", seed=seed, stream="train")
+        write(f"gru-s{seed}", unseen, memory="gru", seed=seed)
+    comparison = compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    (table,) = comparison.tables
+    (row,) = table.rows
+    assert row.success.estimate == 0.375
+    (one,) = generalisation(table, comparison.collection.training)
+    assert (one.label, one.runs, one.trained, one.unseen) == ("gru", 2, 0.875, 0.375)
+    assert one.loss == (0.5, 0.5, 0.5)  # both runs lose the same
+    assert "Learned by heart?" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_report_draws_every_measure(write: Write, tmp_path: Path) -> None:
+    for memory, state in (("gru", 256), ("lstm", 512), ("none", 0)):
+        for seconds in (1.0, 2.0):
+            folder = write(
+                f"{memory}-{seconds}", "SSSC", memory=memory, sensors={"cue_window_s": seconds}
+            )
+            facts = {"memory_state_bytes": state, "parameters": 1000}
+            write_json_file(folder / "manifest.json", facts)
+            for share in (0.1, 0.5):
+                write(
+                    f"{memory}-{seconds}", "SCCC", memory=memory, lesion=f"prune:{share}",
+                    sensors={"cue_window_s": seconds},
+                )  # fmt: skip
+    write("abroad", "SCCC", memory="gru", settings={"scenario": "occluded-intersection"},
+          sensors={"cue_window_s": 1.0})  # fmt: skip
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for words in ("Retention, exit-recall-easy-v0: cue_window_s", "Pruned weights",
+                  "What memory costs",
+                  "Transfer of gru", "exit-recall-easy-v0, cue_window_s=1.0",
+                  "the same agents with memory cut"):  # fmt: skip
+        assert words in text, words
+
+
+def test_forgetting_pairs_each_run_with_the_one_that_started_from_it(
+    write: Write, tmp_path: Path
+) -> None:
+    home = "exit-recall"
+    for seed, (before, after) in enumerate((("SSSS", "SSCC"), ("SSSC", "CCCC"))):
+        first = write(f"gru-s{seed}", before, memory="gru", seed=seed)
+        then = write(f"then-s{seed}", after, memory="gru", seed=seed, scenario=home)
+        config = {"scenario": "blackout-highway", "memory": "gru", "seed": seed}
+        write_json_file(then / "config.json", {**config, "start_from": str(first)})
+    (table,) = compared(tmp_path).tables
+    (found,) = forgetting(table)
+    assert (found.label, found.second, found.runs) == ("gru", "blackout-highway", 2)
+    assert (found.before, found.after) == (0.875, 0.25)
+    assert found.loss.estimate == pytest.approx(0.625) and found.consolidation == 0.0
+    labels = {row.label for row in table.rows}
+    assert labels == {"gru", "gru (first exit-recall, then blackout-highway)"}
+    assert transfer_matrix([table], "gru") is None, "an agent of two scenarios is no zero-shot one"
+
+
+def test_consolidated_runs_forget_in_a_row_of_their_own(write: Write, tmp_path: Path) -> None:
+    first = write("gru", "SSSS", memory="gru")
+    for name, after, coef in (("free", "CCCC", 0.0), ("held", "SSSC", 100.0)):
+        then = write(name, after, memory="gru")
+        config = {"scenario": "blackout-highway", "memory": "gru", "consolidation_coef": coef}
+        write_json_file(then / "config.json", {**config, "start_from": str(first)})
+    (table,) = compared(tmp_path).tables
+    free, held = forgetting(table)
+    assert (free.consolidation, free.after) == (0.0, 0.0)
+    assert (held.consolidation, held.after) == (100.0, 0.75)
+    assert "gru (first exit-recall, then blackout-highway, consolidated)" in {
+        row.label for row in table.rows
+    }
+
+
+def test_without_a_second_scenario_nothing_is_forgotten(write: Write, tmp_path: Path) -> None:
+    write("gru", "SSSC", memory="gru")
+    (table,) = compared(tmp_path).tables
+    assert forgetting(table) == []

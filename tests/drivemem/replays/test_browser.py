@@ -1,0 +1,350 @@
+"""The replay page in a real browser: Debian's chromium, driven by selenium."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from drivemem.replays.load import find_recording
+from drivemem.replays.page import write_page
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+_CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+_DRIVER = shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.skipif(
+        _CHROMIUM is None or _DRIVER is None, reason="chromium and chromedriver are not installed"
+    ),
+    pytest.mark.xdist_group("browser"),
+]
+SIZES = {"desktop": (1280, 800), "phone": (390, 844)}
+STORED = Path(__file__).parent / "screenshots"
+UPDATE = "DRIVEMEM_UPDATE_SCREENSHOTS"
+
+
+class Browser:
+    """A headless browser with a page in it."""
+
+    def __init__(self) -> None:
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(_CHROMIUM)
+        for argument in ("headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage",
+                         "hide-scrollbars", "force-color-profile=srgb"):  # fmt: skip
+            options.add_argument(f"--{argument}")
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        service = webdriver.ChromeService(_DRIVER)
+        self.driver = webdriver.Chrome(options=options, service=service)
+
+    def look(self, size: str, theme: str, motion: str = "reduce") -> None:
+        width, height = SIZES[size]
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == "phone"},
+        )
+        features = {"prefers-color-scheme": theme, "prefers-reduced-motion": motion}
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": name, "value": value} for name, value in features.items()]},
+        )
+
+    def open(self, page: Path, fragment: str = "") -> None:
+        self.driver.get("about:blank")
+        self.driver.get(f"{page.as_uri()}{fragment}")
+        self.wait("document.documentElement.dataset.ready === 'true'")
+        self.settle()
+
+    def js(self, script: str) -> Any:
+        return self.driver.execute_script(f"return {script}")
+
+    def wait(self, condition: str) -> None:
+        for _ in range(200):
+            if self.js(condition):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"never came true: {condition}\n{self.errors()}")
+
+    def settle(self) -> None:
+        """Two animation frames: what was asked for is drawn."""
+        self.driver.execute_async_script(
+            "const done = arguments[0];"
+            "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+        )
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+        self.settle()
+
+    def click(self, selector: str) -> None:
+        self.driver.find_element("css selector", selector).click()
+        self.settle()
+
+    def text(self, selector: str) -> str:
+        return str(self.driver.find_element("css selector", selector).text)
+
+    def step(self) -> int:
+        return int(self.js("document.getElementById('scrub').value"))
+
+    def canvas(self, number: int = 0) -> Any:
+        image = self.driver.find_elements("css selector", ".stage canvas")[number].screenshot_as_png
+        return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), dtype=int)
+
+    def screenshot(self) -> Image.Image:
+        shot = Image.open(io.BytesIO(self.driver.get_screenshot_as_png()))
+        return shot.convert("RGB")
+
+    def errors(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    started = Browser()
+    yield started
+    started.driver.quit()
+
+
+@pytest.fixture
+def desktop(browser: Browser) -> Iterator[Browser]:
+    browser.look("desktop", "light")
+    browser.errors()  # forget those of other tests
+    yield browser
+    assert browser.errors() == []
+
+
+@pytest.fixture(scope="module")
+def page(recording: Path, other_recording: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("browser") / "page.html"
+    return write_page(find_recording(recording), target, against=find_recording(other_recording))
+
+
+def test_a_deep_link_opens_its_episode_and_step(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=12")
+    assert desktop.step() == 12
+    assert desktop.text(".episode[aria-current]").startswith("Episode 0")
+    assert desktop.js("location.hash") == "#episode=0&step=12"
+    assert desktop.text("#clock") == "2.4 of 13.2 s"
+    assert desktop.text("h1") == "walled-intersection-v0"
+    assert [e.text for e in desktop.driver.find_elements("css selector", "h2")] == [
+        "constant:FASTER",
+        "constant:SLOWER",
+    ]
+
+
+def test_links_that_lead_nowhere_open_something(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=99&step=1e9")
+    assert desktop.step() == int(desktop.js("document.getElementById('scrub').max"))
+    desktop.open(page, "#step=x&episode=<b>")
+    assert desktop.step() == 0
+
+
+def test_it_plays_and_pauses(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=0")
+    before = desktop.canvas()
+    desktop.click("#play")
+    assert desktop.js("document.getElementById('play').getAttribute('aria-label')") == "Pause"
+    desktop.wait("Number(document.getElementById('scrub').value) >= 3")
+    desktop.click("#play")
+    stopped = desktop.step()
+    time.sleep(0.3)
+    desktop.settle()
+    assert desktop.step() == stopped >= 3
+    assert (desktop.canvas() != before).any()
+
+
+def test_it_stops_at_the_end_and_begins_again(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=64")
+    desktop.click("#play")
+    desktop.wait("document.getElementById('play').getAttribute('aria-label') === 'Play'")
+    assert desktop.step() == int(desktop.js("document.getElementById('scrub').max")) == 66
+    desktop.click("#play")
+    desktop.wait("Number(document.getElementById('scrub').value) < 30")
+    desktop.click("#play")
+
+
+def test_a_page_without_a_deep_link_plays_by_itself(browser: Browser, page: Path) -> None:
+    browser.look("desktop", "light", motion="no-preference")
+    browser.open(page)
+    browser.wait("Number(document.getElementById('scrub').value) > 1")
+    browser.look("desktop", "light", motion="reduce")
+    browser.open(page)
+    assert browser.step() == 0
+    assert browser.errors() == []
+
+
+def test_the_keyboard_does_everything(desktop: Browser, page: Path) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    desktop.open(page, "#episode=0&step=10")
+    desktop.keys(Keys.ARROW_RIGHT)
+    assert desktop.step() == 11
+    desktop.keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert desktop.step() == 9
+    desktop.driver.execute_script(
+        "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', shiftKey: true}))"
+    )
+    desktop.settle()
+    assert desktop.step() == 14  # a second is 5 decisions
+    desktop.keys(Keys.HOME)
+    assert desktop.step() == 0
+    desktop.keys(".")
+    first_mark = desktop.step()
+    assert first_mark > 0
+    desktop.keys(Keys.END, ",")
+    assert first_mark <= desktop.step() < 66
+    desktop.keys("3")
+    assert desktop.js("document.getElementById('layer-remembers').ariaPressed") == "false"
+    desktop.keys(Keys.ARROW_DOWN)
+    desktop.wait("location.hash.startsWith('#episode=1&')")
+    desktop.keys(Keys.SPACE)
+    desktop.wait("Number(document.getElementById('scrub').value) > 1")
+    desktop.keys(Keys.SPACE)
+    desktop.keys("t")
+    assert desktop.js("document.documentElement.dataset.theme") == "dark"
+
+
+def test_scrubbing_the_slider_and_the_plots(desktop: Browser, page: Path) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    desktop.open(page, "#episode=0&step=0")
+    desktop.driver.execute_script(
+        "const s = document.getElementById('scrub'); s.value = 20;"
+        "s.dispatchEvent(new Event('input'))"
+    )
+    desktop.settle()
+    assert desktop.text("#clock").startswith("4.0 of")
+    plot = desktop.driver.find_element("css selector", ".plot canvas")
+    ActionChains(desktop.driver).move_to_element(plot).click().perform()
+    desktop.settle()
+    assert desktop.step() == pytest.approx(33, abs=1)  # the middle of 66
+    desktop.click(".mark.end")
+    assert desktop.step() == 27
+
+
+def test_layers_change_the_picture(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=12")
+    pictures = [desktop.canvas()]
+    for layer in ("remembers", "truth", "sees"):
+        desktop.click(f"#layer-{layer}")
+        pictures.append(desktop.canvas())
+    changed = [(a != b).any() for a, b in pairwise(pictures)]
+    assert changed[1] and changed[2]  # at this step nothing was seen and lost yet
+    assert pictures[3].mean() > pictures[2].mean()  # no shadows
+
+
+def test_what_was_last_seen_is_drawn(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=1&step=0")
+    lost = desktop.js(
+        """(() => {
+          const scene = state.scenes[0], view = viewOf(scene);
+          for (let step = 0; step <= scene.side.last; step++) {
+            for (const { ghost } of scene.side.actors(step)) {
+              if (ghost && Math.abs(ghost.x - view.x) * view.scale < scene.width / 2 - 20
+                  && Math.abs(ghost.y - view.y) * view.scale < scene.height / 2 - 20) return step;
+            }
+          }
+        })()"""
+    )
+    desktop.open(page, f"#episode=1&step={lost}")
+    before = desktop.canvas()
+    desktop.click("#layer-remembers")
+    assert (desktop.canvas() != before).any()
+
+
+def test_filters_show_the_episodes_they_name(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=0")
+    filters = {e.text: e for e in desktop.driver.find_elements("css selector", ".filter")}
+    assert set(filters) == {"all 2", "differ 2", "collision 1", "stuck 2", "success 1"}
+    filters["success 1"].click()
+    shown = [e.text for e in desktop.driver.find_elements("css selector", ".episode b")]
+    assert shown == ["Episode 1"]
+    desktop.click(".episode")
+    desktop.wait("location.hash.startsWith('#episode=1&')")
+
+
+def test_the_words_say_what_the_picture_shows(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=12")
+    lines = desktop.text("#now").splitlines()
+    assert lines[0].startswith("constant:FASTER: ") and "chooses FASTER (80 %)" in lines[0]
+    assert lines[1].startswith("constant:SLOWER: ") and "chooses SLOWER" in lines[1]
+    assert desktop.js("document.getElementById('now').ariaLive") == "polite"
+    assert desktop.js("document.getElementById('scrub').getAttribute('aria-valuetext')") == (
+        "2.4 seconds, decision 12 of 66"
+    )
+    unnamed = desktop.js(
+        "[...document.querySelectorAll('button, canvas, select, input')]"
+        ".filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length)).length"
+    )
+    assert unnamed == 0
+
+
+def test_zoom_and_pan(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=5")
+    before = desktop.canvas()
+    desktop.click("#zoom-in")
+    assert (desktop.canvas() != before).any()
+    desktop.keys("0")
+    assert np.abs(desktop.canvas() - before).max() < 16  # curves may be smoothed differently
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_is_wider_than_the_screen(browser: Browser, page: Path, size: str) -> None:
+    browser.look(size, "light")
+    browser.open(page, "#episode=0&step=5")
+    assert browser.js("document.documentElement.scrollWidth") == SIZES[size][0]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_it_looks_as_it_did(browser: Browser, page: Path, size: str, theme: str) -> None:
+    """Against stored pictures of a quarter of the size, which forgive other fonts."""
+    browser.look(size, theme)
+    browser.open(page, "#episode=0&step=24")
+    shot = browser.screenshot()
+    small = shot.resize((shot.width // 4, shot.height // 4), Image.Resampling.BOX)
+    stored = STORED / f"{size}-{theme}.png"
+    if os.environ.get(UPDATE):
+        small.quantize(64).save(stored, optimize=True)
+    wanted = np.asarray(Image.open(stored).convert("RGB"), dtype=float)
+    assert small.size == (wanted.shape[1], wanted.shape[0])
+    difference = np.abs(np.asarray(small, dtype=float) - wanted).mean()
+    assert difference < 6.0, f"looks different; look, then store with {UPDATE}=1"
+
+
+def test_a_hostile_recording_cannot_run_anything(
+    browser: Browser, recorder: Callable[..., Path], tmp_path: Path
+) -> None:
+    hostile = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>"
+    folder = recorder(
+        tmp_path / "r", "constant:FASTER", [6], outcome=hostile, run=hostile, driver=hostile
+    )
+    browser.look("desktop", "light")
+    browser.errors()
+    browser.open(write_page(find_recording(folder), tmp_path / "p.html"), "#episode=0&step=27")
+    assert browser.js("window.hacked === undefined")
+    assert browser.text("h2") == hostile
+    assert browser.js("document.querySelectorAll('img, script').length") == 2
+    assert browser.errors() == []
+
+
+def test_damaged_data_is_said_not_hidden(browser: Browser, page: Path, tmp_path: Path) -> None:
+    text = page.read_text()
+    start = text.index('"blobs":["') + len('"blobs":["')
+    damaged = tmp_path / "p.html"
+    damaged.write_text(text[:start] + "AAAA" + text[start + 4 :])
+    browser.look("desktop", "light")
+    browser.driver.get(damaged.as_uri())
+    browser.wait("!document.getElementById('trouble').hidden")
+    assert "cannot be shown" in browser.text("#trouble")
+    browser.errors()

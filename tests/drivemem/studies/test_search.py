@@ -1,0 +1,75 @@
+"""Searches propose the same trials after an interruption, and leave a preset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivemem.commands.tune import run as tune
+from drivemem.errors import DrivememError
+from drivemem.training.presets import read_preset
+from drivemem_envs.registry import UnknownScenarioError
+
+optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
+
+WORDS = [
+    "exit-recall", "--memories", "gru", "--steps", "1024", "--episodes", "4", "--fixed",
+    "num_envs=4", "batch_size=64", "aux_coef=0", "checkpoint_every=2",
+]  # fmt: skip
+
+
+def trials(out: Path) -> dict[str, list[dict[str, Any]]]:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(str(out / "journal.log")))
+    return {
+        name: [
+            {"params": trial.params, "value": trial.value, "curve": trial.intermediate_values}
+            for trial in optuna.load_study(study_name=name, storage=storage).trials
+            if trial.state.is_finished() and trial.state != optuna.trial.TrialState.FAIL
+        ]
+        for name in ("gru",)
+    }
+
+
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole"
+    assert tune([*WORDS, "--trials", "2", "--out", str(whole)]) == 0
+    broken = tmp_path / "broken"
+    import drivemem.training as training
+
+    original, calls = training.train, []
+
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            keywords["callback"]._run.folder.mkdir(parents=True)
+            raise KeyboardInterrupt
+        return original(*arguments, **keywords)
+
+    monkeypatch.setattr(training, "train", interrupted)
+    assert tune([*WORDS, "--trials", "2", "--out", str(broken)]) == 1
+    assert tune([*WORDS, "--trials", "2", "--out", str(broken)]) == 0
+    assert trials(broken) == trials(whole)
+    assert {name: len(of) for name, of in trials(whole).items()} == {"gru": 2}
+    preset = whole / "exit-recall.toml"
+    assert "Optuna, TPE sampler (multivariate), seed 0" in preset.read_text()
+    assert "drivemem tune exit-recall --memories gru" in preset.read_text()
+    settings = read_preset(preset).of("gru")
+    config = json.loads((whole / "gru" / "trial-0" / "config.json").read_text())
+    other = json.loads((whole / "gru" / "trial-1" / "config.json").read_text())
+    assert settings["learning_rate"] in (config["learning_rate"], other["learning_rate"])
+    with pytest.raises(DrivememError, match="holds another search"):
+        tune([*WORDS, "--trials", "2", "--seed", "1", "--out", str(whole)])
+
+
+def test_a_search_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnknownScenarioError, match="did you mean 'exit-recall'"):
+        tune(["exit-recal", "--trials", "1", "--out", str(tmp_path / "search")])
+    assert not any(tmp_path.iterdir())

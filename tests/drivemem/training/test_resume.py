@@ -1,0 +1,122 @@
+"""A run killed at any moment and resumed is the run that was never interrupted."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivemem.errors import DrivememError
+from drivemem.runs import Run
+from drivemem.training.train import train
+from tests.drivemem.conftest import small
+
+COMMAND = [
+    sys.executable, "-m", "drivemem", "train", "exit-recall", "--memory", "gru", "--steps", "1024",
+    "--num-envs", "4", "--n-steps", "32", "--batch-size", "64", "--num-workers", "1",
+    "--checkpoint-every", "2",
+]  # fmt: skip
+CHILDREN = multiprocessing.get_context("forkserver")
+"""Children of a server that has imported everything, most of what a process of its own costs."""
+CHILDREN.set_forkserver_preload(["drivemem.training.train"])
+
+
+CONFIG = small(steps=1024, aux_coef=1.0, normalize_observations=True)
+
+
+def start(out: Path) -> Any:
+    """A process that trains, or goes on training, the run in a folder."""
+    keywords = {"resume": True, "quiet": True}
+    process = CHILDREN.Process(target=train, args=(CONFIG, out), kwargs=keywords)
+    process.start()
+    return process
+
+
+def weights(folder: Path) -> bytes:
+    return (folder / "model" / "model.safetensors").read_bytes()
+
+
+def test_killed_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
+    whole = tmp_path / "whole"
+    train(CONFIG, whole, quiet=True)
+    broken = tmp_path / "broken"
+    chance = random.Random(0)
+    killed = 0
+    for _ in range(2):  # after the next checkpoint, wait for a random moment and kill
+        known = set((broken / "checkpoints").glob("*"))
+        process = start(broken)
+        while process.is_alive() and set((broken / "checkpoints").glob("[0-9]*")) <= known:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 0.1))
+        killed += process.is_alive()
+        process.kill()
+        process.join()
+    assert killed, "training was over before it could be killed"
+    train(CONFIG, broken, resume=True, quiet=True)
+    assert weights(broken) == weights(whole)
+
+    def curve(folder: Path) -> list[dict[str, float]]:
+        lines = (folder / "metrics.jsonl").read_text().splitlines()
+        return [
+            {k: v for k, v in json.loads(line).items() if not k.startswith("time/")}
+            for line in lines
+        ]
+
+    assert curve(broken) == curve(whole)
+
+
+def test_ctrl_c_leaves_a_resumable_run_and_says_how(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [*COMMAND, "--steps", "1000000", "--out", str(out)]  # the last one counts
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+        # A suite that a script started in the background ignores Ctrl-C, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    while process.poll() is None and not (out / "metrics.jsonl").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "go on with: drivemem train exit-recall" in errors and "--resume" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_finished_run_is_not_trained_again(run: Run) -> None:
+    before = (run.model / "model.safetensors").stat().st_mtime_ns
+    assert train(small(), run.folder, resume=True, quiet=True).folder == run.folder
+    assert (run.model / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_an_existing_run_is_not_overwritten(run: Run) -> None:
+    with pytest.raises(DrivememError, match=r"exists: add --resume .* or choose another --out"):
+        train(small(), run.folder, quiet=True)
+
+
+def test_resuming_with_other_settings_names_them(run: Run) -> None:
+    with pytest.raises(DrivememError, match=r"other settings \(learning_rate, gamma\)"):
+        train(small(gamma=0.5, learning_rate=1.0), run.folder, resume=True, quiet=True)
+
+
+def test_a_truncated_checkpoint_says_what_to_do(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+    shutil.rmtree(copy / "model")
+    newest = max((copy / "checkpoints").iterdir(), key=lambda path: int(path.name))
+    file = newest / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DrivememError, match="delete that folder to resume from the one before"):
+        train(small(), copy, resume=True, quiet=True)
+    shutil.rmtree(newest)
+    train(small(), copy, resume=True, quiet=True)
+    assert weights(copy) == weights(run.folder)

@@ -1,0 +1,225 @@
+"""Scenes by seed: those of compiled resets and of the bank are highway-env's, to the last bit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from highway_env.vehicle.behavior import IDMVehicle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import drivemem_envs
+from drivemem_envs.compiled.exactness import exact_environment
+from drivemem_envs.compiled.export.supported import CompiledUnsupported
+from drivemem_envs.compiled.resets.families import why_not
+from drivemem_envs.compiled.resets.scene_bank import SceneBank
+from drivemem_envs.compiled.resets.scene_source import scene_source
+from drivemem_envs.registry import HIGHWAY_ENV_IDS
+from drivemem_envs.registry import scenario as named_scenario
+from drivemem_envs.scenario_spec import Scenario
+
+OWN = ["exit-recall-v0", "blackout-highway-v0", "hidden-velocity-highway-v0"]
+OWN += ["occluded-intersection-v0", "occluded-roundabout-v0", "delayed-highway-v0"]
+OWN += ["range-only-highway-v0"]
+BANKED = ("parking", "lane-keeping")
+
+
+@pytest.fixture(scope="module")
+def compare():
+    """Ask the worker to compare a source of scenes with the reference environment."""
+    if not exact_environment():
+        pytest.skip("bit-exact parity is stated for x86 only")
+    worker = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("reset_worker.py"))],
+        env={**os.environ, **exact_environment()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def ask(name, **request):
+        defaults = {"id": name, "seeds": 4, "first_seed": 0, "steps": 30}
+        worker.stdin.write(json.dumps({**defaults, **request}) + "\n")
+        worker.stdin.flush()
+        return json.loads(worker.stdout.readline())
+
+    yield ask
+    worker.stdin.close()
+    worker.wait(timeout=30)
+
+
+@pytest.mark.parametrize("name", [*OWN, *HIGHWAY_ENV_IDS])
+def test_the_same_seed_gives_the_same_scene(name, compare):
+    answer = compare(name, seeds=2 if "intersection" in name else 4)
+    assert answer["difference"] is None
+    assert answer["compiled"] is not name.startswith(BANKED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name for name in [*OWN, *HIGHWAY_ENV_IDS] if why_not(named_scenario(name)) is None]
+)
+def test_many_seeds_give_the_same_scenes(name, compare):
+    seeds = 15 if "intersection" in name else 100
+    assert compare(name, seeds=seeds, first_seed=1000)["difference"] is None
+
+
+def test_spawning_is_among_what_is_compared(compare):
+    assert compare("intersection-v0", seeds=2, first_seed=50)["spawned"] > 10
+
+
+@pytest.mark.parametrize("name", ["merge-v0", "intersection-v0"])
+def test_the_bank_gives_the_same_scenes(name, compare):
+    answer = compare(name, seeds=2, compiled=False, steps=6)
+    assert answer["difference"] is None
+    assert answer["compiled"] is False
+
+
+def test_seeds_may_be_as_large_as_gymnasium_takes(compare):
+    large = [2**31, 2**32 + 5, 2**63 - 1]
+    assert compare("merge-v0", seed_list=large)["difference"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("highway-fast-v0", {"lanes_count": 1, "vehicles_count": 0}),
+        ("highway-fast-v0", {"lanes_count": 5, "vehicles_count": 33, "vehicles_density": 2.3}),
+        ("highway-fast-v0", {"initial_lane_id": 2, "ego_spacing": 4}),
+        ("highway-v0", {"action": {"type": "ContinuousAction"}, "vehicles_count": 7}),
+        ("exit-v0", {"lanes_count": 3, "vehicles_count": 35, "vehicles_density": 0.7}),
+        ("merge-generic-v0", {"lanes_count": 4, "vehicles_count": 12}),
+        ("roundabout-v0", {"incoming_vehicle_destination": 1}),
+        ("roundabout-generic-v1", {"roundabout_lanes": 3, "vehicles_count": 14}),
+        ("intersection-v0", {"destination": None, "initial_vehicle_count": 3}),
+        ("intersection-v0", {"spawn_probability": 1.0, "initial_vehicle_count": 20}),
+        ("intersection-v1", {"simulation_frequency": 10, "policy_frequency": 5}),
+        ("racetrack-v0", {"other_vehicles": 6}),
+        ("racetrack-v0", {"other_vehicles": 0}),
+        ("racetrack-large-v0", {"other_vehicles": 8}),
+        ("racetrack-oval-v1", {"other_vehicles": 8, "no_lanes": 5, "block_lane": True}),
+        ("exit-recall-v0", {"exits_count": 5, "trucks_count": 4}),
+        ("exit-recall-v0", {"exits_count": 2, "trucks_count": 0}),
+    ],
+)
+def test_configurations_are_followed(name, config, compare):
+    answer = compare(name, config=config, seeds=3, steps=10)
+    assert answer["difference"] is None
+    assert answer["compiled"] is True
+
+
+# Each family's configurations: vehicle counts, lanes, densities, durations, rates.
+RATES = {"simulation_frequency": st.sampled_from([5, 10, 15]), "duration": st.integers(2, 20)}
+TRAFFIC = {"vehicles_count": st.integers(0, 25), "vehicles_density": st.floats(0.5, 3.0)}
+FAMILIES = {
+    "highway-fast-v0": {**RATES, **TRAFFIC, "lanes_count": st.integers(1, 7)},
+    "highway-v0": {**RATES, **TRAFFIC, "ego_spacing": st.floats(1.0, 4.0)},
+    "exit-v0": {**RATES, **TRAFFIC, "lanes_count": st.integers(2, 6)},
+    "merge-generic-v0": {"lanes_count": st.integers(2, 5), "vehicles_count": st.integers(0, 12)},
+    "roundabout-v0": {"incoming_vehicle_destination": st.none() | st.integers(0, 2)},
+    "roundabout-generic-v0": {
+        "roundabout_lanes": st.integers(1, 3), "vehicles_count": st.integers(0, 14),
+    },
+    "two-way-v0": {"simulation_frequency": RATES["simulation_frequency"]},
+    "u-turn-v0": RATES,
+    "racetrack-v0": {"other_vehicles": st.integers(0, 9)},
+    "racetrack-large-v0": {"other_vehicles": st.integers(0, 9)},
+    "racetrack-oval-v0": {
+        "other_vehicles": st.integers(0, 9), "no_lanes": st.integers(2, 6),
+        "length": st.integers(60, 150), "block_lane": st.booleans(),
+    },
+    "intersection-v0": {
+        "initial_vehicle_count": st.integers(0, 12), "spawn_probability": st.floats(0.0, 1.0),
+        "destination": st.sampled_from([None, "o0", "o1", "o2"]), "duration": st.integers(2, 9),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_random_configurations_give_the_same_scenes(name, data, compare):
+    config = data.draw(st.fixed_dictionaries(FAMILIES[name]))
+    seed = data.draw(st.integers(0, 2**32))
+    answer = compare(name, config=config, seeds=2, first_seed=seed, steps=3, fills=1)
+    assert answer["difference"] is None
+    assert answer["compiled"] is True
+
+
+class Patient(IDMVehicle):
+    """Keeps a longer distance."""
+
+    TIME_WANTED = 3.0
+
+
+def test_racetracks_with_other_traffic_come_from_the_bank():
+    config = {"other_vehicles_type": f"{__name__}.Patient"}
+    scenario = named_scenario("racetrack-v0").with_(config=config)
+    assert "IDMVehicles" in why_not(scenario)
+
+
+class OwnTraffic(named_scenario("highway-fast-v0").world_class()):
+    """A world that puts its vehicles elsewhere."""
+
+    def _create_vehicles(self):
+        super()._create_vehicles()
+        self.road.vehicles[-1].speed = 1.0
+
+
+def test_a_world_with_a_reset_of_its_own_comes_from_the_bank(tmp_path):
+    scenario = Scenario(name="own-v0", world=f"{__name__}:OwnTraffic")
+    assert "_create_vehicles" in why_not(scenario)
+    with pytest.raises(CompiledUnsupported, match="_create_vehicles"):
+        scene_source(scenario, 1, compiled=True)
+    bank = SceneBank(scenario, 2, folder=tmp_path)
+    bank.fill(np.array([1]), np.array([3]))
+    world = bank.worlds.world[1]
+    assert bank.worlds.actors[1, world.vehicles - 1].speed == 1.0
+
+
+def test_the_bank_reads_what_it_wrote(tmp_path):
+    scenario = named_scenario("u-turn-v0")
+    first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
+    first.prefetch([7, 8])
+    assert {path.name for path in tmp_path.iterdir()} == {"7.npz", "8.npz"}
+    (tmp_path / "8.npz").write_bytes(b"broken")
+    second.env.reset = None  # whatever is not on disk cannot be made
+    first.fill(np.array([0]), np.array([7]))
+    second.fill(np.array([0]), np.array([7]))
+    for name in ("world", "actors", "routes", "streams"):
+        assert getattr(first.worlds, name).tobytes() == getattr(second.worlds, name).tobytes()
+    assert first.sensor_seed == second.sensor_seed
+    with pytest.raises(TypeError):
+        second.prefetch([8])
+
+
+def test_no_order_of_creation_lets_an_intersection_change_other_traffic():
+    names = ["intersection-v0", "highway-fast-v0", "intersection-v1", "merge-v1"]
+    alone = {}
+    for order in (names, names[::-1]):
+        sources = [scene_source(named_scenario(name), 1) for name in order]
+        live = [drivemem_envs.make(name) for name in order]
+        for name, source, env in zip(order, sources, live, strict=True):
+            source.fill(np.array([0]), np.array([5]))
+            env.reset(seed=5)
+            wanted = 7.0 if "intersection" in name else 10.0
+            world = source.worlds.world[0]
+            actors = source.worlds.actors[0, : world.vehicles]
+            others = source.worlds.drivers[0][actors["driver"][np.arange(len(actors)) != world.ego]]
+            assert set(others["distance_wanted"]) <= {wanted}
+            ego = env.unwrapped.vehicle
+            for vehicle in env.unwrapped.road.vehicles:
+                assert vehicle is ego or wanted == vehicle.DISTANCE_WANTED
+            state = actors.tobytes()
+            assert alone.setdefault(name, state) == state
