@@ -26,7 +26,7 @@ import gymnasium, numpy, torch
 from drivemem_agents import MemoryPPO, load_agent, save_agent
 from drivemem_agents.matching import match_parameters
 from drivemem_agents.memory import memory_class, memory_names
-from drivemem_agents.toys import TMazes
+from benchmarks.toys import TMazes
 torch.set_num_threads(1)
 assert "fading" in memory_names(), memory_names()
 assert memory_class("fading").__module__ == "fading_memory"

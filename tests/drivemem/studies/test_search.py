@@ -42,7 +42,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     whole = tmp_path / "whole"
     assert tune([*WORDS, "--trials", "2", "--out", str(whole)]) == 0
     broken = tmp_path / "broken"
-    import drivemem.training as training
+    import drivemem.training.train as training
 
     original, calls = training.train, []
 

@@ -90,7 +90,7 @@ def test_sensors_and_words_are_merged_by_key() -> None:
 def test_training_starts_from_the_preset_and_flags_win(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import drivemem.training as training
+    import drivemem.training.train as training
 
     seen = []
 

@@ -36,7 +36,7 @@ def compare():
     if not exact_environment():
         pytest.skip("bit-exact parity is stated for x86 only")
     worker = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("reset_worker.py"))],
+        [sys.executable, str(Path(__file__).parents[1] / "reset_worker.py")],
         env={**os.environ, **exact_environment()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
