@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any, TypeVar, cast, overload
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from drivemem_envs._kernel_cache import KernelCache, private_folder
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,6 +91,8 @@ def _compile(kernel: Kernel, inner: bool, inline: str, allocates: bool) -> Kerne
             error_model="numpy",
             _nrt=allocates,
         )
+        if folder is not None and compiled is not kernel:
+            compiled._cache = KernelCache(kernel)
     finally:
         numba.config.CACHE_DIR = previous
     if compiled is kernel:  # NUMBA_DISABLE_JIT=1
@@ -105,15 +110,24 @@ def cache_folder() -> Path | None:
     state of the sources.
 
     Returns:
-        The folder, made if need be; None when it cannot be written: then nothing is cached. (A
-        shared temporary folder would let other users plant code, for numba's cache is unpickled.)
+        The folder, made if need be; None where it cannot be written, or where others could plant
+        code in it (that is said): then nothing is cached.
     """
     own = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     try:
         base = Path(os.environ.get("NUMBA_CACHE_DIR") or own or Path.home() / ".cache")
-        folder = base / "drivemem" / f"kernels-{source_hash()[:16]}"
-        is_new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
+        name = f"kernels-{source_hash()[:16]}"
+        is_new = not (base / "drivemem" / name).exists()
+        folder, danger = private_folder(base, "drivemem", name)
+        if danger is not None:
+            warnings.warn(
+                f"compiled kernels are not kept, for {danger} and could plant code in the cache: "
+                "every process compiles them again (a minute); set NUMBA_CACHE_DIR to a folder "
+                "that only you can write",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
         tempfile.TemporaryFile(dir=folder).close()
         os.utime(folder)
         if is_new:

@@ -2,9 +2,13 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from drivemem_envs import _jit
 
@@ -123,3 +127,55 @@ def test_kernels_that_nobody_used_lately_are_dropped_but_for_the_newest(tmp_path
     assert left == {
         f"kernels-{_jit.source_hash()[:16]}", "kernels-0", "kernels-1", "kernels-2", "scenes",
     }  # fmt: skip
+
+
+def warned(code, **environment):
+    """What a process prints, with its warnings."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions as on POSIX systems")
+@pytest.mark.parametrize("way", ["the folder", "a folder above", "behind a link"])
+def test_no_cache_is_used_that_others_could_plant_code_in(tmp_path, way):
+    base = tmp_path / "base"
+    code = "from drivemem_envs import _jit; print(_jit.cache_folder())"
+    folder = Path(warned(code, NUMBA_CACHE_DIR=str(base))[0].strip())
+    assert folder.is_dir() and stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    open_to_all = folder if way == "the folder" else base
+    open_to_all.chmod(0o777)
+    if way == "behind a link":
+        (tmp_path / "link").symlink_to(base)
+        base = tmp_path / "link"
+    printed, said = warned(code, NUMBA_CACHE_DIR=str(base))
+    assert printed.strip() == "None"
+    assert said.count("everybody can write to") == 1 and "NUMBA_CACHE_DIR" in said
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="only root can give away")
+def test_no_cache_of_another_user_is_used(tmp_path):
+    code = "from drivemem_envs import _jit; print(_jit.cache_folder())"
+    folder = Path(warned(code, NUMBA_CACHE_DIR=str(tmp_path))[0].strip())
+    os.chown(folder, 12345, 12345)
+    printed, said = warned(code, NUMBA_CACHE_DIR=str(tmp_path))
+    assert printed.strip() == "None" and "belongs to user 12345" in said
+
+
+def test_a_damaged_entry_is_compiled_again_and_said_once(tmp_path):
+    code = "from drivemem_envs.sensing import draws; print(draws.uniform(1, 2, 3, 0))"
+    first, _ = warned(code, NUMBA_CACHE_DIR=str(tmp_path))
+    entries = [*tmp_path.rglob("draws.uniform-*.nbi"), *tmp_path.rglob("draws.uniform-*.nbc")]
+    assert len(entries) == 2
+    for entry in entries:
+        for damaged in (b"", entry.read_bytes()[:40], b"garbage" * 9):
+            entry.write_bytes(damaged)
+            again, said = warned(code, NUMBA_CACHE_DIR=str(tmp_path))
+            assert again == first and said.count("compiled again") == 1, (entry.name, said)
+            assert warned(code, NUMBA_CACHE_DIR=str(tmp_path)) == (first, "")
