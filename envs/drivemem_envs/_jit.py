@@ -100,6 +100,12 @@ def _compile(kernel: Kernel, inner: bool, inline: str, allocates: bool) -> Kerne
     return cast(Kernel, compiled)
 
 
+def is_cached(kernel: Callable[..., Any]) -> bool:
+    """Whether a kernel was compiled before, for whatever arguments, and kept."""
+    kept = getattr(kernel, "_cache", None)
+    return isinstance(kept, KernelCache) and kept.has_entry()
+
+
 @cache
 def cache_folder() -> Path | None:
     """Where compiled kernels are kept between processes.

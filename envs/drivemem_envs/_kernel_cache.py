@@ -18,6 +18,10 @@ from numba.core.caching import FunctionCache
 class KernelCache(FunctionCache):  # type: ignore[misc]
     """numba's cache of one kernel, in which a damaged entry is dropped and compiled again."""
 
+    def has_entry(self) -> bool:
+        """Whether anything is kept for this kernel."""
+        return Path(self._cache_file._index_path).exists()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for a signature; None where there is none, or a damaged one."""
         try:

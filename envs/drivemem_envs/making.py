@@ -122,10 +122,10 @@ def compiles(scenario: Scenario) -> str | None:
 
 def kernels_are_cached() -> bool:
     """Whether the kernels are compiled already; the first use on a machine takes minutes."""
-    from drivemem_envs._jit import cache_folder
+    from drivemem_envs._jit import is_cached
+    from drivemem_envs.compiled.decision import _advance  # it calls all the others
 
-    folder = cache_folder()
-    return folder is not None and any(folder.rglob("decide._advance*.nbi"))
+    return is_cached(_advance)
 
 
 def make_registered(

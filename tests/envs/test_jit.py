@@ -168,6 +168,16 @@ def test_no_cache_of_another_user_is_used(tmp_path):
     assert printed.strip() == "None" and "belongs to user 12345" in said
 
 
+def test_what_is_kept_is_known(tmp_path):
+    code = (
+        "from drivemem_envs import _jit, making; from drivemem_envs.sensing import draws;"
+        "print(_jit.is_cached(draws.uniform), making.kernels_are_cached());"
+        "draws.uniform(1, 2, 3, 0); print(_jit.is_cached(draws.uniform))"
+    )
+    assert warned(code, NUMBA_CACHE_DIR=str(tmp_path))[0].split() == ["False", "False", "True"]
+    assert warned(code, NUMBA_DISABLE_JIT="1")[0].split() == ["False", "False", "False"]
+
+
 def test_a_damaged_entry_is_compiled_again_and_said_once(tmp_path):
     code = "from drivemem_envs.sensing import draws; print(draws.uniform(1, 2, 3, 0))"
     first, _ = warned(code, NUMBA_CACHE_DIR=str(tmp_path))
