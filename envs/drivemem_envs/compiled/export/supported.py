@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any
 
 # Methods that no simulated frame calls: a subclass may have its own.
@@ -42,11 +43,21 @@ def known_base(thing: Any, known: Mapping[type[Any], int]) -> int:
     Raises:
         CompiledUnsupported: there is none, or a subclass or the object itself replaces behaviour.
     """
-    kind = type(thing)
+    base = _nearest_known(type(thing), frozenset(known))  # type: ignore[arg-type]  # a class is hashable
+    _refuse_changes(type(thing).__name__, base, vars(thing), "the object")
+    return known[base]
+
+
+@lru_cache(maxsize=256)
+def _nearest_known(kind: type[Any], known: frozenset[type[Any]]) -> type[Any]:
+    """The class of highway-env that a class is, once for all of its objects.
+
+    Raises:
+        CompiledUnsupported: there is none, or a class in between replaces behaviour.
+    """
     for base in kind.__mro__:
         if base in known:
-            _refuse_changes(kind.__name__, base, vars(thing), "the object")
-            return known[base]
+            return base
         nearest = next((other for other in base.__mro__ if other in known), None)
         if nearest is not None:
             _refuse_changes(kind.__name__, nearest, vars(base), base.__name__)
@@ -59,10 +70,15 @@ def known_base(thing: Any, known: Mapping[type[Any], int]) -> int:
 
 
 def _refuse_changes(name: str, base: type[Any], members: Mapping[str, Any], where: str) -> None:
+    behaviour = _members(base)  # type: ignore[arg-type]
     changed = [
         member
         for member, value in members.items()
-        if member in _INTERCEPTING or _is_behaviour(base, member, value)
+        if member in _INTERCEPTING
+        or (
+            member in behaviour
+            and (behaviour[member] or inspect.isfunction(value) or isinstance(value, _METHODS))
+        )
     ]
     if changed:
         raise CompiledUnsupported(
@@ -71,15 +87,16 @@ def _refuse_changes(name: str, base: type[Any], members: Mapping[str, Any], wher
         )
 
 
-def _is_behaviour(base: type[Any], member: str, value: Any) -> bool:
-    """Whether a member of a subclass or object changes what the kernels reproduce."""
-    if member in _FREE or member.startswith("__"):
-        return False
-    try:
-        replaced = inspect.getattr_static(base, member)
-    except AttributeError:
-        return False
-    return any(inspect.isfunction(each) or isinstance(each, _METHODS) for each in (replaced, value))
+@cache
+def _members(base: type[Any]) -> dict[str, bool]:
+    """What a class has that the kernels may rely on, and whether it is behaviour, not a number."""
+    found: dict[str, bool] = {}
+    for owner in base.__mro__:
+        for member, value in vars(owner).items():
+            if member in _FREE or member.startswith("__"):
+                continue
+            found.setdefault(member, inspect.isfunction(value) or isinstance(value, _METHODS))
+    return found
 
 
 def _listed(members: Iterable[str]) -> str:
