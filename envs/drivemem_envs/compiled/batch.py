@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled.by_pointer import pointed
-from drivemem_envs.compiled.check import family_of
+from drivemem_envs.compiled.by_pointer import by_pointer
+from drivemem_envs.compiled.check import checked_family
 from drivemem_envs.compiled.decision import Batch, begin, decide
 from drivemem_envs.compiled.dynamics.step import world_of
-from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.native_observations import make_native, parts_of
 from drivemem_envs.compiled.perception.observe import (
     EGO_X_LANE,
@@ -24,11 +24,11 @@ from drivemem_envs.compiled.perception.observe import (
 from drivemem_envs.compiled.perception.sight import Sight, make_sight
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.resets.scene_source import scene_source
-from drivemem_envs.compiled.tasks import custom_tasks as own
+from drivemem_envs.compiled.tasks import codes
 from drivemem_envs.compiled.tasks import metrics as tasks_metrics
-from drivemem_envs.compiled.tasks import reward as tasks
 from drivemem_envs.compiled.tasks.facts import Task, meanings
-from drivemem_envs.compiled.tasks.step_result import make_verdict
+from drivemem_envs.compiled.tasks.step_result import make_step_result
+from drivemem_envs.compiled.tasks.task_vector import task_vector
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
@@ -49,7 +49,7 @@ class CompiledWorlds:
 
     def __init__(self, scenario: Scenario, count: int, threads: int) -> None:
         self.scenario, self.count, self.threads = scenario, count, threads
-        self.family = family_of(scenario)
+        self.family = checked_family(scenario)
         self.config = scenario.resolved_config()
         self.survival = "survived_reward" in self.config
         self.source = scene_source(scenario, count, threads)
@@ -81,8 +81,8 @@ class CompiledWorlds:
         memory = tasks_metrics.make_memory(self.count, decisions, actors, most + 1)
         return Batch(
             source.worlds, source.scratch, sight, self._view(sight), self._task(), memory,
-            make_verdict(self.count, threads), source.template,
-            make_native(self.scenario, self.family, self.env, self.count, actors, threads),
+            make_step_result(self.count, threads), source.template,
+            make_native(self.scenario, self.family.code, self.env, self.count, actors, threads),
         )  # fmt: skip
 
     def _longest(self) -> int:
@@ -95,19 +95,19 @@ class CompiledWorlds:
     def _view(self, sight: Sight) -> View:
         spec, env = self.scenario.observation, self.env
         room, cues = sight.percepts.shape[1], self.source.cue.shape[1]
-        codes, _ = feature_table(spec.features, {})
+        columns, _ = feature_table(spec.features, {})
         rows, threads = spec.vehicles_count, self.threads
         numbers = np.zeros(NUMBERS, dtype=np.int64)
         numbers[FIXED_SLOTS] = spec.slots == "fixed"
         numbers[EGO_X_LANE] = -1
-        if self.family == tasks.EXIT:  # the exit's lane is the last of its road
+        if self.family.code == codes.EXIT:  # the exit's lane is the last of its road
             numbers[EGO_X_LANE] = max(
                 row for (a, b, _), row in self._lanes.items() if (a, b) == ("1", "2")
             )
         window = self.scenario.sensors.cue_window_s
         return View(
-            codes=codes,
-            ranges=np.zeros((self.count, len(codes), 2)),
+            codes=columns,
+            ranges=np.zeros((self.count, len(columns), 2)),
             options=options_vector(
                 absolute=spec.absolute,
                 see_behind=spec.see_behind,
@@ -121,26 +121,28 @@ class CompiledWorlds:
             slots=np.zeros((self.count, rows - 1), dtype=np.int64),
             cues=np.zeros((self.count, cues)),
             window_s=np.array([np.inf if window is None else window]),
-            rows=np.zeros((self.count, rows, len(codes)), dtype=np.float32),
+            rows=np.zeros((self.count, rows, len(columns)), dtype=np.float32),
             shown=np.zeros((self.count, cues), dtype=np.float32),
-            along=np.zeros((rooms(threads), room)),
-            order=np.zeros((rooms(threads), room), dtype=np.int64),
-            places=np.zeros((rooms(threads), rows - 1), dtype=np.int64),
-            own=np.zeros((rooms(threads), 1, sight.actors.shape[2])),
+            along=np.zeros((scratch_rows(threads), room)),
+            order=np.zeros((scratch_rows(threads), room), dtype=np.int64),
+            places=np.zeros((scratch_rows(threads), rows - 1), dtype=np.int64),
+            own=np.zeros((scratch_rows(threads), 1, sight.actors.shape[2])),
         )
 
     def _task(self) -> Task:
         env = self.env
-        vector = tasks.task_vector(
+        vector = task_vector(
             self.family, self.config, end_x=float(getattr(env, "end_position", 370.0))
         )
-        codes = meanings(self.family, list(self._lanes), self.config.get("lanes_count", 0))
+        lane_codes = meanings(
+            self.family.code, list(self._lanes), self.config.get("lanes_count", 0)
+        )
         limit = self.scenario.time_limit_s
         return Task(
             vector=vector,
-            lanes=codes[None].astype(np.int8),
-            numbers=own.numbers_of(self.family, env, self._lanes),
-            hidden=np.zeros_like(self.source.hidden),
+            lanes=lane_codes[None].astype(np.int8),
+            params=np.array(self.family.params(env, self._lanes), dtype=np.float64),
+            task_state=np.zeros_like(self.source.task_state),
             time_s=np.zeros(self.count),
             limit_s=np.array([np.inf if limit is None else limit]),
         )
@@ -163,7 +165,7 @@ class CompiledWorlds:
         lanes = source.first_road_lanes[rows]
         for count in set(lanes.tolist()):
             shown.ranges[rows[lanes == count]] = self._ranges_of(count)
-        self.batch.task.hidden[rows] = source.hidden[rows]
+        self.batch.task.task_state[rows] = source.task_state[rows]
         begin(self.batch, rows)
 
     def _ranges_of(self, lanes: int) -> NDArray[np.float64]:
@@ -269,6 +271,6 @@ class CompiledWorlds:
 @jit
 def _write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> None:
     for index in range(masks.shape[0]):
-        one = pointed(world_of(worlds, scratch, index, 0))
+        one = by_pointer(world_of(worlds, scratch, index, 0))
         for choice in range(masks.shape[1]):
             masks[index, choice] = is_available(one, choice)

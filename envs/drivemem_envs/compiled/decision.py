@@ -1,4 +1,4 @@
-"""One decision of many worlds: simulate, perceive, show, judge; each world is one thread's work."""
+"""One decision of many worlds: simulate, perceive, show, reward; a world is one thread's work."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
-from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
 from drivemem_envs.compiled.dynamics.step import advance, world_of
-from drivemem_envs.compiled.parallel_for import share, threads_of
+from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
 from drivemem_envs.compiled.perception.native_observations import Native, show_native
 from drivemem_envs.compiled.perception.observe import View, show
 from drivemem_envs.compiled.perception.sight import Sight, look
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.resets.template import Template
-from drivemem_envs.compiled.tasks import custom_tasks as own
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes, custom_tasks
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
-from drivemem_envs.compiled.tasks.step_result import Verdict, judge, remember
+from drivemem_envs.compiled.tasks.step_result import StepResult, finish_decision, remember
 
 
 class Batch(NamedTuple):
@@ -33,7 +32,7 @@ class Batch(NamedTuple):
     shown: View
     task: Task
     memory: EpisodeMemory
-    verdict: Verdict
+    result: StepResult
     template: Template
     native: Native
 
@@ -45,16 +44,16 @@ def _see(
     shown: View,
     task: Task,
     memory: EpisodeMemory,
-    verdict: Verdict,
+    result: StepResult,
     native: Native,
     index: int,
-    room: int,
+    scratch_row: int,
 ) -> None:
     """Perceive, show and remember a world as it is."""
-    given = look(one, sight, index, room)
-    show(one, sight, shown, index, room, given)
-    show_native(one, sight, task, native, index, room, given)
-    remember(sight, memory, index, verdict.boxes[room])
+    given = look(one, sight, index, scratch_row)
+    show(one, sight, shown, index, scratch_row, given)
+    show_native(one, sight, task, native, index, scratch_row, given)
+    remember(sight, memory, index, result.boxes[scratch_row])
 
 
 @jit
@@ -65,34 +64,34 @@ def _advance(
     shown: View,
     task: Task,
     memory: EpisodeMemory,
-    verdict: Verdict,
+    result: StepResult,
     template: Template,
     native: Native,
     rows: Ints,
     actions: NDArray[np.float32],
     acts: bool,
-    room: int,
+    scratch_row: int,
     first: int,
     last: int,
 ) -> None:
     # Lane keeping observes after acting, before it simulates.
-    lags = task.vector[tasks.FAMILY] == tasks.KEEPING
+    lags = task.vector[codes.FAMILY] == codes.KEEPING
     for place in range(first, last):
         index = rows[place]
-        one = pointed(world_of(worlds, scratch, index, room))
+        one = by_pointer(world_of(worlds, scratch, index, scratch_row))
         chosen = np.float32(0.0)
         if acts:
             chosen = actions[place, 0]
-            actions[place, 0] = own.before(one, task, index, actions[place])
+            actions[place, 0] = custom_tasks.before(one, task, index, actions[place])
         for phase in range(2):  # one place in the code for each half, which is compiled once
             if (phase == 1) != lags:
-                _see(one, sight, shown, task, memory, verdict, native, index, room)
+                _see(one, sight, shown, task, memory, result, native, index, scratch_row)
             elif acts:
                 advance(one, actions[place], one.world[0].frames, not lags)
-                own.after(one, task, index)
+                custom_tasks.after(one, task, index)
         if acts:
             actions[place, 0] = chosen
-            judge(one, task, sight, memory, actions[place], index, room, verdict)
+            finish_decision(one, task, sight, memory, actions[place], index, scratch_row, result)
             clear_and_spawn(one, template)
 
 
@@ -104,7 +103,7 @@ def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
         rows: (R,) which worlds.
         actions: (R, 2) index of a discrete action first, or continuous controls.
     """
-    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, actions, True)
+    parallel_for(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, actions, True)
 
 
 def begin(batch: Batch, rows: Ints) -> None:
@@ -117,4 +116,4 @@ def begin(batch: Batch, rows: Ints) -> None:
     batch.sight.decisions[rows] = 0
     batch.task.time_s[rows] = 0.0
     nothing = np.zeros((0, 2), dtype=np.float32)
-    share(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)
+    parallel_for(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)

@@ -26,7 +26,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="drivemem")
 
 
-def rooms(threads: int) -> int:
+def scratch_rows(threads: int) -> int:
     """Rows of an array of working memory that this many threads write to."""
     return threads * APART
 
@@ -36,12 +36,12 @@ def threads_of(memory: NDArray[Any]) -> int:
     return len(memory) // APART
 
 
-def share(kernel: Callable[..., Any], threads: int, count: int, *arguments: Any) -> None:
-    """Call `kernel(*arguments, room, first, last)` for every thread and wait for all.
+def parallel_for(kernel: Callable[..., Any], threads: int, count: int, *arguments: Any) -> None:
+    """Call `kernel(*arguments, scratch_row, first, last)` for every thread and wait for all.
 
     Args:
-        kernel: a compiled function that works on the worlds first, …, last - 1, in that row (room)
-            of its working memory.
+        kernel: a compiled function that works on the worlds first, …, last - 1, in that row
+            (scratch_row) of its working memory.
         threads: T, how many share the work; the first is the calling one.
         count: of worlds. Neighbours belong to one thread, as their results share cache lines.
         arguments: what it takes.

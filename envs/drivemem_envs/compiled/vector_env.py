@@ -12,7 +12,6 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from drivemem_envs.compiled.batch import CompiledWorlds
-from drivemem_envs.compiled.tasks import reward as tasks
 from drivemem_envs.compiled.tasks.step_result import results_of
 from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.outcomes import OUTCOMES
@@ -53,7 +52,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.decision_s = scenario.decision_s
-        self._terms = tasks.TERM_NAMES[self._worlds.family]
+        self._terms = self._worlds.family.terms
         if self._worlds.survival:
             self._terms = (*self._terms, "survived_reward")
         self._keep = False
@@ -73,9 +72,9 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         worlds = self._worlds
         worlds.step(actions)
         self._finals = [None] * self.num_envs
-        verdict = worlds.batch.verdict
-        rewards = verdict.rewards.copy()
-        terminated, truncated = verdict.terminated.copy(), verdict.truncated.copy()
+        result = worlds.batch.result
+        rewards = result.rewards.copy()
+        terminated, truncated = result.terminated.copy(), result.truncated.copy()
         ended = np.flatnonzero(terminated | truncated)
         going_on = ~(terminated | truncated)
         infos: dict[str, Any] = {}
@@ -84,7 +83,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
             self.episodes[ended] += 1
             worlds.reset(ended, self._seeds_of(ended))
         if going_on.any():
-            infos["rewards"] = self._reward_terms(verdict.terms, going_on)
+            infos["rewards"] = self._reward_terms(result.terms, going_on)
             infos["_rewards"] = going_on
         return self._observation(), rewards, terminated, truncated, infos
 
@@ -137,7 +136,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
 
     def _final(self, ended: NDArray[Any]) -> dict[str, Any]:
         """Gymnasium's `final_obs` and `final_info` of the worlds that ended."""
-        verdict, mask = self._worlds.batch.verdict, np.zeros(self.num_envs, dtype=bool)
+        result, mask = self._worlds.batch.result, np.zeros(self.num_envs, dtype=bool)
         mask[ended] = True
         shown = self._worlds.observation(ended)
         final_obs = np.full(self.num_envs, None, dtype=object)
@@ -153,11 +152,11 @@ class CompiledVectorEnv(EpisodicVectorEnv):
                 self._finals[world] = {
                     key: part[world][there] for key, part in truth.items() if key != "present"
                 }
-        info: dict[str, Any] = {"rewards": self._reward_terms(verdict.terms, mask)}
+        info: dict[str, Any] = {"rewards": self._reward_terms(result.terms, mask)}
         info["outcome"] = np.full(self.num_envs, None, dtype=object)
-        info["outcome"][ended] = [OUTCOMES[verdict.outcomes[world]] for world in ended]
-        info["is_success"] = verdict.successes & mask
-        for name, values in results_of(verdict, ended).items():
+        info["outcome"][ended] = [OUTCOMES[result.outcomes[world]] for world in ended]
+        info["is_success"] = result.successes & mask
+        for name, values in results_of(result, ended).items():
             nothing = None if values.dtype == object else 0
             column = np.full(self.num_envs, nothing, dtype=values.dtype)
             column[ended] = values

@@ -9,7 +9,7 @@ import numpy as np
 
 from drivemem_envs.compiled import records
 from drivemem_envs.compiled.export.scene import Scene
-from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.random import STREAM
 from drivemem_envs.compiled.records import Scratch, Worlds
 
@@ -103,7 +103,7 @@ def scratch_for(worlds: Worlds, threads: int) -> Scratch:
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
     actors, lanes = worlds.actors.shape[1], worlds.lanes.shape[1]
-    rows = rooms(threads)
+    rows = scratch_rows(threads)
     return Scratch(
         np.zeros((rows, actors, lanes, 2)),
         np.zeros((rows, actors, lanes), np.uint8),

@@ -15,9 +15,9 @@ import numpy as np
 from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
 from drivemem_envs.compiled.dynamics.step import simulate, world_of
 from drivemem_envs.compiled.export.scene import export
+from drivemem_envs.compiled.families import spawns
 from drivemem_envs.compiled.random import copy_stream
 from drivemem_envs.compiled.records import MDP
-from drivemem_envs.compiled.resets.families import spawns
 from drivemem_envs.compiled.resets.scene_source import scene_source
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.registry import scenario as named_scenario

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drivemem_envs._jit import jit
-from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.by_pointer import by_pointer
 
 
 class Pair(NamedTuple):
@@ -29,7 +29,7 @@ def twice(pair: Pair, value: float) -> float:
     """Call with the address in a loop, as kernels do with worlds."""
     total = 0.0
     for row in range(2):
-        one = pointed(Pair(pair.left[row : row + 1], pair.right))
+        one = by_pointer(Pair(pair.left[row : row + 1], pair.right))
         total += add(one, value)
     return total
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivemem_envs.compiled.parallel_for import APART, rooms, share, threads_of
+from drivemem_envs.compiled.parallel_for import APART, parallel_for, scratch_rows, threads_of
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
@@ -13,26 +13,28 @@ from drivemem_envs.compiled.parallel_for import APART, rooms, share, threads_of
 def test_every_world_is_one_threads_work(threads, count):
     calls = []
 
-    def kernel(name, room, first, last):
-        calls.append((room, range(first, last)))
+    def kernel(name, scratch_row, first, last):
+        calls.append((scratch_row, range(first, last)))
 
-    share(kernel, threads, count, "name")
+    parallel_for(kernel, threads, count, "name")
     assert len(calls) <= threads
     assert sorted(world for _, worlds in calls for world in worlds) == list(range(count))
     assert len({room for room, _ in calls}) == len(calls)
-    assert all(room % APART == 0 and room < rooms(threads) for room, _ in calls)
+    assert all(
+        scratch_row % APART == 0 and scratch_row < scratch_rows(threads) for scratch_row, _ in calls
+    )
 
 
 def test_rows_of_threads_share_no_cache_line():
-    memory = np.zeros((rooms(2), 1))
+    memory = np.zeros((scratch_rows(2), 1))
     assert threads_of(memory) == 2
     assert APART * memory.strides[0] >= 128
 
 
 def test_an_error_in_another_thread_reaches_the_caller():
-    def kernel(room, first, last):
-        if room:
+    def kernel(scratch_row, first, last):
+        if scratch_row:
             raise RuntimeError("there")
 
     with pytest.raises(RuntimeError, match="there"):
-        share(kernel, 2, 4)
+        parallel_for(kernel, 2, 4)

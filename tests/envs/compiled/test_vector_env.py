@@ -103,7 +103,7 @@ class Dense(drivemem_envs.scenario("highway-fast-v0").world_class()):
 def test_a_task_of_its_own_is_refused_by_name():
     own = scenario("highway-fast-v0").model_copy(update={"world": f"{__name__}:OwnReward"})
     with pytest.raises(CompiledUnsupported, match=r"OwnReward has _reward of its own"):
-        from drivemem_envs.compiled.check import family_of
+        from drivemem_envs.compiled.families import family_of
 
         family_of(own)
 

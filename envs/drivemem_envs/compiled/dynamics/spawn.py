@@ -17,7 +17,7 @@ from drivemem_envs.compiled.resets.template import OTHER, Template
 
 # Template.spawning: least and highest IDM exponent, probability of spawning after a decision.
 DELTA_LOW, DELTA_HIGH, PROBABILITY = range(3)
-# Template.places of a world that spawns: by arm, the lane that enters; behind these, the lanes
+# Template.lane_rows of a world that spawns: by arm, the lane that enters; behind these, the lanes
 # (rows) on which vehicles leave, up to the end of the array.
 ARMS = 4
 
@@ -134,7 +134,7 @@ def spawn_vehicle(
         towards = (arm + 2) % ARMS
     along = longitudinal + 5.0 + random.normal(one.stream) * place_deviation
     speed = 8.0 + random.normal(one.stream) * speed_deviation
-    lane = int(template.places[arm])
+    lane = int(template.lane_rows[arm])
     x, y = position_at(one.lanes[lane], one.points, along, 0.0)
     for other in range(int(world.vehicles)):
         dx, dy = one.actors[other].x - x, one.actors[other].y - y
@@ -153,8 +153,8 @@ def spawn_vehicle(
 def _is_leaving(one: OneWorld, template: Template, row: int) -> bool:
     """Whether a vehicle is at the end of a lane that leads away."""
     it = one.actors[row]
-    for place_index in range(ARMS, template.places.shape[0]):
-        if template.places[place_index] == it.lane:
+    for place_index in range(ARMS, template.lane_rows.shape[0]):
+        if template.lane_rows[place_index] == it.lane:
             lane = one.lanes[it.lane]
             longitudinal, _ = local_coordinates(lane, one.points, it.x, it.y)
             return bool(longitudinal >= lane.length - 4 * it.length)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import jit
-from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.collisions import handle_collisions
 from drivemem_envs.compiled.dynamics.control import (
     control,
@@ -25,7 +25,7 @@ from drivemem_envs.compiled.dynamics.neighbours import list_members
 from drivemem_envs.compiled.dynamics.network import closest_lane, forget
 from drivemem_envs.compiled.dynamics.regulation import regulate
 from drivemem_envs.compiled.dynamics.traffic import drive
-from drivemem_envs.compiled.parallel_for import share, threads_of
+from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
 from drivemem_envs.compiled.records import (
     LOW_LEVEL_ACTION,
     META_ACTION,
@@ -37,7 +37,7 @@ from drivemem_envs.compiled.records import (
 
 
 @jit(inline="always", allocates=True)  # for callers in Python, which are given views
-def world_of(worlds: Worlds, scratch: Scratch, index: int, room: int) -> OneWorld:
+def world_of(worlds: Worlds, scratch: Scratch, index: int, scratch_row: int) -> OneWorld:
     """The slices that belong to one world, with the working memory in one row."""
     network = worlds.world[index].network
     return OneWorld(
@@ -51,13 +51,13 @@ def world_of(worlds: Worlds, scratch: Scratch, index: int, room: int) -> OneWorl
         worlds.roads[network],
         worlds.links[network],
         worlds.points[network],
-        scratch.coordinates[room],
-        scratch.known[room],
-        scratch.on_lane[room],
-        scratch.members[room],
-        scratch.member_counts[room],
-        scratch.bounds[room],
-        scratch.predicted[room],
+        scratch.coordinates[scratch_row],
+        scratch.known[scratch_row],
+        scratch.on_lane[scratch_row],
+        scratch.members[scratch_row],
+        scratch.member_counts[scratch_row],
+        scratch.bounds[scratch_row],
+        scratch.predicted[scratch_row],
     )
 
 
@@ -143,12 +143,14 @@ def _simulate(
     actions: NDArray[np.float32],
     frames: int,
     acts: bool,
-    room: int,
+    scratch_row: int,
     first: int,
     last: int,
 ) -> None:
     for index in range(first, last):
-        advance(pointed(world_of(worlds, scratch, index, room)), actions[index], frames, acts)
+        advance(
+            by_pointer(world_of(worlds, scratch, index, scratch_row)), actions[index], frames, acts
+        )
 
 
 def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, frames: int) -> None:
@@ -174,7 +176,7 @@ def simulate(worlds: Worlds, scratch: Scratch, actions: NDArray[Any] | None, fra
                 f"({count}, 2) for these {count} worlds"
             )
         padded[:, : given.shape[1]] = given
-    share(
+    parallel_for(
         _simulate, threads_of(scratch.known), count,
         worlds, scratch, padded, frames, actions is not None,
     )  # fmt: skip

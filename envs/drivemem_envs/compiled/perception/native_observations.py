@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.export.supported import refuse
-from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception import occupancy_grid, percept_poses, time_to_collision
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import lane_keeping, parking
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes, lane_keeping, parking
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.scenario_spec import Scenario
 
@@ -33,7 +32,7 @@ _TYPES = {
     "KinematicsGoal": GOAL,
     "AttributesObservation": ATTRIBUTES,
 }
-_ONLY = {GOAL: tasks.PARKING, ATTRIBUTES: tasks.KEEPING}
+_ONLY = {GOAL: codes.PARKING, ATTRIBUTES: codes.KEEPING}
 
 
 class Native(NamedTuple):
@@ -115,7 +114,7 @@ def make_native(
         settings=settings,
         cells=np.zeros((worlds, *cells), dtype=np.float32),
         parts=np.zeros((worlds, *parts)),
-        poses=np.zeros((rooms(threads), percepts + 1, percept_poses.POSE_COLUMNS)),
+        poses=np.zeros((scratch_rows(threads), percepts + 1, percept_poses.POSE_COLUMNS)),
     )
 
 
@@ -138,7 +137,13 @@ def parts_of(native: Native, scenario: Scenario, rows: Any) -> dict[str, Any]:
 
 @jit
 def show_native(
-    one: OneWorld, sight: Sight, task: Task, native: Native, index: int, room: int, given: int
+    one: OneWorld,
+    sight: Sight,
+    task: Task,
+    native: Native,
+    index: int,
+    scratch_row: int,
+    given: int,
 ) -> None:
     """Write a world's native observation.
 
@@ -148,19 +153,19 @@ def show_native(
         task: what is rewarded.
         native: written.
         index: which world it is.
-        room: the row of working memory to use.
+        scratch_row: the row of working memory to use.
         given: number of percepts, see `look`.
     """
-    kind, hidden = native.kind[0], task.hidden[index]
+    kind, task_state = native.kind[0], task.task_state[index]
     if kind == GOAL:
-        parking.show(one, hidden, native.codes, native.scales[:, 0], native.parts[index])
+        parking.show(one, task_state, native.codes, native.scales[:, 0], native.parts[index])
     elif kind == ATTRIBUTES:
         lane_keeping.show(
-            one, task.numbers, hidden, native.codes, native.scales[:, 0], native.parts[index]
+            one, task.params, task_state, native.codes, native.scales[:, 0], native.parts[index]
         )  # fmt: skip
     elif kind != NO_NATIVE:
-        poses = native.poses[room]
-        count = percept_poses.write_poses(one, sight, index, room, given, poses)
+        poses = native.poses[scratch_row]
+        count = percept_poses.write_poses(one, sight, index, scratch_row, given, poses)
         if kind == TIME_TO_COLLISION:
             time_to_collision.show(one, poses, count, native.settings[0], native.cells[index])
         else:

@@ -62,7 +62,7 @@ class View(NamedTuple):
 
 
 @jit(inner=True)
-def show(one: OneWorld, sight: Sight, view: View, index: int, room: int, given: int) -> None:
+def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, given: int) -> None:
     """Write a world's observation.
 
     Args:
@@ -70,21 +70,23 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, room: int, given: 
         sight: what its ego perceives.
         view: written.
         index: which world it is.
-        room: the row of working memory to use.
+        scratch_row: the row of working memory to use.
         given: number of percepts, see `look`.
     """
-    percepts, order = sight.percepts[room], view.order[room]
+    percepts, order = sight.percepts[scratch_row], view.order[scratch_row]
     ego = sight.actors[index, 0]
     it = one.actors[one.world[0].ego]
     lane = one.lanes[it.lane]
     here = local_coordinates(lane, one.points, ego[X], ego[Y])[0]
     for row in range(given):
         there = local_coordinates(lane, one.points, percepts[row, X], percepts[row, Y])[0]
-        view.along[room, row] = there - here
+        view.along[scratch_row, row] = there - here
     others = view.rows.shape[1] - 1
-    chosen = order_percepts(percepts, given, ego[X], ego[Y], view.along[room], view.options, order)
+    chosen = order_percepts(
+        percepts, given, ego[X], ego[Y], view.along[scratch_row], view.options, order
+    )
     if view.numbers[FIXED_SLOTS] > 0:
-        places = view.places[room]
+        places = view.places[scratch_row]
         chosen = assign_slots(percepts, order, chosen, view.slots[index], places)
         order = places
     write_rows(
@@ -92,7 +94,7 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, room: int, given: 
         view.ranges[index], view.options, view.rows[index],
     )  # fmt: skip
     if view.numbers[EGO_X_LANE] >= 0:
-        own = view.own[room]
+        own = view.own[scratch_row]
         for column in range(own.shape[1]):
             own[0, column] = ego[column]
         exit_lane = one.lanes[view.numbers[EGO_X_LANE]]

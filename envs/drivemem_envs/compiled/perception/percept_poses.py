@@ -72,10 +72,10 @@ def _is_exact(percept: Floats, actor: Floats) -> bool:
 
 
 @jit
-def _find(sight: Sight, room: int, given: int, actor: int) -> int:
+def _find(sight: Sight, scratch_row: int, given: int, actor: int) -> int:
     """The percept of an actor, or -1; percepts are in order of id."""
     for row in range(given):
-        if id_of(sight.percepts[room], row) == actor:
+        if id_of(sight.percepts[scratch_row], row) == actor:
             return row
     return -1
 
@@ -90,7 +90,7 @@ def _is_present(sight: Sight, index: int, actor: int) -> bool:
 
 @jit
 def write_poses(
-    one: OneWorld, sight: Sight, index: int, room: int, given: int, poses: Floats
+    one: OneWorld, sight: Sight, index: int, scratch_row: int, given: int, poses: Floats
 ) -> int:
     """Write the vehicles of a road on which only the ego and its percepts stand.
 
@@ -98,7 +98,7 @@ def write_poses(
         one: the world.
         sight: what its ego perceives.
         index: which world it is.
-        room: the row of percepts to use.
+        scratch_row: the row of percepts to use.
         given: number of percepts, see `look`.
         poses: written (P, POSE_COLUMNS), in the order of highway-env's list: those on the road
             (the ego among them), then those remembered that have left it.
@@ -107,14 +107,14 @@ def write_poses(
         Number of poses.
     """
     ego, count = one.world[0].ego, 0
-    percepts = sight.percepts[room]
+    percepts = sight.percepts[scratch_row]
     for actor in range(int(one.world[0].vehicles)):
         if actor == ego:
             _write_live(one, actor, poses[count])
             count += 1
             continue
         place = actor if actor > ego else actor + 1
-        row = _find(sight, room, given, sight.ids[index, place])
+        row = _find(sight, scratch_row, given, sight.ids[index, place])
         if row < 0:
             continue
         if _is_exact(percepts[row], sight.actors[index, place]):

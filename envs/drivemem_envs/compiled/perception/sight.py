@@ -17,7 +17,7 @@ from drivemem_envs.compiled.dynamics.lanes import (
     position_at,
     wrap_to_pi,
 )
-from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.records import (
     LANDMARK,
     OBSTACLE,
@@ -92,8 +92,8 @@ def make_sight(
         report=np.zeros((worlds, actors, layout.REPORT_COLUMNS)),
         frames=np.zeros((worlds, ring, ids, columns + layout.TRACK_COLUMNS)),
         status=np.zeros((worlds, ring + 1), dtype=np.int64),
-        percepts=np.zeros((rooms(threads), ids, columns + layout.PERCEPT_COLUMNS)),
-        scratch=np.zeros((rooms(threads), actors, layout.SCRATCH_COLUMNS)),
+        percepts=np.zeros((scratch_rows(threads), ids, columns + layout.PERCEPT_COLUMNS)),
+        scratch=np.zeros((scratch_rows(threads), actors, layout.SCRATCH_COLUMNS)),
     )
 
 
@@ -142,17 +142,17 @@ def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) ->
 
 
 @jit(inner=True)
-def look(one: OneWorld, sight: Sight, index: int, room: int) -> int:
+def look(one: OneWorld, sight: Sight, index: int, scratch_row: int) -> int:
     """Perceive a world at its next decision.
 
     Args:
         one: the world.
         sight: the sensors of all worlds, written.
         index: which world it is.
-        room: the row of working memory to use.
+        scratch_row: the row of working memory to use.
 
     Returns:
-        Number of percepts in `sight.percepts[room]`.
+        Number of percepts in `sight.percepts[scratch_row]`.
     """
     world = one.world[0]
     _take_in(one, sight, index, 0, world.ego)
@@ -168,8 +168,8 @@ def look(one: OneWorld, sight: Sight, index: int, room: int) -> int:
     given = sense(
         sight.actors[index][:count], sight.ids[index][:count], 0, sight.occluders[index],
         sight.limits, sight.decisions[index], sight.seeds[index], sight.frames[index],
-        sight.status[index], sight.percepts[room], sight.report[index][:count],
-        sight.scratch[room][:count],
+        sight.status[index], sight.percepts[scratch_row], sight.report[index][:count],
+        sight.scratch[scratch_row][:count],
     )  # fmt: skip
     sight.decisions[index] += 1
     return given

@@ -1,25 +1,26 @@
-"""One world's reset, whatever its family; callable in parallel loops."""
+"""One world's reset, whatever its world; callable in parallel loops."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled.by_pointer import pointed
+from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.spawn import number_actors
 from drivemem_envs.compiled.dynamics.step import world_of
-from drivemem_envs.compiled.parallel_for import share, threads_of
+from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
 from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
-from drivemem_envs.compiled.resets.commitment import reset_commitment
-from drivemem_envs.compiled.resets.exit_recall import reset_exit_recall
 from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
 from drivemem_envs.compiled.resets.intersection import reset_intersection
 from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
 from drivemem_envs.compiled.resets.racetrack import reset_racetrack
 from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
-from drivemem_envs.compiled.resets.template import (
-    COMMITMENT,
+from drivemem_envs.compiled.resets.template import Template
+from drivemem_envs.compiled.resets.two_way import reset_two_way
+from drivemem_envs.compiled.resets.u_turn import reset_u_turn
+from drivemem_envs.compiled.tasks import exit_recall, single_decision
+from drivemem_envs.compiled.tasks.codes import (
     EXIT,
     EXIT_RECALL,
     HIGHWAY,
@@ -29,48 +30,46 @@ from drivemem_envs.compiled.resets.template import (
     RACETRACK,
     ROUNDABOUT,
     ROUNDABOUT_GENERIC,
+    SINGLE_DECISION,
     TWO_WAY,
     U_TURN,
-    Template,
 )
-from drivemem_envs.compiled.resets.two_way import reset_two_way
-from drivemem_envs.compiled.resets.u_turn import reset_u_turn
 
 
 @jit(inner=True, inline="always")
 def _reset_own(one: OneWorld, template: Template, latent: Floats) -> None:
     """Worlds of drivemem's own, which hide one of several: which it is becomes `latent`."""
-    if template.family == EXIT_RECALL:
-        hidden = reset_exit_recall(one, template)
+    if template.reset == EXIT_RECALL:
+        task_state = exit_recall.reset_scene(one, template)
     else:
-        hidden = reset_commitment(one, template)
+        task_state = single_decision.reset_scene(one, template)
     for number in range(latent.shape[0]):
-        latent[number] = 1.0 if number == hidden else 0.0
+        latent[number] = 1.0 if number == task_state else 0.0
 
 
 @jit(inner=True, inline="always")
 def _make_vehicles(one: OneWorld, template: Template) -> None:
     """`_make_vehicles` of highway-env's own worlds."""
-    family = template.family
-    if family == HIGHWAY:
+    reset = template.reset
+    if reset == HIGHWAY:
         reset_highway(one, template)
-    elif family == EXIT:
+    elif reset == EXIT:
         reset_exit(one, template)
-    elif family == MERGE:
+    elif reset == MERGE:
         reset_merge(one, template)
-    elif family == MERGE_GENERIC:
+    elif reset == MERGE_GENERIC:
         reset_merge_generic(one, template)
-    elif family == INTERSECTION:
+    elif reset == INTERSECTION:
         reset_intersection(one, template)
-    elif family == ROUNDABOUT:
+    elif reset == ROUNDABOUT:
         reset_roundabout(one, template)
-    elif family == ROUNDABOUT_GENERIC:
+    elif reset == ROUNDABOUT_GENERIC:
         reset_roundabout_generic(one, template)
-    elif family == TWO_WAY:
+    elif reset == TWO_WAY:
         reset_two_way(one, template)
-    elif family == RACETRACK:
+    elif reset == RACETRACK:
         reset_racetrack(one, template)
-    elif family == U_TURN:
+    elif reset == U_TURN:
         reset_u_turn(one, template)
 
 
@@ -80,7 +79,7 @@ def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) ->
 
     Args:
         one: the world, of the template's scenario; all of its state is written.
-        template: a scenario's, of any family but NO_RESET.
+        template: a scenario's, with a compiled reset.
         seed: 0 to 2**63 - 1.
         latent: (H,) written: what the world hides that is no actor.
     """
@@ -89,7 +88,7 @@ def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) ->
     seed_stream(one.stream, seed)
     for thing in range(template.objects.shape[0]):
         one.actors[world.first_object + thing] = template.objects[thing]
-    if template.family in (EXIT_RECALL, COMMITMENT):
+    if template.reset in (EXIT_RECALL, SINGLE_DECISION):
         _reset_own(one, template, latent)
     else:
         _make_vehicles(one, template)
@@ -115,13 +114,13 @@ def _reset_some(
     latent: Floats,
     sensor_seeds: Ints,
     slots: Ints,
-    room: int,
+    scratch_row: int,
     first: int,
     last: int,
 ) -> None:
     for k in range(first, last):
         row = rows[k]
-        one = pointed(world_of(worlds, scratch, row, room))
+        one = by_pointer(world_of(worlds, scratch, row, scratch_row))
         reset_world(one, template, seeds[k], latent[row])
         sensor_seeds[row] = sensor_seed(one.stream)
         shuffle_slots(sensor_seeds[row], slots[row])
@@ -138,7 +137,7 @@ def reset_worlds(
     slots: Ints,
 ) -> None:
     """Reset some worlds on several threads; arguments as in `scenes.SceneSource`."""
-    share(
+    parallel_for(
         _reset_some, threads_of(scratch.known), len(rows),
         worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots,
     )  # fmt: skip

@@ -13,18 +13,16 @@ from drivemem_envs.compiled.dynamics.spawn import place_on_lane, plan_route, ran
 from drivemem_envs.compiled.records import NONE, OneWorld
 from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 
-# Numbers: vehicles besides the ego, the ego's lane or NONE, spacing of the ego and of others,
+# Params: vehicles besides the ego, the ego's lane or NONE, spacing of the ego and of others,
 # exp(-5/40 lanes), the range of speeds of others.
-(OTHERS, EGO_LANE, EGO_SPACING, SPACING, CROWDING, SPEED_LOW, SPEED_HIGH, HIGHWAY_NUMBERS) = range(
-    8
-)
-# Places: the lanes of the first road. Exit's numbers go on with running sums of the lanes'
+(OTHERS, EGO_LANE, EGO_SPACING, SPACING, CROWDING, SPEED_LOW, SPEED_HIGH, HIGHWAY_PARAMS) = range(8)
+# Lane rows: the lanes of the first road. Exit's params go on with running sums of the lanes'
 # probabilities.
 _EGO_SPEED = 25.0
 
 
-def highway_numbers(env: Any) -> list[float]:
-    """The numbers of a HighwayEnv or ExitEnv."""
+def highway_params(env: Any) -> list[float]:
+    """The params of a HighwayEnv or ExitEnv."""
     config = env.config
     lanes = len(env.road.network.graph["0"]["1"])
     limit = env.road.network.get_lane(("0", "1", 0)).speed_limit
@@ -35,11 +33,11 @@ def highway_numbers(env: Any) -> list[float]:
     ]  # fmt: skip
 
 
-def exit_numbers(env: Any) -> list[float]:
-    """The numbers of an ExitEnv."""
+def exit_params(env: Any) -> list[float]:
+    """The params of an ExitEnv."""
     lanes = np.arange(env.config["lanes_count"])
     sums = (lanes / lanes.sum()).cumsum()
-    return [*highway_numbers(env), *(sums / sums[-1])]
+    return [*highway_params(env), *(sums / sums[-1])]
 
 
 def first_road(env: Any, rows: dict[Any, int]) -> list[int]:
@@ -52,7 +50,7 @@ def _create_random(
     one: OneWorld, template: Template, prototype: int, lane: int, speed: float, spacing: float
 ) -> int:
     """`Vehicle.create_random`, the lane and the speed being chosen: ahead of all others."""
-    offset = spacing * (12 + 1.0 * speed) * template.numbers[CROWDING]
+    offset = spacing * (12 + 1.0 * speed) * template.params[CROWDING]
     vehicles = one.world[0].vehicles
     ahead = 3 * offset
     for other in range(vehicles):
@@ -66,27 +64,27 @@ def _create_random(
 @jit(inner=True)
 def reset_highway(one: OneWorld, template: Template) -> None:
     """`HighwayEnv._create_vehicles`."""
-    numbers, lanes = template.numbers, template.places.shape[0]
-    wished = int(numbers[EGO_LANE])
+    params, lanes = template.params, template.lane_rows.shape[0]
+    wished = int(params[EGO_LANE])
     number = random.integers(one.stream, lanes) if wished == NONE else wished
-    lane = int(template.places[number])
-    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING])
-    for _ in range(int(numbers[OTHERS])):
-        lane = int(template.places[random.integers(one.stream, lanes)])
-        speed = random.uniform(one.stream, numbers[SPEED_LOW], numbers[SPEED_HIGH])
-        row = _create_random(one, template, OTHER, lane, speed, numbers[SPACING])
+    lane = int(template.lane_rows[number])
+    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, params[EGO_SPACING])
+    for _ in range(int(params[OTHERS])):
+        lane = int(template.lane_rows[random.integers(one.stream, lanes)])
+        speed = random.uniform(one.stream, params[SPEED_LOW], params[SPEED_HIGH])
+        row = _create_random(one, template, OTHER, lane, speed, params[SPACING])
         randomize_behavior(one, template, row)
 
 
 @jit(inner=True)
 def reset_exit(one: OneWorld, template: Template) -> None:
     """`ExitEnv._create_vehicles`: more traffic on the right, which keeps its lanes."""
-    numbers = template.numbers
-    lane = int(template.places[0])
-    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, numbers[EGO_SPACING])
-    for _ in range(int(numbers[OTHERS])):
-        lane = int(template.places[random.weighted(one.stream, numbers[HIGHWAY_NUMBERS:])])
+    params = template.params
+    lane = int(template.lane_rows[0])
+    one.world[0].ego = _create_random(one, template, EGO, lane, _EGO_SPEED, params[EGO_SPACING])
+    for _ in range(int(params[OTHERS])):
+        lane = int(template.lane_rows[random.weighted(one.stream, params[HIGHWAY_PARAMS:])])
         speed = one.lanes[lane].speed_limit
-        row = _create_random(one, template, OTHER, lane, speed, numbers[SPACING])
+        row = _create_random(one, template, OTHER, lane, speed, params[SPACING])
         plan_route(one, template, row, 0)
         one.actors[row].enable_lane_change = False

@@ -16,14 +16,14 @@ from drivemem_envs.compiled.dynamics.step import forget_all, frame
 from drivemem_envs.compiled.records import NONE, OneWorld
 from drivemem_envs.compiled.resets.template import EGO, Template
 
-# Numbers: the ego's destination (arm) or NONE, frames before it appears, then where the first
+# Params: the ego's destination (arm) or NONE, frames before it appears, then where the first
 # vehicles are tried.
 DESTINATION, FRAMES, TRIED = range(3)
 _SECONDS, _DEFAULT_PROBABILITY, _EARLY_M = 3, 0.6, 20.0
 
 
-def intersection_numbers(env: Any) -> list[float]:
-    """The numbers of an IntersectionEnv."""
+def intersection_params(env: Any) -> list[float]:
+    """The params of an IntersectionEnv."""
     wished, count = env.config["destination"], env.config["initial_vehicle_count"]
     return [
         int(wished[1:]) if wished else NONE,
@@ -32,7 +32,7 @@ def intersection_numbers(env: Any) -> list[float]:
     ]
 
 
-def intersection_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def intersection_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """The lane that enters from each arm, then all that lead away."""
     enter = [rows[f"o{arm}", f"ir{arm}", 0] for arm in range(ARMS)]
     return [*enter, *(row for index, row in rows.items() if "il" in index[0] and "o" in index[1])]
@@ -41,19 +41,19 @@ def intersection_places(env: Any, rows: dict[Any, int]) -> list[int]:
 @jit(inner=True)
 def reset_intersection(one: OneWorld, template: Template) -> None:
     """`IntersectionEnv._make_vehicles`."""
-    world, numbers = one.world[0], template.numbers
+    world, params = one.world[0], template.params
     world.ego = NONE
-    for tried in range(TRIED, numbers.shape[0]):
-        spawn_vehicle(one, template, numbers[tried], _DEFAULT_PROBABILITY, False, 1.0, 1.0)
+    for tried in range(TRIED, params.shape[0]):
+        spawn_vehicle(one, template, params[tried], _DEFAULT_PROBABILITY, False, 1.0, 1.0)
     forget_all(one)
     list_members(one)
-    for _ in range(int(numbers[FRAMES])):
+    for _ in range(int(params[FRAMES])):
         frame(one, one.world[0].vehicles > 0)  # True, but no constant: it would compile anew
     spawn_vehicle(one, template, 60.0, 1.0, True, 0.1, 0.0)
-    destination = int(numbers[DESTINATION])
+    destination = int(params[DESTINATION])
     if destination == NONE:
         destination = 1 + random.integers(one.stream, 3)
-    lane = int(template.places[0])
+    lane = int(template.lane_rows[0])
     along = 60.0 + 5.0 * (1.0 + random.normal(one.stream))
     x, y = position_at(one.lanes[lane], one.points, along, 0.0)
     heading = heading_at(one.lanes[lane], one.points, 60.0)

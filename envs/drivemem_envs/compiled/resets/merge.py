@@ -11,24 +11,24 @@ from drivemem_envs.compiled.dynamics.spawn import place
 from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 
-# Places: the lane that merges, then those of the main road. Numbers of the generic world:
+# Lane rows: the lane that merges, then those of the main road. Params of the generic world:
 OTHERS, FURTHEST = range(2)
 _EGO_AT, _MERGING_AT, _TRIES, _SAFE = 30.0, 110.0, 10, 15.0
 
 
-def merge_numbers(env: Any) -> list[float]:
-    """The numbers of a MergeEnv: none."""
+def merge_params(env: Any) -> list[float]:
+    """The params of a MergeEnv: none."""
     return [0.0]
 
 
-def generic_numbers(env: Any) -> list[float]:
-    """The numbers of a MergeGenericEnv."""
+def generic_params(env: Any) -> list[float]:
+    """The params of a MergeGenericEnv."""
     config = env.config
     parts = ("before_merge_length", "converge_merge_length", "parallel_merge_length")
     return [config["vehicles_count"], sum(config[part] for part in parts)]
 
 
-def merge_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def merge_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """The merging lane and the lanes of the main road."""
     lanes = len(env.road.network.graph["a"]["b"])
     return [rows["j", "k", 0], *(rows["a", "b", number] for number in range(lanes))]
@@ -39,7 +39,7 @@ def _place(
     one: OneWorld, template: Template, prototype: int, lane: int, longitudinal: float, speed: float
 ) -> int:
     """A vehicle heading east, whatever its lane."""
-    row = int(template.places[lane])
+    row = int(template.lane_rows[lane])
     x, y = position_at(one.lanes[row], one.points, longitudinal, 0.0)
     return place(one, template, prototype, x, y, 0.0, speed)
 
@@ -68,13 +68,13 @@ def _is_free(one: OneWorld, template: Template, lane: int, longitudinal: float) 
 @jit(inner=True)
 def reset_merge_generic(one: OneWorld, template: Template) -> None:
     """`MergeGenericEnv._make_vehicles`."""
-    world, numbers, lanes = one.world[0], template.numbers, template.places.shape[0] - 1
+    world, params, lanes = one.world[0], template.params, template.lane_rows.shape[0] - 1
     one.bounds[0, 0], one.bounds[0, 1] = lanes, _EGO_AT
     world.ego = _place(one, template, EGO, lanes, _EGO_AT, 30.0)
-    for _ in range(int(numbers[OTHERS])):
+    for _ in range(int(params[OTHERS])):
         for _ in range(_TRIES):
             lane = 1 + random.integers(one.stream, lanes)
-            along = random.uniform(one.stream, 0.0, numbers[FURTHEST])
+            along = random.uniform(one.stream, 0.0, params[FURTHEST])
             if _is_free(one, template, lane, along):
                 one.bounds[world.vehicles, 0], one.bounds[world.vehicles, 1] = lane, along
                 speed = 30.0 + random.uniform(one.stream, -2.0, 2.0)

@@ -20,9 +20,9 @@ from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 # Routes: to the ego's destination, then to those of others.
 DESTINATIONS = ("nxs", "exr", "sxr", "nxr")
 GENERIC_DESTINATIONS = (*DESTINATIONS, "wxr")
-# Numbers: the destination of incoming vehicles or NONE; the generic world's vehicles.
+# Params: the destination of incoming vehicles or NONE; the generic world's vehicles.
 INCOMING, OTHERS = range(2)
-# Places: the ego's lane, the ring's lanes 1 and 0, the entry. The generic world: the ego's lane,
+# Lane rows: the ego's lane, the ring's lanes 1 and 0, the entry. The generic world: the ego's lane,
 # then the first lane and the number of lanes of each road on which vehicles are put.
 _ROADS = (
     ("we", "sx"), ("sx", "se"), ("ee", "nx"), ("nx", "ne"), ("eer", "ees"), ("ner", "nes"),
@@ -31,25 +31,25 @@ _ROADS = (
 _TRIES, _SAFE = 10, 7.0
 
 
-def roundabout_numbers(env: Any) -> list[float]:
-    """The numbers of a RoundaboutEnv."""
+def roundabout_params(env: Any) -> list[float]:
+    """The params of a RoundaboutEnv."""
     incoming = env.config["incoming_vehicle_destination"]
     return [NONE if incoming is None else incoming % 3]
 
 
-def generic_numbers(env: Any) -> list[float]:
-    """The numbers of a RoundaboutGenericEnv."""
+def generic_params(env: Any) -> list[float]:
+    """The params of a RoundaboutGenericEnv."""
     incoming = env.config["incoming_vehicle_destination"]
     return [NONE if incoming is None else min(incoming, 3), env.config["vehicles_count"]]
 
 
-def roundabout_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def roundabout_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """Rows of the named lanes."""
     named = ("ser", "ses", 0), ("we", "sx", 1), ("we", "sx", 0), ("eer", "ees", 0)
     return [rows[index] for index in named]
 
 
-def generic_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def generic_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """Rows and counts of the lanes on which vehicles are put."""
     found = [rows["ser", "ses", 0]]
     for start, end in _ROADS:
@@ -59,7 +59,7 @@ def generic_places(env: Any, rows: dict[Any, int]) -> list[int]:
 
 @jit(inner=True)
 def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wished: int) -> None:
-    lane = int(template.places[place_index])
+    lane = int(template.lane_rows[place_index])
     longitudinal = along + random.normal(one.stream) * 2.0
     speed = 16.0 + random.normal(one.stream) * 2.0
     row = place_on_lane(one, template, OTHER, lane, longitudinal, speed)
@@ -70,12 +70,12 @@ def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wi
 @jit(inner=True)
 def reset_roundabout(one: OneWorld, template: Template) -> None:
     """`RoundaboutEnv._make_vehicles`."""
-    lane = int(template.places[0])
+    lane = int(template.lane_rows[0])
     x, y = position_at(one.lanes[lane], one.points, 125.0, 0.0)
     heading = heading_at(one.lanes[lane], one.points, 140.0)
     one.world[0].ego = place(one, template, EGO, x, y, heading, 8.0)
     plan_route(one, template, one.world[0].ego, 0)
-    _spawn(one, template, 1, 5.0, int(template.numbers[INCOMING]))
+    _spawn(one, template, 1, 5.0, int(template.params[INCOMING]))
     _spawn(one, template, 2, 20.0, NONE)
     _spawn(one, template, 2, -20.0, NONE)
     _spawn(one, template, 3, 50.0, NONE)
@@ -93,23 +93,23 @@ def _is_safe(one: OneWorld, x: float, y: float) -> bool:
 @jit(inner=True)
 def reset_roundabout_generic(one: OneWorld, template: Template) -> None:
     """`RoundaboutGenericEnv._make_vehicles`."""
-    numbers, places = template.numbers, template.places
-    lane = int(places[0])
+    params, lane_rows = template.params, template.lane_rows
+    lane = int(lane_rows[0])
     along = one.lanes[lane].length - 2.5
     one.world[0].ego = place_on_lane(one, template, EGO, lane, along, 8.0)
     plan_route(one, template, one.world[0].ego, 0)
-    for _ in range(int(numbers[OTHERS])):
+    for _ in range(int(params[OTHERS])):
         for _ in range(_TRIES):
             road = random.integers(one.stream, 7)
-            lane = int(places[1 + 2 * road])
-            lane += random.integers(one.stream, int(places[2 + 2 * road]))
+            lane = int(lane_rows[1 + 2 * road])
+            lane += random.integers(one.stream, int(lane_rows[2 + 2 * road]))
             furthest = max(5.0, one.lanes[lane].length - 5.0)
             along = random.uniform(one.stream, 5.0, furthest)
             x, y = position_at(one.lanes[lane], one.points, along, 0.0)
             if _is_safe(one, x, y):
                 speed = 14.0 + random.normal(one.stream) * 2.0
                 row = place_on_lane(one, template, OTHER, lane, along, speed)
-                wished = int(numbers[INCOMING])
+                wished = int(params[INCOMING])
                 if wished == NONE:
                     wished = random.integers(one.stream, 4)
                 plan_route(one, template, row, 1 + wished)

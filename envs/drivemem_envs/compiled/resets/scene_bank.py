@@ -22,12 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs import _jit
-from drivemem_envs.compiled.check import family_of
 from drivemem_envs.compiled.export.scene import Scene, export
 from drivemem_envs.compiled.export.supported import refuse
+from drivemem_envs.compiled.families import family_of, spawns
 from drivemem_envs.compiled.records import Worlds
-from drivemem_envs.compiled.resets.families import make_template, spawns
-from drivemem_envs.compiled.tasks.custom_tasks import hidden_of
+from drivemem_envs.compiled.resets.make_template import make_template
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 
@@ -45,7 +44,7 @@ _TABLES = ("world", "actors", "routes", "drivers", "speeds", "streams")
 
 
 @dataclass(frozen=True)
-class Begin:
+class InitialScene:
     """One episode's begin."""
 
     tables: dict[str, Any]
@@ -54,7 +53,7 @@ class Begin:
     slots: Ints
     cue: Any
     latent: Any
-    hidden: Ints
+    task_state: Ints
     occluders: Any
     first_road_lanes: int
 
@@ -66,7 +65,7 @@ class Begin:
             "slots": self.slots,
             "cue": self.cue,
             "latent": self.latent,
-            "hidden": self.hidden,
+            "task_state": self.task_state,
             "occluders": self.occluders,
             "first_road_lanes": np.array(self.first_road_lanes),
         }
@@ -91,7 +90,7 @@ def bank_folder(scenario: Any) -> Path | None:
 
 
 class SceneBank:
-    """A `scenes.SceneSource` whose scenes the reference environment makes.
+    """A `scene_source.SceneSource` whose scenes the reference environment makes.
 
     Args:
         scenario: any that compiles.
@@ -111,7 +110,7 @@ class SceneBank:
         self.env = make_reference(scenario)
         self._family = family_of(scenario)
         self._folder = bank_folder(scenario) if folder is None else folder
-        self._kept: OrderedDict[int, Begin] = OrderedDict()
+        self._kept: OrderedDict[int, InitialScene] = OrderedDict()
         scenes = []
         for seed in range(_PROBES):
             self.env.reset(seed=seed)
@@ -132,7 +131,7 @@ class SceneBank:
         self.slots = np.zeros((count, len(begin.slots)), np.int64)
         self.cue = np.zeros((count, len(begin.cue)), np.float32)
         self.latent = np.zeros((count, len(begin.latent)))
-        self.hidden = np.zeros((count, len(begin.hidden)), np.int64)
+        self.task_state = np.zeros((count, len(begin.task_state)), np.int64)
         self.occluders = np.zeros((count, max(len(begin.occluders), 1), 5))
         self.occluder_counts = np.zeros(count, np.int64)
         self.first_road_lanes = np.zeros(count, np.int64)
@@ -148,7 +147,7 @@ class SceneBank:
             put(self.worlds, row, Scene(part, self.scene.network, {}), 0)
             self.sensor_seed[row], self.slots[row] = begin.sensor_seed, begin.slots
             self.cue[row], self.latent[row] = begin.cue, begin.latent
-            self.hidden[row] = begin.hidden
+            self.task_state[row] = begin.task_state
             known = len(begin.occluders)
             if known > self.occluders.shape[1]:
                 spare = ((0, 0), (0, known - self.occluders.shape[1]), (0, 0))
@@ -161,7 +160,7 @@ class SceneBank:
         """Make scenes ahead of time."""
         self.prepare(list(seeds)[:_KEPT])
 
-    def prepare(self, seeds: Sequence[int]) -> list[Begin]:
+    def prepare(self, seeds: Sequence[int]) -> list[InitialScene]:
         """The begins of episodes by seed: from memory, from disk, or made now."""
         return [self._of(int(seed)) for seed in seeds]
 
@@ -169,7 +168,7 @@ class SceneBank:
         """Close the live environment."""
         self.env.close()
 
-    def _of(self, seed: int) -> Begin:
+    def _of(self, seed: int) -> InitialScene:
         begin = self._kept.get(seed)
         if begin is None:
             begin = self._load(seed)
@@ -188,21 +187,21 @@ class SceneBank:
             self._kept.popitem(last=False)
         return begin
 
-    def _begin(self, scene: Scene) -> Begin:
+    def _begin(self, scene: Scene) -> InitialScene:
         env = self.env
         cue = env.cue()
-        return Begin(
+        return InitialScene(
             {name: getattr(scene.worlds, name) for name in _TABLES},
             env.perception.seed,
             np.asarray(env._slots, np.int64),
             np.zeros(0, np.float32) if cue is None else np.asarray(cue, np.float32),
             np.asarray(env.latent(), np.float64),
-            hidden_of(env, self._family),
+            np.array(self._family.task_state(env), dtype=np.int64),
             env.occluders(),
             env.first_road_lanes,
         )
 
-    def _load(self, seed: int) -> Begin | None:
+    def _load(self, seed: int) -> InitialScene | None:
         if self._folder is None:
             return None
         try:
@@ -212,20 +211,20 @@ class SceneBank:
                 name: arrays.pop(name).view(getattr(self.scene.worlds, name).dtype)
                 for name in _TABLES
             }
-            return Begin(
+            return InitialScene(
                 tables,
                 int(arrays["sensor_seed"]),
                 arrays["slots"],
                 arrays["cue"],
                 arrays["latent"],
-                arrays["hidden"],
+                arrays["task_state"],
                 arrays["occluders"],
                 int(arrays["first_road_lanes"]),
             )
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None  # not there, or broken: made anew
 
-    def _save(self, seed: int, begin: Begin) -> None:
+    def _save(self, seed: int, begin: InitialScene) -> None:
         """Write a file, whole or not at all; a full or read-only disk is no error."""
         if self._folder is None:
             return

@@ -11,7 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem_envs.compiled.export.supported import refuse
+from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.records import Scratch, Worlds
+from drivemem_envs.compiled.resets.compiled_resets import CompiledResets
+from drivemem_envs.compiled.resets.scene_bank import SceneBank
 from drivemem_envs.compiled.resets.template import Template
 
 # Not from `_jit`: what imports that is taken for a source of kernels.
@@ -42,7 +46,7 @@ class SceneSource(Protocol):
     """(N, K) `cue()` at the episode's begin; K = 0 without one."""
     latent: Floats
     """(N, H) `latent()` at the episode's begin."""
-    hidden: Ints
+    task_state: Ints
     """(N, H) what a world with a task of its own remembers at the episode's begin; H = 0 else."""
     occluders: Floats
     """(N, C, 5) static occluders, padded."""
@@ -75,13 +79,8 @@ def scene_source(
     Raises:
         CompiledUnsupported: the world does not compile, or its reset where that is demanded.
     """
-    from drivemem_envs.compiled.export.supported import refuse
-    from drivemem_envs.compiled.resets.families import CompiledResets, why_not
-
-    reason = why_not(scenario)
+    reason = why_no_reset(scenario)
     refuse(compiled is True and reason is not None, f"the reset of {scenario.name}: {reason}")
     if compiled is False or (compiled is None and reason is not None):
-        from drivemem_envs.compiled.resets.scene_bank import SceneBank
-
         return SceneBank(scenario, count, threads)
     return CompiledResets(scenario, count, threads)

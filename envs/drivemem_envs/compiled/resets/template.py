@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 
 from drivemem_envs.compiled import records
 from drivemem_envs.compiled.records import Records
-
-# Families of resets. NO_RESET: scenes come from highway-env itself, see `bank`.
-(
-    NO_RESET, HIGHWAY, EXIT, MERGE, MERGE_GENERIC, INTERSECTION, ROUNDABOUT, ROUNDABOUT_GENERIC,
-    TWO_WAY, EXIT_RECALL, COMMITMENT, RACETRACK, U_TURN,
-) = range(13)  # fmt: skip
+from drivemem_envs.compiled.tasks.codes import NO_RESET
 
 EGO, OTHER = range(2)
 """Rows of the prototypes."""
@@ -23,25 +18,25 @@ EGO, OTHER = range(2)
 class Template(NamedTuple):
     """One scenario, as kernels take it; the same types for every family."""
 
-    family: int
-    """One of this module's families."""
+    reset: int
+    """By which `dispatch` chooses: the code of a `families.Reset`, or NO_RESET."""
     spawns: bool
     """Whether traffic comes and goes after each decision (intersection)."""
     prototypes: Records
     """(2,) ACTOR: the ego and one of the traffic, as their classes make them; (V,) where every car
-    is of its own kind (COMMITMENT)."""
+    is of its own kind (worlds with a single decision)."""
     objects: Records
     """(O,) ACTOR: obstacles and landmarks."""
     routes: NDArray[np.int16]
     """(D, L, R, 2) the route to each destination from each lane."""
     route_steps: NDArray[np.int16]
     """(D, L)"""
-    numbers: NDArray[np.float64]
-    """(P,) the family's parameters; see its module."""
+    params: NDArray[np.float64]
+    """(P,) the reset's parameters; see its module."""
     spawning: NDArray[np.float64]
     """(SPAWNING,) parameters of spawning; see `spawn`."""
-    places: NDArray[np.int64]
-    """(Q,) rows of the lanes that the family names; see its module."""
+    lane_rows: NDArray[np.int64]
+    """(Q,) rows of the lanes that the reset names; see its module."""
 
 
 def empty_template() -> Template:

@@ -12,12 +12,12 @@ from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 
 
-def two_way_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def two_way_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """The ego's lane and the oncoming one."""
     return [rows["a", "b", 1], rows["b", "a", 0]]
 
 
-def two_way_numbers(env: Any) -> list[float]:
+def two_way_params(env: Any) -> list[float]:
     """None."""
     return [0.0]
 
@@ -25,7 +25,7 @@ def two_way_numbers(env: Any) -> list[float]:
 @jit(inner=True)
 def reset_two_way(one: OneWorld, template: Template) -> None:
     """`TwoWayEnv._make_vehicles`."""
-    lane, oncoming = int(template.places[0]), int(template.places[1])
+    lane, oncoming = int(template.lane_rows[0]), int(template.lane_rows[1])
     x, y = position_at(one.lanes[lane], one.points, 30.0, 0.0)
     one.world[0].ego = place(one, template, EGO, x, y, 0.0, 30.0)
     for i in range(3):

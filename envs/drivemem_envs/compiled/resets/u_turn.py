@@ -19,7 +19,7 @@ from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
 _DEVIATION = 2.0
 
 
-def u_turn_places(env: Any, rows: dict[Any, int]) -> list[int]:
+def u_turn_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     """The ego's lane, then those of the others in order."""
     named = (
         ("a", "b", 0), ("a", "b", 0), ("a", "b", 1), ("b", "c", 1), ("b", "c", 0), ("c", "d", 0),
@@ -28,7 +28,7 @@ def u_turn_places(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows[index] for index in named]
 
 
-def u_turn_numbers(env: Any) -> list[float]:
+def u_turn_params(env: Any) -> list[float]:
     """None."""
     return [0.0]
 
@@ -37,7 +37,7 @@ def u_turn_numbers(env: Any) -> list[float]:
 def _spawn(one: OneWorld, template: Template, which: int, along: float, speed: float) -> int:
     longitudinal = along + random.normal(one.stream) * _DEVIATION
     driven = speed + random.normal(one.stream) * _DEVIATION
-    lane = int(template.places[which])
+    lane = int(template.lane_rows[which])
     row = place_on_lane(one, template, OTHER, lane, longitudinal, driven)
     plan_route(one, template, row, 0)
     return row
@@ -46,7 +46,7 @@ def _spawn(one: OneWorld, template: Template, which: int, along: float, speed: f
 @jit(inner=True)
 def reset_u_turn(one: OneWorld, template: Template) -> None:
     """`UTurnEnv._make_vehicles`. Only the first of the others gets a character of its own."""
-    lane = int(template.places[0])
+    lane = int(template.lane_rows[0])
     x, y = position_at(one.lanes[lane], one.points, 0.0, 0.0)
     one.world[0].ego = place(one, template, EGO, x, y, 0.0, 16.0)
     plan_route(one, template, one.world[0].ego, 0)

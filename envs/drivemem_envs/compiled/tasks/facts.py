@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.dynamics.lanes import is_on_lane, local_coordinates
 from drivemem_envs.compiled.records import MDP, STRAIGHT, OneWorld
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes
 
 # What a lane means to the task (one code per lane): the ramp's lane on which merging cars are
 # counted, a lane that is the goal, a lane on which the ego has arrived after ARRIVED_M.
@@ -27,9 +27,9 @@ class Task(NamedTuple):
     """(TASK,) see `tasks`."""
     lanes: NDArray[np.int8]
     """(M, L) what each lane of each network means."""
-    numbers: Floats
+    params: Floats
     """(P,) parameters of a world of drivemem's own; see its file."""
-    hidden: Ints
+    task_state: Ints
     """(N, H) what such a world remembers in an episode; see its file."""
     time_s: Floats
     """(N,) simulated time, summed up decision by decision."""
@@ -42,20 +42,20 @@ def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     """Where the ego is, and whether it has reached the goal."""
     world = one.world[0]
     ego = one.actors[world.ego]
-    family = task.vector[tasks.FAMILY]
+    family = task.vector[codes.FAMILY]
     lane = one.lanes[ego.lane]
     longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
-    facts[tasks.ON_ROAD] = 1.0 if is_on_lane(lane, one.points, longitudinal, lateral, 0.0) else 0.0
+    facts[codes.ON_ROAD] = 1.0 if is_on_lane(lane, one.points, longitudinal, lateral, 0.0) else 0.0
     looked_at = ego.lane
-    if family in (tasks.HIGHWAY, tasks.EXIT, tasks.TWO_WAY) and ego.kind <= MDP:
+    if family in (codes.HIGHWAY, codes.EXIT, codes.TWO_WAY) and ego.kind <= MDP:
         looked_at = ego.target_lane
-    facts[tasks.LANE] = one.lanes[looked_at].number
-    facts[tasks.LANES] = one.roads[lane.road].lanes
-    facts[tasks.LATERAL], facts[tasks.LANE_WIDTH] = lateral, lane.width
-    facts[tasks.ON_STRAIGHT] = 1.0 if lane.kind == STRAIGHT else 0.0
+    facts[codes.LANE] = one.lanes[looked_at].number
+    facts[codes.LANES] = one.roads[lane.road].lanes
+    facts[codes.LATERAL], facts[codes.LANE_WIDTH] = lateral, lane.width
+    facts[codes.ON_STRAIGHT] = 1.0 if lane.kind == STRAIGHT else 0.0
     meaning = task.lanes[world.network, looked_at]
     reached = meaning == GOAL_LANE or (meaning == ARRIVAL_LANE and longitudinal >= ARRIVED_M)
-    facts[tasks.GOAL] = 1.0 if reached else 0.0
+    facts[codes.GOAL] = 1.0 if reached else 0.0
 
 
 @jit(inner=True)
@@ -89,14 +89,14 @@ def find_facts(one: OneWorld, task: Task, action: NDArray[np.float32], facts: Fl
     """
     world = one.world[0]
     ego = one.actors[world.ego]
-    facts[tasks.CRASHED] = 1.0 if ego.crashed else 0.0
-    facts[tasks.SPEED], facts[tasks.HEADING], facts[tasks.X] = ego.speed, ego.heading, ego.x
-    facts[tasks.SPEED_INDEX], facts[tasks.SPEEDS] = ego.speed_index, world.speeds
-    facts[tasks.LANE_CHANGE] = 1.0 if action[0] == 0.0 or action[0] == 2.0 else 0.0
+    facts[codes.CRASHED] = 1.0 if ego.crashed else 0.0
+    facts[codes.SPEED], facts[codes.HEADING], facts[codes.X] = ego.speed, ego.heading, ego.x
+    facts[codes.SPEED_INDEX], facts[codes.SPEEDS] = ego.speed_index, world.speeds
+    facts[codes.LANE_CHANGE] = 1.0 if action[0] == 0.0 or action[0] == 2.0 else 0.0
     _lane_facts(one, task, facts)
-    facts[tasks.ACTION_NORM] = action_norm(action)
-    if task.vector[tasks.FAMILY] == tasks.MERGE:
-        facts[tasks.MERGING] = merging_shortfall(one, task)
+    facts[codes.ACTION_NORM] = action_norm(action)
+    if task.vector[codes.FAMILY] == codes.MERGE:
+        facts[codes.MERGING] = merging_shortfall(one, task)
 
 
 def meanings(family: float, lane_indices: list[tuple[str, str, int]], lanes_count: int) -> Ints:
@@ -110,15 +110,15 @@ def meanings(family: float, lane_indices: list[tuple[str, str, int]], lanes_coun
     Returns:
         Codes (L,).
     """
-    codes = np.full(len(lane_indices), PLAIN, dtype=np.int64)
+    lane_codes = np.full(len(lane_indices), PLAIN, dtype=np.int64)
     for row, (start, end, number) in enumerate(lane_indices):
-        if family == tasks.MERGE and (start, end, number) == ("b", "c", 2):
-            codes[row] = MERGING_LANE
-        if family == tasks.EXIT and (start, end, number) in (
+        if family == codes.MERGE and (start, end, number) == ("b", "c", 2):
+            lane_codes[row] = MERGING_LANE
+        if family == codes.EXIT and (start, end, number) in (
             ("1", "2", lanes_count),
             ("2", "exit", 0),
         ):
-            codes[row] = GOAL_LANE
-        if family == tasks.INTERSECTION and "il" in str(start) and "o" in str(end):
-            codes[row] = ARRIVAL_LANE
-    return codes
+            lane_codes[row] = GOAL_LANE
+        if family == codes.INTERSECTION and "il" in str(start) and "o" in str(end):
+            lane_codes[row] = ARRIVAL_LANE
+    return lane_codes

@@ -1,6 +1,6 @@
 """highway-env's lane keeping: the lane to keep, and the AttributesObservation with its noise.
 
-A world's hidden numbers (1 + STREAM,) are the lane's number (0, then 1) and the world's random
+A world's task_state params (1 + STREAM,) are the lane's number (0, then 1) and the world's random
 stream. Numbers (2,) are the rows of those two lanes.
 """
 
@@ -20,7 +20,7 @@ from drivemem_envs.compiled.dynamics.lanes import heading_at, is_on_lane, local_
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.random import copy_stream, uniform
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes
 
 _LANES = (("c", "d", 0), ("a", "b", 0))
 _LANE, _STREAM = 0, 1
@@ -49,48 +49,48 @@ def noises_of(config: Mapping[str, Any]) -> Floats:
     return np.array([config["state_noise"], config["derivative_noise"], 0.0])
 
 
-def hidden_of(env: Any) -> list[int]:
-    """The hidden numbers of a live world, as they were before its first observation."""
+def task_state_of(env: Any) -> list[int]:
+    """The task_state params of a live world, as they were before its first observation."""
     bits = copy.deepcopy(env.np_random.bit_generator)
     attributes = env.config["observation"].get("attributes", ())
     bits.advance(-SIZE * sum(name != "reference_state" for name in attributes))
     return [len(_LANES) - 1 - len(env.lanes), *copy_stream(np.random.Generator(bits)).tolist()]
 
 
-def numbers_of(lanes: Mapping[tuple[str, str, int], int]) -> list[float]:
-    """The numbers of a world whose lanes have these rows."""
+def params_of(lanes: Mapping[tuple[str, str, int], int]) -> list[float]:
+    """The params of a world whose lanes have these rows."""
     return [float(lanes[index]) for index in _LANES]
 
 
 @jit
-def steer(one: OneWorld, numbers: Floats, hidden: Ints, action: NDArray[np.float32]) -> None:
+def steer(one: OneWorld, params: Floats, task_state: Ints, action: NDArray[np.float32]) -> None:
     """What `LaneKeepingEnv.step` does before it observes; the frames come after that.
 
     Args:
         one: the world.
-        numbers: see the module (2,).
-        hidden: see the module.
+        params: see the module (2,).
+        task_state: see the module.
         action: (2,) what the agent chose.
     """
     ego = one.actors[one.world[0].ego]
-    if hidden[_LANE] == 0:
-        lane = one.lanes[int(numbers[0])]
+    if task_state[_LANE] == 0:
+        lane = one.lanes[int(params[0])]
         longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
         if not is_on_lane(lane, one.points, longitudinal, lateral, 0.0):
-            hidden[_LANE] = 1
+            task_state[_LANE] = 1
     take_low_level_action(one, action)
 
 
 @jit
 def show(
-    one: OneWorld, numbers: Floats, hidden: Ints, codes: Ints, noises: Floats, parts: Floats
+    one: OneWorld, params: Floats, task_state: Ints, codes: Ints, noises: Floats, parts: Floats
 ) -> None:
     """Write the observation.
 
     Args:
         one: the world.
-        numbers: see the module (2,).
-        hidden: see the module; its stream is drawn from.
+        params: see the module (2,).
+        task_state: see the module; its stream is drawn from.
         codes: of the attributes (A,).
         noises: largest noise of each of `ATTRIBUTES` (3,).
         parts: written (A, 4).
@@ -98,7 +98,7 @@ def show(
     ego = one.actors[one.world[0].ego]
     state = (ego.x, ego.y, ego.heading, ego.speed, ego.lateral_speed, ego.yaw_rate)
     rates = derivative(ego, one.drivers[ego.driver], state)
-    lane = one.lanes[int(numbers[hidden[_LANE]])]
+    lane = one.lanes[int(params[task_state[_LANE]])]
     longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
     for row in range(codes.shape[0]):
         if codes[row] == _STATE:
@@ -114,20 +114,20 @@ def show(
             continue
         most = noises[codes[row]]
         for column in range(SIZE):
-            parts[row, column] += uniform(hidden[_STREAM:], -most, most)
+            parts[row, column] += uniform(task_state[_STREAM:], -most, most)
 
 
 @jit
-def find_facts(one: OneWorld, numbers: Floats, hidden: Ints, facts: Floats) -> None:
+def find_facts(one: OneWorld, params: Floats, task_state: Ints, facts: Floats) -> None:
     """Write where the ego is on the lane to keep.
 
     Args:
         one: the world.
-        numbers: see the module (2,).
-        hidden: see the module.
+        params: see the module (2,).
+        task_state: see the module.
         facts: written (FACTS,).
     """
     ego = one.actors[one.world[0].ego]
-    lane = one.lanes[int(numbers[hidden[_LANE]])]
+    lane = one.lanes[int(params[task_state[_LANE]])]
     _, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
-    facts[tasks.LATERAL], facts[tasks.LANE_WIDTH] = lateral, lane.width
+    facts[codes.LATERAL], facts[codes.LANE_WIDTH] = lateral, lane.width

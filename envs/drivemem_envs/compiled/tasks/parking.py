@@ -1,6 +1,6 @@
 """highway-env's parking lots: the goal, how far it is, and the KinematicsGoal observation.
 
-A world's hidden number (1,) is the row of the goal among its objects. Numbers (12,) are the
+A world's task state (1,) is the row of the goal among its objects. Parameters (12,) are the
 scales of `ParkingEnv.PARKING_OBS` and the weights of the reward.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.records import OneWorld, Record
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes
 
 # Features of the goal and of the ego, by code.
 FEATURES = ("x", "y", "vx", "vy", "cos_h", "sin_h")
@@ -35,14 +35,14 @@ def feature_codes(features: Any) -> Ints:
     return np.array([FEATURES.index(name) for name in features], dtype=np.int64)
 
 
-def hidden_of(env: Any) -> list[int]:
-    """The hidden number of a live world."""
+def task_state_of(env: Any) -> list[int]:
+    """The task state of a live world."""
     goal = env.vehicle.goal
     return [next(row for row, thing in enumerate(env.road.objects) if thing is goal)]
 
 
-def numbers_of(env: Any) -> list[float]:
-    """The numbers of a live world.
+def params_of(env: Any) -> list[float]:
+    """The params of a live world.
 
     Raises:
         CompiledUnsupported: the reward looks at other features than highway-env's.
@@ -67,18 +67,18 @@ def _feature(it: Record, code: int, moves: bool) -> float:
 
 
 @jit
-def show(one: OneWorld, hidden: Ints, codes: Ints, scales: Floats, parts: Floats) -> None:
+def show(one: OneWorld, task_state: Ints, codes: Ints, scales: Floats, parts: Floats) -> None:
     """Write the observation.
 
     Args:
         one: the world.
-        hidden: its hidden number (1,).
+        task_state: its task_state number (1,).
         codes: of the features (F,).
         scales: what they are divided by (F,).
         parts: written (3, F), in the order of `PARTS`.
     """
     world = one.world[0]
-    ego, goal = one.actors[world.ego], one.actors[world.first_object + hidden[0]]
+    ego, goal = one.actors[world.ego], one.actors[world.first_object + task_state[0]]
     for column in range(codes.shape[0]):
         own = _feature(ego, codes[column], True) / scales[column]
         parts[0, column], parts[1, column] = own, own
@@ -86,23 +86,25 @@ def show(one: OneWorld, hidden: Ints, codes: Ints, scales: Floats, parts: Floats
 
 
 @jit
-def find_facts(one: OneWorld, numbers: Floats, hidden: Ints, vector: Floats, facts: Floats) -> None:
+def find_facts(
+    one: OneWorld, params: Floats, task_state: Ints, vector: Floats, facts: Floats
+) -> None:
     """Write how far the goal is, and whether that counts as parked.
 
     Args:
         one: the world.
-        numbers: see the module (12,).
-        hidden: its hidden number (1,).
+        params: see the module (12,).
+        task_state: its task_state number (1,).
         vector: the task (TASK,).
         facts: written (FACTS,).
     """
     world = one.world[0]
-    ego, goal = one.actors[world.ego], one.actors[world.first_object + hidden[0]]
+    ego, goal = one.actors[world.ego], one.actors[world.first_object + task_state[0]]
     distance = 0.0
     for code in range(6):
-        scale = numbers[code]
+        scale = params[code]
         away = abs(_feature(ego, code, True) / scale - _feature(goal, code, False) / scale)
-        distance += away * numbers[6 + code]
-    facts[tasks.GOAL_DISTANCE] = distance
-    near = -(distance**0.5) > -vector[tasks.GOAL_RADIUS]
-    facts[tasks.GOAL] = 1.0 if near else 0.0
+        distance += away * params[6 + code]
+    facts[codes.GOAL_DISTANCE] = distance
+    near = -(distance**0.5) > -vector[codes.GOAL_RADIUS]
+    facts[codes.GOAL] = 1.0 if near else 0.0

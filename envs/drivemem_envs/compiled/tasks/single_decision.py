@@ -1,19 +1,31 @@
-"""`scenarios.commitment.CommitmentWorld` in kernels: a world's script as a table of numbers."""
+"""Worlds with a single decision in kernels: the world's script as a table of numbers, its reset.
+
+The model is `CommitmentWorld` of `drivemem_envs.scenarios`.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import random
+from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import IDLE, NONE, OneWorld
-from drivemem_envs.compiled.tasks import reward as tasks
-from drivemem_envs.scenarios._shared.single_decision import ANY, LIMIT_TOLERANCE
+from drivemem_envs.compiled.resets.template import EGO, Template
+from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.scenarios._shared.single_decision import (
+    ANY,
+    LIMIT_TOLERANCE,
+    along_at_start,
+    slip_of,
+)
 
 # What a world remembers in an episode, in whole numbers.
 KIND, CHOICE, CLOCK = range(3)
-HIDDEN = 3
+STATE = 3
 
 # Parameters: the choice's decision, the way's direction, goal and rule zone (m), and how many
 # kinds, events, phases and rules follow, as rows of DEADLINE … RULE columns each.
@@ -21,7 +33,7 @@ RELEASE, DIRECTION_X, DIRECTION_Y, GOAL_M, ZONE_FROM, ZONE_TO, KINDS, EVENTS, PH
     10
 )
 HEAD = 10
-# An event: its kind, when, whose row, whether it moves (else accelerates), three numbers.
+# An event: its kind, when, whose row, whether it moves (else accelerates), three params.
 EVENT_KIND, EVENT_AT, EVENT_ROW, EVENT_MOVES, EVENT_A, EVENT_B, EVENT_C = range(7)
 EVENT = 7
 # A phase: after which choice, when, speed m/s, the row of a lane or NONE.
@@ -32,7 +44,7 @@ RULE_KIND, RULE_FROM, RULE_TO, RULE_LIMIT = range(4)
 RULE = 4
 
 
-def numbers_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
+def params_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
     """Parameters of a live world.
 
     Args:
@@ -56,98 +68,150 @@ def numbers_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
     return [float(each) for each in head]
 
 
-def hidden_of(kinds: Floats) -> Ints:
-    """What worlds remember after a reset (R, HIDDEN).
+def task_state_of(kinds: Floats) -> Ints:
+    """What worlds remember after a reset (R, STATE).
 
     Args:
         kinds: the one-hot kinds of scenes (R, K).
     """
-    hidden = np.zeros((len(kinds), HIDDEN), dtype=np.int64)
-    hidden[:, KIND] = kinds.argmax(axis=1)
-    hidden[:, CHOICE] = ANY
-    return hidden
+    task_state = np.zeros((len(kinds), STATE), dtype=np.int64)
+    task_state[:, KIND] = kinds.argmax(axis=1)
+    task_state[:, CHOICE] = ANY
+    return task_state
 
 
 @jit(inner=True)
-def _happen(one: OneWorld, numbers: Floats, hidden: Ints, first: int) -> None:
+def _happen(one: OneWorld, params: Floats, task_state: Ints, first: int) -> None:
     """Let happen to cars and signs what is due."""
-    for event in range(int(numbers[EVENTS])):
+    for event in range(int(params[EVENTS])):
         at = first + EVENT * event
-        kind = numbers[at + EVENT_KIND]
-        if numbers[at + EVENT_AT] != hidden[CLOCK] or (kind != ANY and kind != hidden[KIND]):
+        kind = params[at + EVENT_KIND]
+        if params[at + EVENT_AT] != task_state[CLOCK] or (kind != ANY and kind != task_state[KIND]):
             continue
-        row = int(numbers[at + EVENT_ROW])
+        row = int(params[at + EVENT_ROW])
         it = one.actors[row if row > 0 else one.world[0].first_object - 1 - row]
-        if numbers[at + EVENT_MOVES] > 0.0:
-            it.x, it.y = numbers[at + EVENT_A], numbers[at + EVENT_B]
-            it.speed = numbers[at + EVENT_C]
+        if params[at + EVENT_MOVES] > 0.0:
+            it.x, it.y = params[at + EVENT_A], params[at + EVENT_B]
+            it.speed = params[at + EVENT_C]
         else:
-            it.steering, it.acceleration = 0.0, numbers[at + EVENT_A]
+            it.steering, it.acceleration = 0.0, params[at + EVENT_A]
 
 
 @jit(inner=True)
-def before(one: OneWorld, numbers: Floats, hidden: Ints, action: float) -> float:
+def before(one: OneWorld, params: Floats, task_state: Ints, action: float) -> float:
     """`_simulate`, up to highway-env's: what is planned and what happens in this decision.
 
     Args:
         one: the world.
-        numbers: the script, see `numbers_of`.
-        hidden: (HIDDEN,) of this world.
+        params: the script, see `params_of`.
+        task_state: (STATE,) of this world.
         action: what the agent chose.
 
     Returns:
         The action that is simulated.
     """
-    if hidden[CLOCK] == numbers[RELEASE]:
-        hidden[CHOICE] = int(action)
-    first = HEAD + int(numbers[KINDS])
-    _happen(one, numbers, hidden, first)
-    first += EVENT * int(numbers[EVENTS])
+    if task_state[CLOCK] == params[RELEASE]:
+        task_state[CHOICE] = int(action)
+    first = HEAD + int(params[KINDS])
+    _happen(one, params, task_state, first)
+    first += EVENT * int(params[EVENTS])
     ego = one.actors[one.world[0].ego]
-    for phase in range(int(numbers[PHASES])):
+    for phase in range(int(params[PHASES])):
         at = first + PHASE * phase
-        choice = numbers[at + PHASE_CHOICE]
-        if numbers[at + PHASE_AT] == hidden[CLOCK] and (choice == ANY or choice == hidden[CHOICE]):
-            ego.target_speed = numbers[at + PHASE_SPEED]
-            if numbers[at + PHASE_LANE] != NONE:
-                ego.target_lane = int(numbers[at + PHASE_LANE])
-    hidden[CLOCK] += 1
+        choice = params[at + PHASE_CHOICE]
+        if params[at + PHASE_AT] == task_state[CLOCK] and (
+            choice == ANY or choice == task_state[CHOICE]
+        ):
+            ego.target_speed = params[at + PHASE_SPEED]
+            if params[at + PHASE_LANE] != NONE:
+                ego.target_lane = int(params[at + PHASE_LANE])
+    task_state[CLOCK] += 1
     return float(IDLE)
 
 
 @jit(inner=True)
-def _violates(numbers: Floats, hidden: Ints, way: float, speed: float) -> bool:
+def _violates(params: Floats, task_state: Ints, way: float, speed: float) -> bool:
     """`is_violation`."""
-    if way < numbers[ZONE_FROM] or way > numbers[ZONE_TO]:
+    if way < params[ZONE_FROM] or way > params[ZONE_TO]:
         return False
-    first = HEAD + int(numbers[KINDS]) + EVENT * int(numbers[EVENTS]) + PHASE * int(numbers[PHASES])
-    for rule in range(int(numbers[RULES])):
+    first = HEAD + int(params[KINDS]) + EVENT * int(params[EVENTS]) + PHASE * int(params[PHASES])
+    for rule in range(int(params[RULES])):
         at = first + RULE * rule
-        kind = numbers[at + RULE_KIND]
+        kind = params[at + RULE_KIND]
         if (
-            (kind == ANY or kind == hidden[KIND])
-            and numbers[at + RULE_FROM] <= hidden[CLOCK]
-            and hidden[CLOCK] < numbers[at + RULE_TO]
-            and speed > numbers[at + RULE_LIMIT] + LIMIT_TOLERANCE
+            (kind == ANY or kind == task_state[KIND])
+            and params[at + RULE_FROM] <= task_state[CLOCK]
+            and task_state[CLOCK] < params[at + RULE_TO]
+            and speed > params[at + RULE_LIMIT] + LIMIT_TOLERANCE
         ):
             return True
     return False
 
 
 @jit(inner=True)
-def find_facts(one: OneWorld, numbers: Floats, hidden: Ints, facts: Floats) -> None:
+def find_facts(one: OneWorld, params: Floats, task_state: Ints, facts: Floats) -> None:
     """`is_violation`, `is_success` and `is_late`, as facts."""
     ego = one.actors[one.world[0].ego]
-    way = numbers[DIRECTION_X] * ego.x + numbers[DIRECTION_Y] * ego.y
-    violation = _violates(numbers, hidden, way, ego.speed)
-    success = way >= numbers[GOAL_M] and not violation
-    due = numbers[RELEASE] + numbers[HEAD + hidden[KIND]]
-    late = hidden[CLOCK] >= due and not success and not violation
-    intact = facts[tasks.CRASHED] == 0.0
-    facts[tasks.GOAL] = 1.0 if success or violation or late else 0.0
-    facts[tasks.RIGHT_GOAL] = 1.0 if success else 0.0
-    facts[tasks.VIOLATION] = 1.0 if violation else 0.0
-    facts[tasks.FIRST_TERM] = facts[tasks.CRASHED]
-    facts[tasks.FIRST_TERM + 1] = 1.0 if success and intact else 0.0
-    facts[tasks.FIRST_TERM + 2] = 1.0 if late and intact else 0.0
-    facts[tasks.FIRST_TERM + 3] = 1.0 if violation and intact else 0.0
+    way = params[DIRECTION_X] * ego.x + params[DIRECTION_Y] * ego.y
+    violation = _violates(params, task_state, way, ego.speed)
+    success = way >= params[GOAL_M] and not violation
+    due = params[RELEASE] + params[HEAD + task_state[KIND]]
+    late = task_state[CLOCK] >= due and not success and not violation
+    intact = facts[codes.CRASHED] == 0.0
+    facts[codes.GOAL] = 1.0 if success or violation or late else 0.0
+    facts[codes.RIGHT_GOAL] = 1.0 if success else 0.0
+    facts[codes.VIOLATION] = 1.0 if violation else 0.0
+    facts[codes.FIRST_TERM] = facts[codes.CRASHED]
+    facts[codes.FIRST_TERM + 1] = 1.0 if success and intact else 0.0
+    facts[codes.FIRST_TERM + 2] = 1.0 if late and intact else 0.0
+    facts[codes.FIRST_TERM + 3] = 1.0 if violation and intact else 0.0
+
+
+# ---- reset ------------------------------------------------------------------------------------
+
+# Parameters of the reset: as named here; then, for each car, where it is measured (m along its
+# lane), windows of its arrival for each kind and windows of its speed for each kind. Lane rows: the
+# lanes of the ego and of each car.
+RESET_KINDS, RESET_RELEASE_S, RESET_EGO_ALONG, RESET_PACE = range(4)
+RESET_HEAD = 4
+
+_along_at_start = jit(inner=True)(along_at_start)
+_slip_of = jit(inner=True)(slip_of)
+
+
+def reset_params(env: Any) -> list[float]:
+    """Parameters of a CommitmentWorld."""
+    params = [env.kinds(), env.release_s(), env.ego_start()[1], env.config["approach_speed"]]
+    for car in env.cars():
+        params.append(car.at_m)
+        params += [each for window in car.arrival_s for each in window]
+        params += [each for window in car.speed for each in window]
+    return [float(each) for each in params]
+
+
+def reset_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
+    """The lanes of the ego and the cars."""
+    return [rows[env.ego_start()[0]], *(rows[car.lane] for car in env.cars())]
+
+
+@jit(inner=True)
+def reset_scene(one: OneWorld, template: Template) -> int:
+    """`CommitmentWorld._reset`; returns the kind of scene."""
+    params, lane_rows = template.params, template.lane_rows
+    kinds = int(params[RESET_KINDS])
+    kind = random.integers(one.stream, kinds)
+    one.world[0].ego = place_on_lane(
+        one, template, EGO, int(lane_rows[0]), params[RESET_EGO_ALONG], params[RESET_PACE]
+    )
+    for car in range(1, lane_rows.shape[0]):
+        at = RESET_HEAD + (1 + 4 * kinds) * (car - 1)
+        window = at + 1 + 2 * kind
+        arrival = random.uniform(one.stream, params[window], params[window + 1])
+        window += 2 * kinds
+        speed = random.uniform(one.stream, params[window], params[window + 1])
+        start = _along_at_start(params[at], speed, arrival, params[RESET_RELEASE_S])
+        it = one.actors[place_on_lane(one, template, car, int(lane_rows[car]), start, speed)]
+        if it.steering != 0.0:  # its prototype steers along a circle
+            it.heading -= _slip_of(it.steering)
+            it.cos_heading, it.sin_heading = math.cos(it.heading), math.sin(it.heading)
+    return kind

@@ -8,27 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled.parallel_for import rooms
+from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import custom_tasks as own
-from drivemem_envs.compiled.tasks import facts, metrics
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled.tasks import codes, custom_tasks, facts, metrics
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
+from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
 from drivemem_envs.metrics import METRICS
 from drivemem_envs.outcomes import EXIT_X
 
 Flags = NDArray[np.bool_]
 
 
-class Verdict(NamedTuple):
+class StepResult(NamedTuple):
     """What N worlds got for their last decision, and the result of episodes that it ended."""
 
     rewards: Floats
     """(N,)"""
     terms: Floats
-    """(N, TERMS) in the order of `tasks.TERM_NAMES`."""
+    """(N, TERMS) in the order of `codes.TERM_NAMES`."""
     terminated: Flags
     """(N,)"""
     truncated: Flags
@@ -45,18 +44,18 @@ class Verdict(NamedTuple):
     """(T, 2, 7) scratch."""
 
 
-def make_verdict(worlds: int, threads: int) -> Verdict:
-    """Room for the verdicts on N worlds by T threads."""
-    return Verdict(
+def make_step_result(worlds: int, threads: int) -> StepResult:
+    """Room for the results on N worlds by T threads."""
+    return StepResult(
         rewards=np.zeros(worlds),
-        terms=np.zeros((worlds, tasks.TERMS)),
+        terms=np.zeros((worlds, codes.TERMS)),
         terminated=np.zeros(worlds, dtype=bool),
         truncated=np.zeros(worlds, dtype=bool),
         outcomes=np.zeros(worlds, dtype=np.int64),
         successes=np.zeros(worlds, dtype=bool),
         metrics=np.zeros((worlds, len(METRICS))),
-        facts=np.zeros((rooms(threads), tasks.FACTS)),
-        boxes=np.zeros((rooms(threads), 2, 7)),
+        facts=np.zeros((scratch_rows(threads), codes.FACTS)),
+        boxes=np.zeros((scratch_rows(threads), 2, 7)),
     )
 
 
@@ -74,15 +73,15 @@ def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> 
 
 
 @jit(inner=True)
-def judge(
+def finish_decision(
     one: OneWorld,
     task: Task,
     sight: Sight,
     memory: EpisodeMemory,
     action: NDArray[np.float32],
     index: int,
-    room: int,
-    verdict: Verdict,
+    scratch_row: int,
+    result: StepResult,
 ) -> None:
     """Reward, end and, if it ended, result of a world's last decision.
 
@@ -93,26 +92,26 @@ def judge(
         memory: of the metrics, with this decision.
         action: (2,) what the agent chose.
         index: which world it is.
-        room: the row of scratch to use.
-        verdict: written.
+        scratch_row: the row of scratch to use.
+        result: written.
     """
-    known, terms = verdict.facts[room], verdict.terms[index]
+    known, terms = result.facts[scratch_row], result.terms[index]
     vector = task.vector
     decisions = sight.decisions[index] - 1
-    task.time_s[index] += vector[tasks.DECISION]
+    task.time_s[index] += vector[codes.DECISION]
     facts.find_facts(one, task, action, known)
-    known[tasks.TIME] = task.time_s[index]
-    own.find_facts(one, task, index, known)
-    ended = tasks.is_truncated(vector, task.time_s[index], decisions)
-    known[tasks.SURVIVED] = 1.0 if ended and known[tasks.CRASHED] == 0.0 else 0.0
-    tasks.reward_terms(vector, known, terms)
-    verdict.rewards[index] = tasks.reward(vector, known, terms)
-    terminated = tasks.is_terminated(vector, known)
-    late = decisions * vector[tasks.DECISION] >= task.limit_s[0] - 1e-9
-    verdict.terminated[index] = terminated
-    verdict.truncated[index] = (ended or late) and not terminated
+    known[codes.TIME] = task.time_s[index]
+    custom_tasks.find_facts(one, task, index, known)
+    ended = is_truncated(vector, task.time_s[index], decisions)
+    known[codes.SURVIVED] = 1.0 if ended and known[codes.CRASHED] == 0.0 else 0.0
+    reward_terms(vector, known, terms)
+    result.rewards[index] = reward(vector, known, terms)
+    terminated = is_terminated(vector, known)
+    late = decisions * vector[codes.DECISION] >= task.limit_s[0] - 1e-9
+    result.terminated[index] = terminated
+    result.truncated[index] = (ended or late) and not terminated
     if terminated or ended or late:
-        _conclude(one, task, sight, memory, index, room, verdict)
+        _conclude(one, task, sight, memory, index, scratch_row, result)
 
 
 @jit(inner=True)
@@ -122,28 +121,28 @@ def _conclude(
     sight: Sight,
     memory: EpisodeMemory,
     index: int,
-    room: int,
-    verdict: Verdict,
+    scratch_row: int,
+    result: StepResult,
 ) -> None:
     """`outcomes.outcome_of` and `EpisodeMetrics.result`."""
-    known, family = verdict.facts[room], task.vector[tasks.FAMILY]
+    known, family = result.facts[scratch_row], task.vector[codes.FAMILY]
     steps, count = sight.decisions[index], sight.counts[index]
-    boxes, out = verdict.boxes[room], verdict.metrics[index]
+    boxes, out = result.boxes[scratch_row], result.metrics[index]
     stuck = metrics.is_stuck(memory.ego[index], steps)
-    success = verdict.terminated[index] or not stuck
+    success = result.terminated[index] or not stuck
     wrong = False
-    if family >= tasks.OWN:
-        success, wrong = known[tasks.RIGHT_GOAL] > 0.0, known[tasks.WRONG_GOAL] > 0.0
-    elif family in (tasks.INTERSECTION, tasks.EXIT, tasks.PARKING):
-        success = known[tasks.GOAL] > 0.0
-        wrong = family == tasks.EXIT and not success and known[tasks.X] > EXIT_X
-    crashed = known[tasks.CRASHED] > 0.0
-    off_road = known[tasks.ON_ROAD] == 0.0 and family != tasks.PARKING
-    violation = known[tasks.VIOLATION] > 0.0
+    if family >= codes.CUSTOM:
+        success, wrong = known[codes.RIGHT_GOAL] > 0.0, known[codes.WRONG_GOAL] > 0.0
+    elif family in (codes.INTERSECTION, codes.EXIT, codes.PARKING):
+        success = known[codes.GOAL] > 0.0
+        wrong = family == codes.EXIT and not success and known[codes.X] > EXIT_X
+    crashed = known[codes.CRASHED] > 0.0
+    off_road = known[codes.ON_ROAD] == 0.0 and family != codes.PARKING
+    violation = known[codes.VIOLATION] > 0.0
     code = metrics.outcome(crashed, off_road, wrong, violation, success, stuck)
-    verdict.outcomes[index] = code
-    verdict.successes[index] = code == metrics.SUCCESS
-    decision_s = task.vector[tasks.DECISION]
+    result.outcomes[index] = code
+    result.successes[index] = code == metrics.SUCCESS
+    decision_s = task.vector[codes.DECISION]
     metrics.summarize(
         memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
     )
@@ -158,11 +157,11 @@ _FAULTS = np.array(metrics.FAULTS, dtype=object)
 _KINDS = {"hidden_origin_collision": np.bool_, "hard_brakes": np.int64, "exposure": np.int64}
 
 
-def results_of(verdict: Verdict, rows: Ints) -> dict[str, NDArray[Any]]:
+def results_of(result: StepResult, rows: Ints) -> dict[str, NDArray[Any]]:
     """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend gives them."""
     found: dict[str, NDArray[Any]] = {}
     for column, name in enumerate(METRICS):
-        values = verdict.metrics[rows, column]
+        values = result.metrics[rows, column]
         found[name] = (
             _FAULTS[values.astype(np.int64)]
             if name == "at_fault"

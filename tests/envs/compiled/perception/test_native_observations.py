@@ -13,8 +13,8 @@ from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.perception.native_observations import native_kind
 from drivemem_envs.compiled.perception.occupancy_grid import grid_layers
 from drivemem_envs.compiled.perception.time_to_collision import is_connected
+from drivemem_envs.compiled.tasks.codes import HIGHWAY, PARKING
 from drivemem_envs.compiled.tasks.parking import feature_codes
-from drivemem_envs.compiled.tasks.reward import HIGHWAY, PARKING
 from drivemem_envs.compiled.worlds import scratch_for
 
 NATIVE = ["two-way-v0", "u-turn-v0", "racetrack-v0", "parking-parked-v0", "lane-keeping-v0"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import drivemem_envs
 from drivemem_envs.compiled.exactness import exact_environment
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
-from drivemem_envs.compiled.resets.families import why_not
+from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.resets.scene_bank import SceneBank
 from drivemem_envs.compiled.resets.scene_source import scene_source
 from drivemem_envs.registry import HIGHWAY_ENV_IDS
@@ -63,7 +63,8 @@ def test_the_same_seed_gives_the_same_scene(name, compare):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [name for name in [*OWN, *HIGHWAY_ENV_IDS] if why_not(named_scenario(name)) is None]
+    "name",
+    [name for name in [*OWN, *HIGHWAY_ENV_IDS] if why_no_reset(named_scenario(name)) is None],
 )
 def test_many_seeds_give_the_same_scenes(name, compare):
     seeds = 15 if "intersection" in name else 100
@@ -166,7 +167,7 @@ class Patient(IDMVehicle):
 def test_racetracks_with_other_traffic_come_from_the_bank():
     config = {"other_vehicles_type": f"{__name__}.Patient"}
     scenario = named_scenario("racetrack-v0").with_(config=config)
-    assert "IDMVehicles" in why_not(scenario)
+    assert "IDMVehicles" in why_no_reset(scenario)
 
 
 class OwnTraffic(named_scenario("highway-fast-v0").world_class()):
@@ -179,7 +180,7 @@ class OwnTraffic(named_scenario("highway-fast-v0").world_class()):
 
 def test_a_world_with_a_reset_of_its_own_comes_from_the_bank(tmp_path):
     scenario = Scenario(name="own-v0", world=f"{__name__}:OwnTraffic")
-    assert "_create_vehicles" in why_not(scenario)
+    assert "_create_vehicles" in why_no_reset(scenario)
     with pytest.raises(CompiledUnsupported, match="_create_vehicles"):
         scene_source(scenario, 1, compiled=True)
     bank = SceneBank(scenario, 2, folder=tmp_path)

@@ -1,6 +1,6 @@
 """Rewards, terms and ends from facts about the ego equal highway-env's own, for every id."""
 
-from importlib import import_module
+from types import SimpleNamespace
 
 import gymnasium
 import highway_env  # noqa: F401
@@ -9,60 +9,61 @@ import pytest
 from highway_env.road.lane import CircularLane
 from highway_env.vehicle.controller import ControlledVehicle, MDPVehicle
 
-from drivemem_envs.compiled.tasks import reward as tasks
+from drivemem_envs.compiled import families
+from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
+from drivemem_envs.compiled.tasks.task_vector import task_vector
 from drivemem_envs.registry import HIGHWAY_ENV_IDS
+
+TWO_WAY = next(one for one in families.FAMILIES if one.code == codes.TWO_WAY)
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def family_of(env):
-    for family in tasks.FAMILIES:
-        module, _, name = family.path.partition(":")
-        if isinstance(env, getattr(import_module(module), name)):
-            return family.code
-    raise AssertionError(type(env))
+    return families.family_of(SimpleNamespace(world_class=lambda: type(env)))
 
 
 def facts_of(env, family, action):
     """The facts, read off live highway-env objects."""
     ego, network = env.vehicle, env.road.network
-    facts = np.zeros(tasks.FACTS)
+    facts = np.zeros(codes.FACTS)
     lane = ego.lane_index
-    targeted = family in (tasks.HIGHWAY, tasks.EXIT) and isinstance(ego, ControlledVehicle)
-    if targeted or family == tasks.TWO_WAY:
+    targeted = family in (codes.HIGHWAY, codes.EXIT) and isinstance(ego, ControlledVehicle)
+    if targeted or family == codes.TWO_WAY:
         lane = ego.target_lane_index
-    facts[tasks.CRASHED], facts[tasks.ON_ROAD] = ego.crashed, ego.on_road
-    facts[tasks.SPEED], facts[tasks.HEADING], facts[tasks.X] = (
+    facts[codes.CRASHED], facts[codes.ON_ROAD] = ego.crashed, ego.on_road
+    facts[codes.SPEED], facts[codes.HEADING], facts[codes.X] = (
         ego.speed,
         ego.heading,
         *ego.position[:1],
     )
-    facts[tasks.LANE] = lane[2]
-    facts[tasks.LANES] = len(network.all_side_lanes(ego.lane_index))
-    facts[tasks.SPEED_INDEX] = MDPVehicle.get_speed_index(ego)
-    facts[tasks.SPEEDS] = getattr(ego, "target_speeds", np.zeros(3)).size
-    facts[tasks.LATERAL] = ego.lane.local_coordinates(ego.position)[1]
-    facts[tasks.LANE_CHANGE] = np.ndim(action) == 0 and action in (0, 2)
-    facts[tasks.ACTION_NORM] = np.linalg.norm(action)
-    facts[tasks.ON_STRAIGHT] = not isinstance(ego.lane, CircularLane)
-    if family == tasks.MERGE:
-        facts[tasks.MERGING] = sum(
+    facts[codes.LANE] = lane[2]
+    facts[codes.LANES] = len(network.all_side_lanes(ego.lane_index))
+    facts[codes.SPEED_INDEX] = MDPVehicle.get_speed_index(ego)
+    facts[codes.SPEEDS] = getattr(ego, "target_speeds", np.zeros(3)).size
+    facts[codes.LATERAL] = ego.lane.local_coordinates(ego.position)[1]
+    facts[codes.LANE_CHANGE] = np.ndim(action) == 0 and action in (0, 2)
+    facts[codes.ACTION_NORM] = np.linalg.norm(action)
+    facts[codes.ON_STRAIGHT] = not isinstance(ego.lane, CircularLane)
+    if family == codes.MERGE:
+        facts[codes.MERGING] = sum(
             (v.target_speed - v.speed) / v.target_speed
             for v in env.road.vehicles
             if v.lane_index == ("b", "c", 2) and isinstance(v, ControlledVehicle)
         )
-    if family == tasks.EXIT:
-        facts[tasks.GOAL] = env._is_success()
-    if family == tasks.INTERSECTION:
-        facts[tasks.GOAL] = env.has_arrived(ego)
-    if family == tasks.KEEPING:
-        facts[tasks.LATERAL] = env.lane.local_coordinates(ego.position)[1]
-        facts[tasks.LANE_WIDTH] = env.lane.width
-    if family == tasks.PARKING:
+    if family == codes.EXIT:
+        facts[codes.GOAL] = env._is_success()
+    if family == codes.INTERSECTION:
+        facts[codes.GOAL] = env.has_arrived(ego)
+    if family == codes.KEEPING:
+        facts[codes.LATERAL] = env.lane.local_coordinates(ego.position)[1]
+        facts[codes.LANE_WIDTH] = env.lane.width
+    if family == codes.PARKING:
         seen = env.observation_type_parking.observe()
         away = np.abs(seen["achieved_goal"] - seen["desired_goal"])
-        facts[tasks.GOAL_DISTANCE] = np.dot(away, np.array(env.config["reward_weights"]))
-        facts[tasks.GOAL] = env._is_success(seen["achieved_goal"], seen["desired_goal"])
+        facts[codes.GOAL_DISTANCE] = np.dot(away, np.array(env.config["reward_weights"]))
+        facts[codes.GOAL] = env._is_success(seen["achieved_goal"], seen["desired_goal"])
     return facts
 
 
@@ -70,24 +71,24 @@ def facts_of(env, family, action):
 def test_reward_terms_and_end_are_highway_envs(identifier):
     env = gymnasium.make(identifier).unwrapped
     family = family_of(env)
-    names = tasks.TERM_NAMES[family]
-    terms = np.zeros(tasks.TERMS)
+    names = family.terms
+    terms = np.zeros(codes.TERMS)
     for seed in range(2):
         env.reset(seed=seed)
         env.action_space.seed(seed)
-        task = tasks.task_vector(family, env.config, end_x=getattr(env, "end_position", 370.0))
+        task = task_vector(family, env.config, end_x=getattr(env, "end_position", 370.0))
         time_s = 0.0
         for step in range(12):
             action = env.action_space.sample()
             _, expected, terminated, truncated, info = env.step(action)
-            time_s += task[tasks.DECISION]
-            facts = facts_of(env, family, action)
-            tasks.reward_terms(task, facts, terms)
+            time_s += task[codes.DECISION]
+            facts = facts_of(env, family.code, action)
+            reward_terms(task, facts, terms)
             for name, term in zip(names, terms, strict=False):
                 assert term == float(info["rewards"][name]), name
-            assert tasks.reward(task, facts, terms) == float(expected)
-            assert tasks.is_terminated(task, facts) == bool(terminated)
-            assert tasks.is_truncated(task, time_s, step + 1) == bool(truncated)
+            assert reward(task, facts, terms) == float(expected)
+            assert is_terminated(task, facts) == bool(terminated)
+            assert is_truncated(task, time_s, step + 1) == bool(truncated)
             if terminated or truncated:
                 break
     env.close()
@@ -103,19 +104,19 @@ def test_the_configuration_is_followed(identifier, normalize):
     env = gymnasium.make(identifier, config=config).unwrapped
     family = family_of(env)
     env.reset(seed=1)
-    task, terms, time_s = tasks.task_vector(family, env.config), np.zeros(tasks.TERMS), 0.0
+    task, terms, time_s = task_vector(family, env.config), np.zeros(codes.TERMS), 0.0
     for step in range(4):
         _, expected, terminated, truncated, _ = env.step(4 if step < 2 else 2)
-        time_s += task[tasks.DECISION]
-        facts = facts_of(env, family, 4 if step < 2 else 2)
-        tasks.reward_terms(task, facts, terms)
-        assert tasks.reward(task, facts, terms) == float(expected)
-        assert tasks.is_terminated(task, facts) == terminated
-        assert tasks.is_truncated(task, time_s, step + 1) == truncated
+        time_s += task[codes.DECISION]
+        facts = facts_of(env, family.code, 4 if step < 2 else 2)
+        reward_terms(task, facts, terms)
+        assert reward(task, facts, terms) == float(expected)
+        assert is_terminated(task, facts) == terminated
+        assert is_truncated(task, time_s, step + 1) == truncated
 
 
 def test_a_step_limit_truncates():
     config = gymnasium.make("two-way-v0").unwrapped.config
-    task = tasks.task_vector(tasks.TWO_WAY, config, step_limit=15)
-    assert not tasks.is_truncated(task, 14.0, 14)
-    assert tasks.is_truncated(task, 15.0, 15)
+    task = task_vector(TWO_WAY, config, step_limit=15)
+    assert not is_truncated(task, 14.0, 14)
+    assert is_truncated(task, 15.0, 15)

@@ -1,0 +1,83 @@
+"""Scenes that kernels make: the same draws as highway-env's `reset(seed)`, so the same scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem_envs.compiled.export.scene import export
+from drivemem_envs.compiled.export.supported import CompiledUnsupported
+from drivemem_envs.compiled.families import family_of, reset_of
+from drivemem_envs.compiled.resets.dispatch import reset_worlds
+from drivemem_envs.compiled.resets.make_template import make_template
+from drivemem_envs.compiled.worlds import scratch_for, stack
+from drivemem_envs.reference.environment import make_reference
+
+# Not from `_jit`: what imports that is taken for a source of kernels, and compiles them anew.
+Ints = NDArray[np.int64]
+
+
+class CompiledResets:
+    """A `scene_source.SceneSource` whose scenes are made by kernels.
+
+    Args:
+        scenario: one with a compiled reset.
+        count: worlds.
+        threads: threads that share the work.
+
+    Raises:
+        CompiledUnsupported: the world has something that does not compile.
+    """
+
+    compiled = True
+
+    def __init__(self, scenario: Any, count: int, threads: int = 1) -> None:
+        found = reset_of(scenario)
+        if isinstance(found, str):
+            raise CompiledUnsupported(f"{found}: use the scene bank or backend='reference'")
+        self.env = make_reference(scenario)
+        self.env.reset(seed=0)
+        self.scene = export(self.env, own_time=True)
+        self.template = make_template(self.scene, self.env, found)
+        most = found.most_vehicles(self.env) if found.most_vehicles else 0
+        self.worlds = stack(
+            [self.scene] * count, vehicles=most, route_steps=self.template.routes.shape[2]
+        )
+        self.scratch = scratch_for(self.worlds, threads)
+        cue, latent = self.env.cue(), self.env.latent()
+        self._has_cue = cue is not None
+        self.latent = np.zeros((count, len(latent)))
+        self.cue = np.zeros((count, len(latent) if self._has_cue else 0), np.float32)
+        self._task_state_of = family_of(scenario).state_from_latent
+        self.task_state = self._task_state_of(self.latent)
+        self._seeds = np.zeros(count, np.int64)
+        self.sensor_seed = self._seeds.view(np.uint64)
+        self.slots = np.zeros((count, scenario.observation.vehicles_count - 1), np.int64)
+        occluders = self.env.occluders()
+        self.occluders = np.repeat(occluders[None], count, axis=0)
+        self.occluder_counts = np.full(count, len(occluders), np.int64)
+        self.first_road_lanes = np.zeros(count, np.int64)
+
+    def fill(self, rows: Ints, seeds: Ints) -> None:
+        """Begin the episodes of seeds (n,) in worlds (n,)."""
+        rows, seeds = np.asarray(rows, np.int64), np.asarray(seeds, np.int64)
+        reset_worlds(
+            self.worlds, self.scratch, self.template, rows, seeds, self.latent, self._seeds,
+            self.slots,
+        )  # fmt: skip
+        if self._has_cue:
+            self.cue[rows] = self.latent[rows]
+        self.task_state[rows] = self._task_state_of(self.latent[rows])
+        egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
+        road = self.worlds.lanes["road"][0, egos["lane"]]
+        self.first_road_lanes[rows] = self.worlds.roads["lanes"][0, road]
+
+    def prefetch(self, seeds: Sequence[int]) -> None:
+        """Nothing: scenes are made when they are needed."""
+
+    def close(self) -> None:
+        """Close the live environment."""
+        self.env.close()
