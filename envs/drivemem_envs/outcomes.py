@@ -6,15 +6,15 @@ traffic rule), success, stuck, timeout.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
+from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.envs.exit_env import ExitEnv
 from highway_env.envs.intersection_env import IntersectionEnv
 from highway_env.envs.parking_env import ParkingEnv
 
-if TYPE_CHECKING:
-    from drivemem_envs.reference.environment import ReferenceEnvironment
+from drivemem_envs._jit import Floats
 
 Outcome = Literal[
     "collision", "off_road", "wrong_route", "violation", "success", "stuck", "timeout"
@@ -28,7 +28,7 @@ EXIT_X = 500.0
 """Where highway-env's exit lies behind the ego, m (`ExitEnv._create_road`)."""
 
 
-def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
+def outcome_of(env: AbstractEnv, terminated: bool, speeds: Floats) -> Outcome:
     """The outcome of an episode that ends now.
 
     Success is the world's own `is_success()`, or else: arrived (intersection), the exit lane
@@ -36,8 +36,10 @@ def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
     reached), or, in worlds that only a time limit ends, unharmed at the time limit and not stuck.
 
     Args:
-        env: the environment after its last step.
+        env: highway-env's world after its last step; what it may define for itself is told at
+            `ReferenceEnvironment`.
         terminated: whether the world itself ended the episode.
+        speeds: (T,) ego's speed at each decision, m/s.
     """
     if env.vehicle.crashed:
         return "collision"
@@ -47,13 +49,13 @@ def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
         return "wrong_route"
     if hasattr(env, "is_violation") and env.is_violation():
         return "violation"
-    stuck = is_stuck(env.metrics.speeds())
+    stuck = is_stuck(speeds)
     if _success(env, terminated, stuck):
         return "success"
     return "stuck" if stuck else "timeout"
 
 
-def is_stuck(speeds: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+def is_stuck(speeds: Floats) -> bool:
     """Whether the ego stood for most of the last third of its episode.
 
     Args:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from drivemem_envs.compiled.batch import CompiledWorlds
 from drivemem_envs.compiled.tasks import reward as tasks
 from drivemem_envs.compiled.tasks.step_result import results_of
-from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.seeding import EpisodeSeeds
 from drivemem_envs.vector_base import EpisodicVectorEnv
 
 Truth = dict[str, Any]

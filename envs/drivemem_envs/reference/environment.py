@@ -114,7 +114,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             truncated = True
         told: dict[str, Any] = {"rewards": _numbers(info.get("rewards", {}))}
         if terminated or truncated:
-            outcome = outcomes.outcome_of(self, bool(terminated))
+            outcome = outcomes.outcome_of(self, bool(terminated), self.metrics.speeds())
             told |= {"outcome": outcome, "is_success": outcome == "success"}
             told |= self.metrics.result()
         truncated = bool(truncated and not terminated)

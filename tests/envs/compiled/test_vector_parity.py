@@ -10,6 +10,7 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.making import compiles
+from drivemem_envs.names import SUITE
 from drivemem_envs.scenarios._shared.single_decision import CommitmentWorld
 
 COMPILED = [
@@ -19,7 +20,7 @@ COMPILED = [
 ]
 CHOICES = [
     name
-    for name in drivemem_envs.registry.SUITE
+    for name in SUITE
     if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
 ]
 LIMITS = {

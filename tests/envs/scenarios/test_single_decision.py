@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem_envs import registry
 from drivemem_envs.drivers import make_driver
+from drivemem_envs.names import LEVELS, SUITE
 from drivemem_envs.scenarios._shared.single_decision import FASTER, IDLE, SLOWER, CommitmentWorld
 
 NAMES = [
     f"{name}-{level}"
-    for name in registry.SUITE
-    for level in registry.LEVELS
+    for name in SUITE
+    for level in LEVELS
     if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
 ]
 EASY = [name for name in NAMES if name.endswith("-easy")]
@@ -128,7 +128,7 @@ def test_on_the_roundabout_a_car_of_an_earlier_gap_was_seen_earlier(level, hidde
 
 
 def test_only_at_hard_a_late_car_is_not_seen_before_the_overtaking():
-    for level in registry.LEVELS:
+    for level in LEVELS:
         early, late = (unseen_s(f"truck-overtake-{level}")[kind] for kind in (0, 1))
         assert np.isfinite(early).all()
         assert np.isinf(late).all() if level == "hard" else np.isfinite(late).all()
@@ -162,7 +162,7 @@ def test_who_knows_the_kind_succeeds_always(name):
         assert outcomes[answers[kind]] == "success"
 
 
-@pytest.mark.parametrize("level", registry.LEVELS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("name", "outcome"), [("signal-recall", "violation"), ("truck-overtake", "timeout")]
 )

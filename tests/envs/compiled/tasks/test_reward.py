@@ -10,7 +10,7 @@ from highway_env.road.lane import CircularLane
 from highway_env.vehicle.controller import ControlledVehicle, MDPVehicle
 
 from drivemem_envs.compiled.tasks import reward as tasks
-from drivemem_envs.registry import HIGHWAY_ENV_IDS
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
