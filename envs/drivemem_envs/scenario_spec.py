@@ -189,9 +189,24 @@ class Scenario(BaseModel):
         return max(LEAST_TRACK_S, 2.0 * (self.memory_horizon_s or 0.0))
 
     def hash(self) -> str:
-        """SHA-256 of everything that an episode depends on besides its seed."""
+        """SHA-256 of everything that an episode depends on besides its seed.
+
+        It covers the name, the fields of sensors and observation that differ from their defaults,
+        time limit and memory horizon if there are any, the world's resolved configuration and
+        highway-env's version. A field that is new, with a default that changes nothing, therefore
+        leaves it as it was; who changes a default or the world's code gives the scenario a new
+        version in its name. drivemem's own worlds stand for themselves, by the name of their class
+        and not by where it is kept; another package's world goes by its full path.
+        """
+        house, _, world = self.world.rpartition(":")
+        ours = house.startswith(f"{__package__}.")
         resolved = {
-            "scenario": self.model_dump(mode="json", exclude={"summary", "ceiling"}),
+            "scenario": self.model_dump(
+                mode="json",
+                exclude_defaults=True,
+                exclude={"summary", "ceiling", "config", "world"},
+            ),
+            "world": world if ours else self.world,
             "config": self.resolved_config(),
             "highway_env": version("highway-env"),
         }
