@@ -13,7 +13,7 @@ from drivemem_envs.names import SUITE
 FOLDER = Path(__file__).parents[2] / "docs" / "scenarios"
 HEADINGS = (
     "Task", "What is hidden", "What must be remembered", "Observation", "Actions", "Reward",
-    "Outcome", "Ceiling", "Dials", "Source",
+    "Outcome", "Ceiling", "Scenario parameters", "Source",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ _TASK_METHODS = (
 # drivemem's own worlds whose changes the kernels know, and their family.
 _OWN = {
     **{world.path: world.family for world in own.WORLDS},
-    "drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld": tasks.HIGHWAY,
+    "drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld": tasks.HIGHWAY,
 }
 
 _COMPILED = (

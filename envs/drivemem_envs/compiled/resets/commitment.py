@@ -22,8 +22,13 @@ _slip_of = jit(inner=True)(slip_of)
 
 
 def commitment_numbers(env: Any) -> list[float]:
-    """The numbers of a CommitmentWorld."""
-    numbers = [env.kinds(), env.release_s(), env.ego_start()[1], env.config["approach_speed"]]
+    """The numbers of a SingleDecisionWorld."""
+    numbers = [
+        env.latent_classes(),
+        env.decision_time_s(),
+        env.ego_start()[1],
+        env.config["approach_speed"],
+    ]
     for car in env.cars():
         numbers.append(car.at_m)
         numbers += [each for window in car.arrival_s for each in window]
@@ -38,7 +43,7 @@ def commitment_places(env: Any, rows: dict[Any, int]) -> list[int]:
 
 @jit(inner=True)
 def reset_commitment(one: OneWorld, template: Template) -> int:
-    """`CommitmentWorld._reset`; returns the kind of scene."""
+    """`SingleDecisionWorld._reset`; returns the kind of scene."""
     numbers, places = template.numbers, template.places
     kinds = int(numbers[KINDS])
     kind = random.integers(one.stream, kinds)

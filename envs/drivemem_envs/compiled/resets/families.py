@@ -85,13 +85,13 @@ def _most_on_track(env: Any) -> int:
 
 def _own() -> list[Family]:
     """Worlds of drivemem's own; imported late, for scenarios import much."""
-    from drivemem_envs.scenarios._shared.single_decision import CommitmentWorld
+    from drivemem_envs.scenarios._shared.single_decision import SingleDecisionWorld
     from drivemem_envs.scenarios.exit_recall import ExitRecallWorld
 
     return [
         Family(templates.EXIT_RECALL, ExitRecallWorld, exit_recall.exit_recall_numbers,
                exit_recall.exit_recall_places),
-        Family(templates.COMMITMENT, CommitmentWorld, commitment.commitment_numbers,
+        Family(templates.COMMITMENT, SingleDecisionWorld, commitment.commitment_numbers,
                commitment.commitment_places),
     ]  # fmt: skip
 

@@ -45,7 +45,7 @@ WORLDS = (
     ),
     OwnWorld(
         tasks.COMMITMENT,
-        "drivemem_envs.scenarios._shared.single_decision:CommitmentWorld",
+        "drivemem_envs.scenarios._shared.single_decision:SingleDecisionWorld",
         commitment.numbers_of,
         lambda env: [int(each) for each in commitment.hidden_of(env.latent()[None])[0]],
     ),
@@ -91,7 +91,7 @@ def hidden_of(env: Any, family: float) -> Ints:
 
 def from_latent(world: type[Any]) -> Callable[[Floats], Ints]:
     """What worlds of a class remember after a reset (R, H), given what they hide (R, L)."""
-    known = {"ExitRecallWorld": exit_recall.hidden_of, "CommitmentWorld": commitment.hidden_of}
+    known = {"ExitRecallWorld": exit_recall.hidden_of, "SingleDecisionWorld": commitment.hidden_of}
     return known.get(world.__name__, lambda latent: np.zeros((len(latent), 0), np.int64))
 
 

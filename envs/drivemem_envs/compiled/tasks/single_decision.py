@@ -1,4 +1,4 @@
-"""`scenarios.commitment.CommitmentWorld` in kernels: a world's script as a table of numbers."""
+"""`SingleDecisionWorld` in kernels: a world's script as a table of numbers."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def numbers_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
     script, course = env._script, env.course()
     cars = len(env.cars())
     head = [
-        script.release, *course.direction, course.goal_m, *course.zone_m, len(script.deadlines),
-        len(script.events), len(script.plans), len(script.rules), *script.deadlines,
+        script.decision_step, *course.direction, course.goal_m, *course.zone_m,
+        len(script.deadlines), len(script.events), len(script.plans), len(script.rules),
+        *script.deadlines,
     ]  # fmt: skip
     for kind, at, actor, moves, *rest in script.events:
         # Cars come behind the ego; signs count from -1 down, for where objects begin is not known.
