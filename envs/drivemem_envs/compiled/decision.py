@@ -20,8 +20,8 @@ from drivemem_envs.compiled.resets.template import Template
 from drivemem_envs.compiled.tasks import custom_tasks as own
 from drivemem_envs.compiled.tasks import reward as tasks
 from drivemem_envs.compiled.tasks.facts import Task
-from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
-from drivemem_envs.compiled.tasks.step_result import Verdict, judge, remember
+from drivemem_envs.compiled.tasks.step_result import Verdict, judge, record_decision
+from drivemem_envs.episode_trace import EpisodeTrace
 
 
 class Batch(NamedTuple):
@@ -32,7 +32,7 @@ class Batch(NamedTuple):
     sight: Sight
     shown: View
     task: Task
-    memory: EpisodeMemory
+    trace: EpisodeTrace
     verdict: Verdict
     template: Template
     native: Native
@@ -44,7 +44,7 @@ def _see(
     sight: Sight,
     shown: View,
     task: Task,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     verdict: Verdict,
     native: Native,
     index: int,
@@ -54,7 +54,7 @@ def _see(
     given = look(one, sight, index, room)
     show(one, sight, shown, index, room, given)
     show_native(one, sight, task, native, index, room, given)
-    remember(sight, memory, index, verdict.boxes[room])
+    record_decision(sight, trace, index, verdict.boxes[room])
 
 
 @jit
@@ -64,7 +64,7 @@ def _advance(
     sight: Sight,
     shown: View,
     task: Task,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     verdict: Verdict,
     template: Template,
     native: Native,
@@ -86,13 +86,13 @@ def _advance(
             actions[place, 0] = own.before(one, task, index, actions[place])
         for phase in range(2):  # one place in the code for each half, which is compiled once
             if (phase == 1) != lags:
-                _see(one, sight, shown, task, memory, verdict, native, index, room)
+                _see(one, sight, shown, task, trace, verdict, native, index, room)
             elif acts:
                 advance(one, actions[place], one.world[0].frames, not lags)
                 own.after(one, task, index)
         if acts:
             actions[place, 0] = chosen
-            judge(one, task, sight, memory, actions[place], index, room, verdict)
+            judge(one, task, sight, trace, actions[place], index, room, verdict)
             clear_and_spawn(one, template)
 
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from drivemem_envs.compiled.batch import CompiledWorlds
 from drivemem_envs.compiled.tasks import reward as tasks
-from drivemem_envs.compiled.tasks.step_result import results_of
+from drivemem_envs.episode_trace import ego_trace
+from drivemem_envs.metrics import EgoTrace, named
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.seeding import EpisodeSeeds
@@ -157,7 +158,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         info["outcome"] = np.full(self.num_envs, None, dtype=object)
         info["outcome"][ended] = [OUTCOMES[verdict.outcomes[world]] for world in ended]
         info["is_success"] = verdict.successes & mask
-        for name, values in results_of(verdict, ended).items():
+        for name, values in self._metrics(ended).items():
             nothing = None if values.dtype == object else 0
             column = np.full(self.num_envs, nothing, dtype=values.dtype)
             column[ended] = values
@@ -166,6 +167,17 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         return {
             "final_obs": final_obs, "_final_obs": mask, "final_info": info, "_final_info": mask,
         }  # fmt: skip
+
+    def _metrics(self, ended: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend's."""
+        batch = self._worlds.batch
+
+        def trace_of(row: int) -> EgoTrace:
+            world = int(ended[row])
+            steps = int(batch.sight.decisions[world])
+            return ego_trace(batch.trace, world, steps, self.decision_s)
+
+        return named(batch.verdict.metrics[ended], trace_of)
 
     def _reward_terms(self, terms: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:
         told: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,18 @@ from drivemem_envs.compiled.parallel_for import rooms
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
 from drivemem_envs.compiled.tasks import custom_tasks as own
-from drivemem_envs.compiled.tasks import facts, metrics
+from drivemem_envs.compiled.tasks import facts
 from drivemem_envs.compiled.tasks import reward as tasks
 from drivemem_envs.compiled.tasks.facts import Task
-from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
+from drivemem_envs.episode_trace import (
+    EGO_SPEED,
+    EpisodeTrace,
+    record,
+    summarize,
+    summarize_collision,
+)
 from drivemem_envs.metrics import METRICS
-from drivemem_envs.outcomes import EXIT_X
+from drivemem_envs.outcomes import EXIT_X, SUCCESS, first_outcome, is_stuck
 
 Flags = NDArray[np.bool_]
 
@@ -38,7 +44,7 @@ class Verdict(NamedTuple):
     successes: Flags
     """(N,)"""
     metrics: Floats
-    """(N, len(METRICS)); `at_fault` is a code of `tasks_metrics.FAULTS`."""
+    """(N, len(METRICS)); `at_fault` is a code of `metrics.FAULTS`."""
     facts: Floats
     """(T, FACTS) scratch."""
     boxes: Floats
@@ -61,15 +67,12 @@ def make_verdict(worlds: int, threads: int) -> Verdict:
 
 
 @jit
-def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> None:
-    """Take the truth of the decision last perceived into the episode's metrics."""
+def record_decision(sight: Sight, trace: EpisodeTrace, index: int, boxes: Floats) -> None:
+    """Take the truth of the decision last perceived into the episode's trace."""
     count, step = sight.counts[index], sight.decisions[index] - 1
-    if step == 0:
-        metrics.forget(memory.hidden[index], memory.revealed[index])
-    metrics.add_decision(
-        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index, 0],
-        sight.report[index][:count], step, memory.ego[index], memory.paths[index],
-        memory.others[index], memory.hidden[index], memory.revealed[index], boxes,
+    record(
+        trace, index, step, sight.actors[index][:count], sight.ids[index][:count],
+        sight.speeds[index, 0], sight.report[index][:count], boxes,
     )  # fmt: skip
 
 
@@ -78,7 +81,7 @@ def judge(
     one: OneWorld,
     task: Task,
     sight: Sight,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     action: NDArray[np.float32],
     index: int,
     room: int,
@@ -90,7 +93,7 @@ def judge(
         one: the world, after the decision was simulated and perceived.
         task: what is rewarded.
         sight: what the ego perceives, with this decision.
-        memory: of the metrics, with this decision.
+        trace: of the episode, with this decision.
         action: (2,) what the agent chose.
         index: which world it is.
         room: the row of scratch to use.
@@ -112,7 +115,7 @@ def judge(
     verdict.terminated[index] = terminated
     verdict.truncated[index] = (ended or late) and not terminated
     if terminated or ended or late:
-        _conclude(one, task, sight, memory, index, room, verdict)
+        _conclude(one, task, sight, trace, index, room, verdict)
 
 
 @jit(inner=True)
@@ -120,16 +123,16 @@ def _conclude(
     one: OneWorld,
     task: Task,
     sight: Sight,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     index: int,
     room: int,
     verdict: Verdict,
 ) -> None:
-    """`outcomes.outcome_of` and `EpisodeMetrics.result`."""
+    """`outcomes.outcome_of`, and the episode's metrics."""
     known, family = verdict.facts[room], task.vector[tasks.FAMILY]
     steps, count = sight.decisions[index], sight.counts[index]
     boxes, out = verdict.boxes[room], verdict.metrics[index]
-    stuck = metrics.is_stuck(memory.ego[index], steps)
+    stuck = is_stuck(trace.ego[index, :steps, EGO_SPEED])
     success = verdict.terminated[index] or not stuck
     wrong = False
     if family >= tasks.OWN:
@@ -140,32 +143,12 @@ def _conclude(
     crashed = known[tasks.CRASHED] > 0.0
     off_road = known[tasks.ON_ROAD] == 0.0 and family != tasks.PARKING
     violation = known[tasks.VIOLATION] > 0.0
-    code = metrics.outcome(crashed, off_road, wrong, violation, success, stuck)
+    code = first_outcome(crashed, off_road, wrong, violation, success, stuck)
     verdict.outcomes[index] = code
-    verdict.successes[index] = code == metrics.SUCCESS
+    verdict.successes[index] = code == SUCCESS
     decision_s = task.vector[tasks.DECISION]
-    metrics.summarize(
-        memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
-    )
-    metrics.summarize_collision(
-        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index][:count],
-        sight.crashed[index][:count], memory.hidden[index], memory.revealed[index],
-        memory.paths.shape[2], steps, decision_s, boxes, out,
+    summarize(trace, index, steps, decision_s, out)
+    summarize_collision(
+        trace, index, steps, decision_s, sight.actors[index][:count], sight.ids[index][:count],
+        sight.speeds[index][:count], sight.crashed[index][:count], boxes, out,
     )  # fmt: skip
-
-
-_FAULTS = np.array(metrics.FAULTS, dtype=object)
-_KINDS = {"hidden_origin_collision": np.bool_, "hard_brakes": np.int64, "exposure": np.int64}
-
-
-def results_of(verdict: Verdict, rows: Ints) -> dict[str, NDArray[Any]]:
-    """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend gives them."""
-    found: dict[str, NDArray[Any]] = {}
-    for column, name in enumerate(METRICS):
-        values = verdict.metrics[rows, column]
-        found[name] = (
-            _FAULTS[values.astype(np.int64)]
-            if name == "at_fault"
-            else values.astype(_KINDS.get(name, np.float64))
-        )
-    return found
