@@ -23,8 +23,9 @@ import numpy as np
 from highway_env.vehicle.behavior import IDMVehicle
 
 from benchmarks.tables import Row, text
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 from drivemem_envs.making import compiles, make_vec
-from drivemem_envs.registry import HIGHWAY_ENV_IDS, scenario
+from drivemem_envs.registry import scenario
 
 _CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _SIGHT = {"line_of_sight": ["actors", "occluders"]}

@@ -12,7 +12,7 @@ from drivemem.errors import DrivememError
 def scenarios() -> Table:
     """Scenarios of drivemem and highway-env, with horizon and ceiling."""
     import drivemem_envs
-    from drivemem_envs.registry import HIGHWAY_ENV_IDS
+    from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
     table = Table("scenario", "what", "horizon", "memoryless ceiling", title="scenarios")
     for name in drivemem_envs.scenario_names(highway_env=False):

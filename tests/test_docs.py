@@ -142,7 +142,7 @@ def test_the_example_with_a_ceiling_keeps_its_claims(monkeypatch: pytest.MonkeyP
             right[world] = infos["final_info"]["is_success"][world]
         ended |= terminated | truncated
     assert set(kinds) == {0, 1}
-    for kind, answer in enumerate(vars(module)["FlagRecall"].answers):
+    for kind, answer in enumerate(vars(module)["FlagRecall"].oracle_actions):
         np.testing.assert_array_equal(
             right[kinds == kind].reshape(-1, 3)[:, [0, 2]].all(axis=0), np.arange(0, 3, 2) == answer
         )

@@ -19,7 +19,7 @@ def page(name: str) -> str:
         name: without level and version.
     """
     import drivemem_envs
-    from drivemem_envs.registry import LEVELS
+    from drivemem_envs.names import LEVELS
 
     module = import_module(f"drivemem_envs.scenarios.{name.replace('-', '_')}")
     title, _, rest = (module.__doc__ or "").strip().partition("\n")
@@ -65,7 +65,7 @@ def picture(name: str) -> bytes:
 
 def main() -> None:
     """Write all pages and pictures."""
-    from drivemem_envs.registry import SUITE
+    from drivemem_envs.names import SUITE
 
     for name in SUITE:
         (HERE / f"{name}.md").write_text(page(name))

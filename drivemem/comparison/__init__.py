@@ -11,7 +11,7 @@ from drivemem.comparison.collect import Collection, collect
 from drivemem.comparison.formats import HEADER, cells, to_records
 from drivemem.comparison.tables import SuiteTable, name_suites, suite_table
 from drivemem.errors import DrivememError
-from drivemem_envs import registry
+from drivemem_envs.names import by_level
 
 __all__ = ["Comparison", "compare_runs"]
 
@@ -81,7 +81,7 @@ def compare_runs(
     tables = [suite_table(group, baseline) for group in collection.groups]
     name_suites(tables)
     # Levels as they get harder; of one scenario, what most drove comes first.
-    tables.sort(key=lambda table: (*registry.by_level(table.scenario), -len(table.rows)))
+    tables.sort(key=lambda table: (*by_level(table.scenario), -len(table.rows)))
     written: list[Path] = []
     if report is not None:
         from drivemem.comparison.report import write_report

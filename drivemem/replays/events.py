@@ -178,7 +178,7 @@ def _braking(trace: Trace) -> list[Event]:
 
 
 def _closest(trace: Trace) -> list[Event]:
-    from drivemem_envs.metrics import boxes_of, times_to_collision
+    from drivemem_envs.collision_times import boxes_of, times_to_collision
 
     decisions = [truth for truth in trace.decisions if not truth["crashed"][0]]
     times = [float(times_to_collision(boxes_of(truth)).min()) for truth in decisions]

@@ -51,7 +51,7 @@ def release_s(name: str, config: str) -> float | None:
     scenario = drivemem_envs.scenario(name).with_(config=json.loads(config) or None)
     world: Any = drivemem_envs.make(scenario).unwrapped
     try:
-        return float(world.release_s()) if hasattr(world, "release_s") else None
+        return float(world.decision_time_s()) if hasattr(world, "decision_time_s") else None
     finally:
         world.close()
 

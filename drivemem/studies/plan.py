@@ -285,7 +285,7 @@ def _each(driver: str, scenario: Any, notes: list[str]) -> list[str]:
 
     if driver == "constant:*":
         return [f"constant:{label}" for label in action_labels(scenario)]
-    if driver == "scripted":
+    if driver == "oracle":
         try:
             make_driver(driver, scenario, spaces_of(scenario)[1])
         except ValueError as error:

@@ -11,7 +11,7 @@ from drivemem.errors import DrivememError
 from drivemem.settings import as_words, parse_pairs
 from drivemem.studies.spec import ScenarioEntry, Study
 from drivemem.training.presets import Preset, find_preset, merged, read_preset
-from drivemem_envs.registry import LEVELS
+from drivemem_envs.names import LEVELS
 
 
 def resolve_settings(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drivemem_envs.names import UnknownScenarioError
 from drivemem_envs.registry import (
-    UnknownScenarioError,
     register_gymnasium_ids,
     register_scenario,
     scenario,

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import gymnasium
 
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.seeding import EpisodeSeeds
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 Backend = Literal["reference", "compiled"]
 VecBackend = Literal["auto", "reference", "compiled"]
-
-
-class EpisodeSeeds(Protocol):
-    """The seed of every episode, as a function without state (so nothing need be saved)."""
-
-    def __call__(self, world: int, episode: int) -> int:
-        """Seed of world `world`'s episode number `episode` (from 0)."""
-        ...
 
 
 def resolve(

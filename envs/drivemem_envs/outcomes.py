@@ -6,20 +6,20 @@ traffic rule), success, stuck, timeout.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-import numpy as np
+from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.envs.exit_env import ExitEnv
 from highway_env.envs.intersection_env import IntersectionEnv
 from highway_env.envs.parking_env import ParkingEnv
 
-if TYPE_CHECKING:
-    from drivemem_envs.reference.environment import ReferenceEnvironment
+from drivemem_envs._jit import Floats, jit
 
 Outcome = Literal[
     "collision", "off_road", "wrong_route", "violation", "success", "stuck", "timeout"
 ]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+COLLISION, OFF_ROAD, WRONG_ROUTE, VIOLATION, SUCCESS, STUCK, TIMEOUT = range(len(OUTCOMES))
 
 STUCK_SPEED = 0.5
 """Slower than this for most of the last third of the episode is stuck, m/s."""
@@ -28,7 +28,7 @@ EXIT_X = 500.0
 """Where highway-env's exit lies behind the ego, m (`ExitEnv._create_road`)."""
 
 
-def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
+def outcome_of(env: AbstractEnv, terminated: bool, speeds: Floats) -> Outcome:
     """The outcome of an episode that ends now.
 
     Success is the world's own `is_success()`, or else: arrived (intersection), the exit lane
@@ -36,31 +36,54 @@ def outcome_of(env: ReferenceEnvironment, terminated: bool) -> Outcome:
     reached), or, in worlds that only a time limit ends, unharmed at the time limit and not stuck.
 
     Args:
-        env: the environment after its last step.
+        env: highway-env's world after its last step; what it may define for itself is told at
+            `ReferenceEnvironment`.
         terminated: whether the world itself ended the episode.
+        speeds: (T,) ego's speed at each decision, m/s.
     """
-    if env.vehicle.crashed:
-        return "collision"
-    if not env.vehicle.on_road and not isinstance(env, ParkingEnv):
-        return "off_road"
-    if _wrong_route(env):
-        return "wrong_route"
-    if hasattr(env, "is_violation") and env.is_violation():
-        return "violation"
-    stuck = is_stuck(env.metrics.speeds())
-    if _success(env, terminated, stuck):
-        return "success"
-    return "stuck" if stuck else "timeout"
+    stuck = bool(is_stuck(speeds))
+    code = first_outcome(
+        crashed=bool(env.vehicle.crashed),
+        off_road=not env.vehicle.on_road and not isinstance(env, ParkingEnv),
+        wrong=_wrong_route(env),
+        violation=bool(hasattr(env, "is_violation") and env.is_violation()),
+        success=_success(env, terminated, stuck),
+        stuck=stuck,
+    )
+    return OUTCOMES[code]
 
 
-def is_stuck(speeds: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+@jit
+def first_outcome(
+    crashed: bool, off_road: bool, wrong: bool, violation: bool, success: bool, stuck: bool
+) -> int:
+    """The code of the one outcome: the first that holds."""
+    if crashed:
+        return COLLISION
+    if off_road:
+        return OFF_ROAD
+    if wrong:
+        return WRONG_ROUTE
+    if violation:
+        return VIOLATION
+    if success:
+        return SUCCESS
+    return STUCK if stuck else TIMEOUT
+
+
+@jit
+def is_stuck(speeds: Floats) -> bool:
     """Whether the ego stood for most of the last third of its episode.
 
     Args:
         speeds: (T,) ego's speed at each decision, m/s.
     """
-    last = np.abs(speeds[-max(1, len(speeds) // 3) :])
-    return bool(np.mean(last < STUCK_SPEED) > 0.5)
+    last = max(1, len(speeds) // 3)
+    slow = 0
+    for step in range(len(speeds) - last, len(speeds)):
+        if abs(speeds[step]) < STUCK_SPEED:
+            slow += 1
+    return slow / last > 0.5
 
 
 def _success(env: Any, terminated: bool, stuck: bool) -> bool:

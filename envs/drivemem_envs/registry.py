@@ -13,21 +13,14 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
+from drivemem_envs.names import LEVELS, SUITE, UnknownScenarioError
+
 if TYPE_CHECKING:
     from drivemem_envs.scenario_spec import Scenario
 
 ENTRY_POINT_GROUP = "drivemem.scenarios"
 NAMESPACE = "drivemem"
-
-LEVELS = ("easy", "medium", "hard")
-"""Levels of every scenario of the suite; a name without a level means the first."""
-
-SUITE = (
-    "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
-    "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
-    "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
-)  # fmt: skip
-"""drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""
 
 _HOME = "drivemem_envs.scenarios"
 _ENTRY_POINTS: dict[str, str] = {
@@ -35,21 +28,6 @@ _ENTRY_POINTS: dict[str, str] = {
     for name in SUITE
     for level in LEVELS
 }
-
-# Every single-agent id of highway-env 1.12, kept here because importing highway-env to list them
-# would import pygame.
-HIGHWAY_ENV_IDS = (
-    "exit-v0", "exit-v1", "highway-v0", "highway-fast-v0", "intersection-v0", "intersection-v1",
-    "intersection-v2", "lane-keeping-v0", "merge-v0", "merge-v1", "merge-generic-v0",
-    "merge-generic-v1", "parking-v0", "parking-ActionRepeat-v0", "parking-parked-v0",
-    "racetrack-v0", "racetrack-v1", "racetrack-large-v0", "racetrack-large-v1",
-    "racetrack-oval-v0", "racetrack-oval-v1", "roundabout-v0", "roundabout-v1",
-    "roundabout-generic-v0", "roundabout-generic-v1", "two-way-v0", "u-turn-v0", "u-turn-v1",
-)  # fmt: skip
-
-
-class UnknownScenarioError(ValueError):
-    """A name that no scenario has."""
 
 
 def register_scenario(name: str, entry_point: str) -> None:
@@ -118,16 +96,6 @@ def scenario_names(highway_env: bool = True) -> list[str]:
     return [*_ENTRY_POINTS, *(HIGHWAY_ENV_IDS if highway_env else ())]
 
 
-def by_level(name: str) -> tuple[str, int, str]:
-    """A key that sorts names of scenarios, each one's levels together: stem, level, name.
-
-    A name without a level means the first; names that nobody registered sort by themselves.
-    """
-    stem = re.sub(r"(-twin)?(-v\d+)?$", "", name)
-    level = next((level for level in LEVELS if stem.endswith(f"-{level}")), LEVELS[0])
-    return stem.removesuffix(f"-{level}"), LEVELS.index(level), name
-
-
 def scenario(name: str) -> Scenario:
     """The scenario of a name; `drivemem/` before it and the version behind it may be left out.
 
@@ -145,9 +113,9 @@ def scenario(name: str) -> Scenario:
         return found.twin().model_copy(update={"name": named})
     full = _full_name(name)
     if full in HIGHWAY_ENV_IDS:
-        from drivemem_envs.highway_env_ids import from_highway_env
+        from drivemem_envs.scenario_spec import Scenario
 
-        return from_highway_env(full)
+        return Scenario.from_highway_env(full)
     return _load(full, _ENTRY_POINTS[full])
 
 

@@ -12,6 +12,13 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivemem_envs.highway_env_ids import (
+    HIGHWAY_ENV_IDS,
+    PARKING_VARIANTS,
+    PARKING_WORLD,
+    TIME_LIMITS_S,
+)
+from drivemem_envs.names import UnknownScenarioError
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
@@ -66,6 +73,31 @@ class ObservationSpec(BaseModel):
             return values.copy()
         low, high = ranges[feature]
         return (values + 1.0) * (high - low) / 2.0 + low
+
+    @classmethod
+    def of_highway_env(cls, native: Mapping[str, Any]) -> ObservationSpec:
+        """Rows as highway-env's own Kinematics observation, or default rows beside another.
+
+        Args:
+            native: highway-env's `config["observation"]`.
+        """
+        from highway_env.envs.common.observation import KinematicObservation
+
+        kind = native["type"]
+        if kind not in ("Kinematics", "ExitObservation"):
+            return cls(native=dict(native))
+        ranges = native.get("features_range")
+        return cls(
+            vehicles_count=native.get("vehicles_count", 5),
+            features=tuple(native.get("features") or KinematicObservation.FEATURES),
+            features_range=ranges and {key: tuple(value) for key, value in ranges.items()},
+            absolute=native.get("absolute", False),
+            normalize=native.get("normalize", True),
+            clip=native.get("clip", True),
+            see_behind=native.get("see_behind", False),
+            include_obstacles=native.get("include_obstacles", kind == "Kinematics"),
+            observe_intentions=native.get("observe_intentions", False),
+        )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -157,9 +189,24 @@ class Scenario(BaseModel):
         return max(LEAST_TRACK_S, 2.0 * (self.memory_horizon_s or 0.0))
 
     def hash(self) -> str:
-        """SHA-256 of everything that an episode depends on besides its seed."""
+        """SHA-256 of everything that an episode depends on besides its seed.
+
+        It covers the name, the fields of sensors and observation that differ from their defaults,
+        time limit and memory horizon if there are any, the world's resolved configuration and
+        highway-env's version. A field that is new, with a default that changes nothing, therefore
+        leaves it as it was; who changes a default or the world's code gives the scenario a new
+        version in its name. drivemem's own worlds stand for themselves, by the name of their class
+        and not by where it is kept; another package's world goes by its full path.
+        """
+        house, _, world = self.world.rpartition(":")
+        ours = house.startswith(f"{__package__}.")
         resolved = {
-            "scenario": self.model_dump(mode="json", exclude={"summary", "ceiling"}),
+            "scenario": self.model_dump(
+                mode="json",
+                exclude_defaults=True,
+                exclude={"summary", "ceiling", "config", "world"},
+            ),
+            "world": world if ours else self.world,
             "config": self.resolved_config(),
             "highway_env": version("highway-env"),
         }
@@ -239,9 +286,26 @@ class Scenario(BaseModel):
         Raises:
             ValueError: unknown or multi-agent id, or unknown configuration keys.
         """
-        from drivemem_envs.highway_env_ids import from_highway_env
+        # Importing highway-env registers its ids; it loads pygame, so not before it is needed.
+        import gymnasium
+        import highway_env  # noqa: F401
 
-        return from_highway_env(identifier, config)
+        name = identifier.removeprefix("drivemem/")
+        if name not in HIGHWAY_ENV_IDS:
+            reason = "drives several agents" if "multi-agent" in name else "is no id of highway-env"
+            raise UnknownScenarioError(
+                f"'{name}' {reason}; single-agent ids are: {', '.join(HIGHWAY_ENV_IDS)}"
+            )
+        variant = PARKING_VARIANTS.get(name)
+        scenario = cls(
+            name=name,
+            world=str(gymnasium.spec(name).entry_point) if variant is None else PARKING_WORLD,
+            config={**(variant or {}), **(config or {})},
+            time_limit_s=TIME_LIMITS_S.get(name),
+            summary=f"highway-env's {name}: its own task, reward and observation features",
+        )
+        rows = ObservationSpec.of_highway_env(scenario.resolved_config()["observation"])
+        return scenario.model_copy(update={"observation": rows})
 
 
 def _merge(config: dict[str, Any], changes: Mapping[str, Any], path: str) -> None:

@@ -3,13 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
-from drivemem_envs.compiled.random import first_words
-from drivemem_envs.making import EpisodeSeeds
+from drivemem_envs._jit import jit
 
-_WORD = 0xFFFFFFFF
+WORD = 0xFFFFFFFF
+"""Largest number of 32 bits."""
+
+
+class EpisodeSeeds(Protocol):
+    """The seed of every episode, as a function without state (so nothing need be saved)."""
+
+    def __call__(self, world: int, episode: int) -> int:
+        """Seed of world `world`'s episode number `episode` (from 0)."""
+        ...
+
+
+@jit
+def hash_word(value: int, constant: int, multiplier: int) -> tuple[int, int]:
+    """`hashmix` of NumPy's SeedSequence: the mixed word and the next constant."""
+    value = (value ^ constant) & WORD
+    constant = (constant * multiplier) & WORD
+    value = (value * constant) & WORD
+    return value ^ (value >> 16), constant
+
+
+@jit
+def pool_of(words: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """`SeedSequence.pool` for entropy of up to four words, filled up with zeros."""
+    a, constant = hash_word(words[0], 0x43B0D7E5, 0x931E8875)
+    b, constant = hash_word(words[1], constant, 0x931E8875)
+    c, constant = hash_word(words[2], constant, 0x931E8875)
+    d, constant = hash_word(words[3], constant, 0x931E8875)
+    pool = (a, b, c, d)
+    for source in range(4):
+        for target in range(4):
+            if source == target:
+                continue
+            mixed, constant = hash_word(pool[source], constant, 0x931E8875)
+            value = (pool[target] * 0xCA01F9DD) & WORD
+            value = (value - ((mixed * 0x4973F715) & WORD)) & WORD
+            value ^= value >> 16
+            pool = (
+                value if target == 0 else pool[0],
+                value if target == 1 else pool[1],
+                value if target == 2 else pool[2],
+                value if target == 3 else pool[3],
+            )
+    return pool
+
+
+@jit
+def first_words(words: tuple[int, int, int, int]) -> tuple[int, int]:
+    """`SeedSequence(words).generate_state(2)`."""
+    pool = pool_of(words)
+    first, constant = hash_word(pool[0], 0x8B51F9DD, 0x58F38DED)
+    return first, hash_word(pool[1], constant, 0x58F38DED)[0]
 
 
 def seed_words(*entropy: int) -> tuple[int, int]:
@@ -23,7 +74,7 @@ def seed_words(*entropy: int) -> tuple[int, int]:
     Returns:
         Two numbers of 32 bits.
     """
-    if len(entropy) <= 4 and min(entropy) >= 0 and max(entropy) <= _WORD:
+    if len(entropy) <= 4 and min(entropy) >= 0 and max(entropy) <= WORD:
         a, b, c, d = (*entropy, 0, 0, 0, 0)[:4]
         return first_words((int(a), int(b), int(c), int(d)))
     first, second = np.random.SeedSequence(entropy).generate_state(2)

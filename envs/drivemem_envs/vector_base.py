@@ -11,9 +11,8 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
-from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.scenario_spec import Scenario
-from drivemem_envs.seeding import first_seeds, spaced_seeds
+from drivemem_envs.seeding import EpisodeSeeds, first_seeds, spaced_seeds
 
 
 class EpisodicVectorEnv(VectorEnv[Any, Any, Any]):

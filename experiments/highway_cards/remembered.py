@@ -1,6 +1,6 @@
 """What a perfect memory of all that sensors showed is worth on blackout-highway.
 
-The scripted driver's planner, told of each car where it was when it was perceived last and how
+The oracle's planner, told of each car where it was when it was perceived last and how
 fast it is, and that it has gone on at that speed. Its speed is known exactly as it was then, or
 estimated from all readings, as noisy as the scenario's, and the law of traffic's speeds. It is no
 bound: it does not plan for what it has never seen.

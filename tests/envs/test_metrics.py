@@ -1,13 +1,26 @@
 from __future__ import annotations
 
 import math
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from drivemem_envs.metrics import METRICS, EpisodeMetrics, fault_of, time_to_collision
-from drivemem_envs.outcomes import is_stuck
+import drivemem_envs
+from drivemem_envs import metrics
+from drivemem_envs.collision_times import time_to_collision
+from drivemem_envs.episode_trace import AT_FAULT, BLIND_ENTRY, PET
+from drivemem_envs.metrics import METRICS, EgoTrace, Metric, metric_names, register_metric
+from drivemem_envs.reference.episode_metrics import EpisodeMetrics
+from drivemem_envs.sensing.layout import FIRST_OBJECT_ID
+from tests.envs.metrics_oracle import MetricsInNumpy
 
 
 def box(x=0.0, y=0.0, heading=0.0, vx=0.0, vy=0.0, length=5.0, width=2.0) -> np.ndarray:
@@ -36,10 +49,10 @@ def truth(*actors: tuple[float, ...], perceived=None, crashed=None) -> dict[str,
 
 
 def episode(*decisions: dict[str, Any], decision_s=0.2) -> dict[str, Any]:
-    metrics = EpisodeMetrics(decision_s)
+    found = EpisodeMetrics(decision_s)
     for decision in decisions:
-        metrics.add(decision)
-    return metrics.result()
+        found.add(decision)
+    return found.result()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +112,7 @@ def overlap(a: np.ndarray, b: np.ndarray, t: float) -> bool:
 def test_a_quiet_drive():
     decisions = [truth((2.0 * step, 0, 0, 10.0), (500.0, 0, 0, 0.0)) for step in range(6)]
     result = episode(*decisions)
-    assert set(result) == set(METRICS)
+    assert list(result) == metric_names()
     assert result["progress_m"] == pytest.approx(10.0)
     assert result["mean_speed"] == 10.0
     assert math.isnan(result["min_ttc"])
@@ -162,11 +175,147 @@ def test_post_encroachment_time_of_crossing_paths():
     ],
 )
 def test_fault_classes(ego_speed, other, expected):
-    assert fault_of(truth((0, 0, 0, ego_speed), other), 1) == expected
+    end = truth((0, 0, 0, ego_speed), other, crashed=[True, True])
+    assert episode(end)["at_fault"] == expected
 
 
-def test_stuck_is_standing_for_most_of_the_last_third():
-    assert is_stuck(np.array([9.0] * 20 + [0.0] * 10))
-    assert not is_stuck(np.array([0.0] * 20 + [9.0] * 10))
-    assert not is_stuck(np.array([9.0] * 26 + [0.0] * 4))
-    assert is_stuck(np.array([0.0]))
+def random_truths(seed, steps, actors, decision_s):
+    """An episode in which vehicles come and go, get hidden and crash at the end."""
+    random = np.random.default_rng(seed)
+    place, speed = random.uniform(-15, 15, (actors, 2)), random.uniform(0, 12, actors)
+    heading = random.uniform(-3, 3, actors)
+    ids = np.array([0, *range(1, actors - 1), FIRST_OBJECT_ID])
+    kind = np.array([0] * (actors - 1) + [random.integers(1, 3)])
+    speed[-1] = 0
+    truths = []
+    for step in range(steps):
+        speed[:-1] = np.abs(speed[:-1] + random.normal(0, 1.0, actors - 1))
+        place += decision_s * speed[:, None] * np.column_stack([np.cos(heading), np.sin(heading)])
+        there = np.concatenate([[True], random.random(actors - 2) < 0.9, [True]])
+        perceived = random.random(actors) < 0.6
+        perceived[0] = True
+        crash = np.zeros(actors, dtype=bool)
+        if step == steps - 1 and seed % 2:
+            crash[0] = crash[1] = True
+        truth = {
+            "id": ids, "kind": kind, "x": place[:, 0], "y": place[:, 1], "heading": heading,
+            "speed": speed, "length": np.full(actors, 5.0), "width": np.full(actors, 2.0),
+            "crashed": crash, "perceived": perceived,
+        }  # fmt: skip
+        truths.append({key: value[there].copy() for key, value in truth.items()})
+    return truths
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    steps=st.integers(1, 30),
+    actors=st.integers(3, 8),
+    decision_s=st.sampled_from([0.2, 0.5, 1.0]),
+)
+def test_metrics_are_those_of_the_definitions_in_numpy(seed, steps, actors, decision_s):
+    found, oracle = EpisodeMetrics(decision_s), MetricsInNumpy(decision_s)
+    for decision in random_truths(seed, steps, actors, decision_s):
+        found.add(decision)
+        oracle.add(decision)
+    expected = oracle.result()
+    for name, value in found.result().items():
+        assert type(value) is type(expected[name]), name
+        if isinstance(value, float):
+            assert value == pytest.approx(expected[name], rel=1e-12, nan_ok=True), name
+        else:
+            assert value == expected[name], name
+
+
+def test_every_metric_has_a_column():
+    assert METRICS[AT_FAULT].name == "at_fault"
+    assert METRICS[BLIND_ENTRY].name == "blind_entry_speed"
+    assert METRICS[PET].name == "pet"
+
+
+def test_the_page_lists_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    rows = [
+        f"| `{each.name}` | {each.unit} | {each.definition} | {each.source} |" for each in METRICS
+    ]
+    listed = [line for line in page.splitlines() if line.startswith("| `")]
+    assert listed[2:] == rows  # the first two are the outcome and what the product counts
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """No other package's metrics, before and after."""
+    monkeypatch.setattr(metrics, "_REGISTERED", {})
+    monkeypatch.setattr(metrics, "entry_points", lambda group: [])
+    metrics._load_entry_points.cache_clear()
+    yield
+    metrics._load_entry_points.cache_clear()
+
+
+def lateral_reach(trace: EgoTrace) -> float:
+    assert trace.x.shape == trace.speed.shape == trace.is_relevant_hidden.shape
+    return float(np.ptp(trace.y)) * trace.decision_s
+
+
+LATERAL_REACH = Metric("lateral_reach", "m s", "how far it went sideways", compute=lateral_reach)
+
+
+@pytest.mark.parametrize("backend", ["reference", "compiled"])
+def test_a_metric_of_another_package_is_told_beside_ours(backend, registered):
+    register_metric(LATERAL_REACH)
+    assert metric_names()[-1] == "lateral_reach"
+    worlds = drivemem_envs.make_vec("exit-recall", 2, backend=backend)
+    worlds.reset(seed=3)
+    y = [worlds.truth()["y"][:, 0]]
+    while True:
+        _, _, terminated, truncated, infos = worlds.step(np.zeros(2, dtype=np.int64))
+        ended = terminated | truncated
+        if ended.any():
+            break
+        y.append(worlds.truth()["y"][:, 0])
+    (world, *_) = np.flatnonzero(ended)
+    told = infos["final_info"]["lateral_reach"]
+    assert told.dtype == np.float64
+    before = np.ptp([each[world] for each in y]) * worlds.decision_s
+    assert told[world] >= before > 0.0  # the last decision is in the metric, and no longer shown
+    assert told[world] == pytest.approx(before, abs=4.0 * worlds.decision_s)
+    worlds.close()
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        (LATERAL_REACH, "already registered"),
+        (Metric("pet", "s", "again", compute=lateral_reach), "already registered"),
+        (Metric("outcome", "", "again", compute=lateral_reach), "already registered"),
+        (Metric("lateral reach", "", "two words", compute=lateral_reach), "no identifier"),
+        (Metric("nothing", "", "no function"), "needs compute"),
+    ],
+)
+def test_metrics_that_cannot_be_told_are_refused(metric, message, registered):
+    register_metric(LATERAL_REACH)
+    with pytest.raises(ValueError, match=message):
+        register_metric(metric)
+
+
+def test_entry_points_add_metrics_and_a_broken_one_disables_nothing(registered, monkeypatch):
+    group = metrics.ENTRY_POINT_GROUP
+    points = [
+        EntryPoint("lateral_reach", f"{__name__}:LATERAL_REACH", group),
+        EntryPoint("nowhere", "no_such_package:METRIC", group),
+        EntryPoint("other_name", f"{__name__}:LATERAL_REACH", group),
+    ]
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or SimpleNamespace())
+    monkeypatch.setattr(sys.modules[__name__], "LATERAL_REACH", LATERAL_REACH, raising=False)
+    monkeypatch.setattr(metrics, "entry_points", lambda group: points)
+    with pytest.warns(UserWarning, match=r"metric '(nowhere|other_name)' is left out") as told:
+        assert metric_names() == [*(each.name for each in METRICS), "lateral_reach"]
+    assert len(told) == 2
+
+
+def test_the_example_of_the_page_is_a_metric(registered):
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(code, "metrics.md", "exec"), {})
+    result = episode(*(truth((0, 0, 0, speed)) for speed in (3.0, 0.0, 0.0)), decision_s=0.5)
+    assert result["standing_s"] == 1.0

@@ -8,6 +8,8 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs import registry
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
+from drivemem_envs.names import LEVELS, SUITE, by_level
 
 
 def test_importing_registers_ids_and_loads_no_heavy_package():
@@ -29,7 +31,7 @@ def test_every_single_agent_id_of_highway_env_is_a_scenario():
         for name, spec in gymnasium.registry.items()
         if str(spec.entry_point).startswith("highway_env.") and "multi-agent" not in name
     }
-    assert theirs == set(registry.HIGHWAY_ENV_IDS)
+    assert theirs == set(HIGHWAY_ENV_IDS)
 
 
 @pytest.mark.parametrize(
@@ -52,17 +54,17 @@ def test_the_twin_of_every_scenario_is_known_by_name(name):
     assert f"drivemem/{twin.name}" in gymnasium.registry
 
 
-@pytest.mark.parametrize("name", registry.SUITE)
+@pytest.mark.parametrize("name", SUITE)
 def test_every_scenario_of_the_suite_has_three_levels(name):
-    levels = [drivemem_envs.scenario(f"{name}-{level}") for level in registry.LEVELS]
-    assert [each.name for each in levels] == [f"{name}-{level}-v0" for level in registry.LEVELS]
+    levels = [drivemem_envs.scenario(f"{name}-{level}") for level in LEVELS]
+    assert [each.name for each in levels] == [f"{name}-{level}-v0" for level in LEVELS]
     assert len({each.hash() for each in levels}) == 3
 
 
 def test_levels_of_a_scenario_sort_together_and_easiest_first():
     names = ["b-hard-v0", "a-v1", "b-v0", "a-medium-v0", "b-medium-v0", "a-easy-twin-v0"]
     in_order = ["a-easy-twin-v0", "a-v1", "a-medium-v0", "b-v0", "b-medium-v0", "b-hard-v0"]
-    assert sorted(names, key=registry.by_level) == in_order
+    assert sorted(names, key=by_level) == in_order
 
 
 def test_a_bare_name_means_the_newest_version():

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from drivemem_envs import registry
+from drivemem_envs.names import SUITE
 
 FOLDER = Path(__file__).parents[2] / "docs" / "scenarios"
 HEADINGS = (
     "Task", "What is hidden", "What must be remembered", "Observation", "Actions", "Reward",
-    "Outcome", "Ceiling", "Dials", "Source",
+    "Outcome", "Ceiling", "Scenario parameters", "Source",
 )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def maker() -> Any:
     return module
 
 
-@pytest.mark.parametrize("name", registry.SUITE)
+@pytest.mark.parametrize("name", SUITE)
 def test_the_page_says_what_the_docstring_says(name):
     page = (FOLDER / f"{name}.md").read_text()
     assert page == maker().page(name), "run python docs/scenarios/make.py"
@@ -34,4 +34,4 @@ def test_the_page_says_what_the_docstring_says(name):
 
 
 def test_there_is_no_page_without_a_scenario():
-    assert {path.stem for path in FOLDER.glob("*.md")} == set(registry.SUITE)
+    assert {path.stem for path in FOLDER.glob("*.md")} == set(SUITE)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -69,6 +71,54 @@ def test_hash_follows_what_episodes_depend_on(highway):
         highway.with_(slots="fixed"),
     ]
     assert len({highway.hash(), *(other.hash() for other in others)}) == 4
+
+
+class SensorsOfTomorrow(Sensors):
+    polarised: bool = False
+
+
+class ScenarioOfTomorrow(Scenario):
+    sensors: SensorsOfTomorrow = SensorsOfTomorrow()
+    weather: str = "dry"
+
+
+@pytest.mark.parametrize("name", ["blackout-highway", "exit-recall-hard", "merge-v1"])
+def test_a_new_field_with_a_default_leaves_the_hash_as_it_was(name):
+    today = drivemem_envs.scenario(name)
+    fields = today.model_dump()
+    tomorrow = ScenarioOfTomorrow(**fields)
+    assert tomorrow.hash() == today.hash()
+    assert tomorrow.model_copy(update={"weather": "snow"}).hash() != today.hash()
+    fields["sensors"]["polarised"] = True
+    assert ScenarioOfTomorrow(**fields).hash() != today.hash()
+
+
+def test_the_hash_follows_the_world_but_not_where_drivemem_keeps_it(highway, monkeypatch):
+    """Were exit-recall's class kept in another module, its episodes would be the same."""
+    today = drivemem_envs.scenario("exit-recall")
+    room, _, world = today.world.partition(":")
+    monkeypatch.setitem(sys.modules, "drivemem_envs.elsewhere", sys.modules[room])
+    moved = today.model_copy(update={"world": f"drivemem_envs.elsewhere:{world}"})
+    assert moved.hash() == today.hash()
+    other = highway.model_copy(update={"world": "highway_env.envs.highway_env:HighwayEnv"})
+    assert other.resolved_config() != highway.resolved_config()
+    assert other.hash() != highway.hash()
+    monkeypatch.setitem(sys.modules, "theirs", sys.modules[room])
+    assert today.model_copy(update={"world": f"theirs:{world}"}).hash() != today.hash()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"time_limit_s": 3.0}, {"memory_horizon_s": 9.0}, {"name": "exit-recall-v1"}],
+)
+def test_a_changed_field_changes_the_hash(change):
+    today = drivemem_envs.scenario("exit-recall")
+    assert today.model_copy(update=change).hash() != today.hash()
+
+
+def test_a_default_that_is_written_out_is_no_change(highway):
+    default = highway.resolved_config()["vehicles_count"]
+    assert highway.with_(config={"vehicles_count": default}).hash() == highway.hash()
 
 
 def test_a_world_that_is_none_is_refused():

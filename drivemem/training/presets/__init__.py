@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from drivemem.config import TrainConfig, build_config, config_from_toml
 from drivemem.errors import DrivememError
 from drivemem.settings import as_words
-from drivemem_envs.registry import LEVELS, by_level
+from drivemem_envs.names import LEVELS, by_level
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,10 @@ from drivemem_envs.compiled.perception.sight import Sight, make_sight
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
 from drivemem_envs.compiled.resets.scene_source import scene_source
 from drivemem_envs.compiled.tasks import codes
-from drivemem_envs.compiled.tasks import metrics as tasks_metrics
 from drivemem_envs.compiled.tasks.facts import Task, meanings
 from drivemem_envs.compiled.tasks.step_result import make_step_result
 from drivemem_envs.compiled.tasks.task_vector import task_vector
+from drivemem_envs.episode_trace import make_trace
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
@@ -78,9 +78,9 @@ class CompiledWorlds:
         most = actors + (decisions if source.template.spawns else 0)
         occluders = source.occluders.shape[1]
         sight = make_sight(limits, self.count, actors, most, occluders, lanes, threads)
-        memory = tasks_metrics.make_memory(self.count, decisions, actors, most + 1)
+        trace = make_trace(self.count, decisions, actors, most + 1)
         return Batch(
-            source.worlds, source.scratch, sight, self._view(sight), self._task(), memory,
+            source.worlds, source.scratch, sight, self._view(sight), self._task(), trace,
             make_step_result(self.count, threads), source.template,
             make_native(self.scenario, self.family.code, self.env, self.count, actors, threads),
         )  # fmt: skip
@@ -193,7 +193,7 @@ class CompiledWorlds:
     def step_some(self, rows: Ints, actions: Any) -> None:
         """One decision of some worlds (R,), the others untouched (for replaying)."""
         given = self._padded(actions, len(rows))
-        if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.memory.ego[0]):
+        if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.trace.ego[0]):
             raise RuntimeError("a world was stepped beyond the end of its episode: reset it first")
         decide(self.batch, rows, given)
 

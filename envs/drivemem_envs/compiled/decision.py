@@ -19,8 +19,8 @@ from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
 from drivemem_envs.compiled.resets.template import Template
 from drivemem_envs.compiled.tasks import codes, custom_tasks
 from drivemem_envs.compiled.tasks.facts import Task
-from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
-from drivemem_envs.compiled.tasks.step_result import StepResult, finish_decision, remember
+from drivemem_envs.compiled.tasks.step_result import StepResult, finish_decision, record_decision
+from drivemem_envs.episode_trace import EpisodeTrace
 
 
 class Batch(NamedTuple):
@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     sight: Sight
     shown: View
     task: Task
-    memory: EpisodeMemory
+    trace: EpisodeTrace
     result: StepResult
     template: Template
     native: Native
@@ -43,7 +43,7 @@ def _see(
     sight: Sight,
     shown: View,
     task: Task,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     result: StepResult,
     native: Native,
     index: int,
@@ -53,7 +53,7 @@ def _see(
     given = look(one, sight, index, scratch_row)
     show(one, sight, shown, index, scratch_row, given)
     show_native(one, sight, task, native, index, scratch_row, given)
-    remember(sight, memory, index, result.boxes[scratch_row])
+    record_decision(sight, trace, index, result.boxes[scratch_row])
 
 
 @jit
@@ -63,7 +63,7 @@ def _advance(
     sight: Sight,
     shown: View,
     task: Task,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     result: StepResult,
     template: Template,
     native: Native,
@@ -85,13 +85,13 @@ def _advance(
             actions[place, 0] = custom_tasks.before(one, task, index, actions[place])
         for phase in range(2):  # one place in the code for each half, which is compiled once
             if (phase == 1) != lags:
-                _see(one, sight, shown, task, memory, result, native, index, scratch_row)
+                _see(one, sight, shown, task, trace, result, native, index, scratch_row)
             elif acts:
                 advance(one, actions[place], one.world[0].frames, not lags)
                 custom_tasks.after(one, task, index)
         if acts:
             actions[place, 0] = chosen
-            finish_decision(one, task, sight, memory, actions[place], index, scratch_row, result)
+            finish_decision(one, task, sight, trace, actions[place], index, scratch_row, result)
             clear_and_spawn(one, template)
 
 

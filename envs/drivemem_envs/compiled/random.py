@@ -12,12 +12,12 @@ import numpy as np
 from numba.np.random._constants import fi_double, ki_double, wi_double
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.seeding import WORD, hash_word, pool_of
 
 # A stream (STREAM,): 4 limbs of the state, 4 limbs of the increment (least significant first),
 # whether a 32-bit half is left over, and that half.
 STREAM = 10
 _HAS_HALF, _HALF = 8, 9
-_WORD = 0xFFFFFFFF
 _MULTIPLIER = (0x9FCCF645, 0x4385DF64, 0x1FC65DA4, 0x2360ED05)
 
 # Ziggurat tables of the normal law, 256 layers, the same that NumPy compiles in.
@@ -29,48 +29,6 @@ _INVERSE_TAIL = 0.27366123732975827203338247596
 
 
 @jit
-def _hash_word(value: int, constant: int, multiplier: int) -> tuple[int, int]:
-    """`hashmix` of NumPy's SeedSequence: the mixed word and the next constant."""
-    value = (value ^ constant) & _WORD
-    constant = (constant * multiplier) & _WORD
-    value = (value * constant) & _WORD
-    return value ^ (value >> 16), constant
-
-
-@jit
-def _pool_of(words: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """`SeedSequence.pool` for entropy of up to four words, filled up with zeros."""
-    a, constant = _hash_word(words[0], 0x43B0D7E5, 0x931E8875)
-    b, constant = _hash_word(words[1], constant, 0x931E8875)
-    c, constant = _hash_word(words[2], constant, 0x931E8875)
-    d, constant = _hash_word(words[3], constant, 0x931E8875)
-    pool = (a, b, c, d)
-    for source in range(4):
-        for target in range(4):
-            if source == target:
-                continue
-            mixed, constant = _hash_word(pool[source], constant, 0x931E8875)
-            value = (pool[target] * 0xCA01F9DD) & _WORD
-            value = (value - ((mixed * 0x4973F715) & _WORD)) & _WORD
-            value ^= value >> 16
-            pool = (
-                value if target == 0 else pool[0],
-                value if target == 1 else pool[1],
-                value if target == 2 else pool[2],
-                value if target == 3 else pool[3],
-            )
-    return pool
-
-
-@jit
-def first_words(words: tuple[int, int, int, int]) -> tuple[int, int]:
-    """`SeedSequence(words).generate_state(2)`."""
-    pool = _pool_of(words)
-    first, constant = _hash_word(pool[0], 0x8B51F9DD, 0x58F38DED)
-    return first, _hash_word(pool[1], constant, 0x58F38DED)[0]
-
-
-@jit
 def seed_stream(stream: Ints, seed: int) -> None:
     """`np.random.PCG64(np.random.SeedSequence(seed))`, as Gymnasium seeds an environment.
 
@@ -78,18 +36,18 @@ def seed_stream(stream: Ints, seed: int) -> None:
         stream: written (STREAM,).
         seed: 0 to 2**63 - 1.
     """
-    pool = _pool_of((int(seed) & _WORD, (int(seed) >> 32) & _WORD, 0, 0))
+    pool = pool_of((int(seed) & WORD, (int(seed) >> 32) & WORD, 0, 0))
     # Eight words: the initial state and the sequence, 128 bits each, most significant half first.
     constant = 0x8B51F9DD
     for word in range(8):
-        value, constant = _hash_word(pool[word % 4], constant, 0x58F38DED)
+        value, constant = hash_word(pool[word % 4], constant, 0x58F38DED)
         half, limb = word // 2, word % 2
         stream[(1, 0, 3, 2)[half] * 2 + limb] = value
     s0, s1, s2, s3 = int(stream[0]), int(stream[1]), int(stream[2]), int(stream[3])
     carry = 1  # increment = 2 * sequence + 1
     for limb in range(4, 8):
         doubled = (int(stream[limb]) << 1) | carry
-        stream[limb] = doubled & _WORD
+        stream[limb] = doubled & WORD
         carry = doubled >> 32
     for limb in range(4):
         stream[limb] = 0
@@ -97,7 +55,7 @@ def seed_stream(stream: Ints, seed: int) -> None:
     carry = 0
     for limb, word in ((0, s0), (1, s1), (2, s2), (3, s3)):
         total = int(stream[limb]) + word + carry
-        stream[limb] = total & _WORD
+        stream[limb] = total & WORD
         carry = total >> 32
     _advance(stream)
     stream[_HAS_HALF] = 0
@@ -121,8 +79,8 @@ def copy_stream(generator: np.random.Generator) -> Ints:
         raise ValueError(f"the generator is {bits['bit_generator']}; only PCG64 is supported")
     stream = np.zeros(STREAM, dtype=np.int64)
     for limb in range(4):
-        stream[limb] = (bits["state"]["state"] >> (32 * limb)) & _WORD
-        stream[4 + limb] = (bits["state"]["inc"] >> (32 * limb)) & _WORD
+        stream[limb] = (bits["state"]["state"] >> (32 * limb)) & WORD
+        stream[4 + limb] = (bits["state"]["inc"] >> (32 * limb)) & WORD
     stream[_HAS_HALF], stream[_HALF] = bits["has_uint32"], bits["uinteger"]
     return stream
 
@@ -145,7 +103,7 @@ def _advance(stream: Ints) -> None:
         for j in range(4 - i):
             # A product of two limbs may wrap to a negative number; its halves stay right.
             product = s[i] * _MULTIPLIER[j]
-            low, high = product & _WORD, (product >> 32) & _WORD
+            low, high = product & WORD, (product >> 32) & WORD
             if i + j == 0:
                 r0, r1 = r0 + low, r1 + high
             elif i + j == 1:
@@ -157,10 +115,10 @@ def _advance(stream: Ints) -> None:
     r1 += r0 >> 32
     r2 += r1 >> 32
     r3 += r2 >> 32
-    stream[0] = r0 & _WORD
-    stream[1] = r1 & _WORD
-    stream[2] = r2 & _WORD
-    stream[3] = r3 & _WORD
+    stream[0] = r0 & WORD
+    stream[1] = r1 & WORD
+    stream[2] = r2 & WORD
+    stream[3] = r3 & WORD
 
 
 @jit
@@ -175,8 +133,8 @@ def _next_words(stream: Ints) -> tuple[int, int]:
     if turn == 0:
         return low, high
     return (
-        ((low >> turn) | (high << (32 - turn))) & _WORD,
-        ((high >> turn) | (low << (32 - turn))) & _WORD,
+        ((low >> turn) | (high << (32 - turn))) & WORD,
+        ((high >> turn) | (low << (32 - turn))) & WORD,
     )
 
 
@@ -210,12 +168,12 @@ def integers(stream: Ints, count: int) -> int:
     if count <= 1:
         return 0
     product = _next_word(stream) * count  # below 2**63 for a count below 2**31
-    left = product & _WORD
+    left = product & WORD
     if left < count:
-        threshold = (_WORD + 1 - count) % count
+        threshold = (WORD + 1 - count) % count
         while left < threshold:
             product = _next_word(stream) * count
-            left = product & _WORD
+            left = product & WORD
     return product >> 32
 
 

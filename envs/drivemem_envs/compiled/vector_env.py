@@ -12,10 +12,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from drivemem_envs.compiled.batch import CompiledWorlds
-from drivemem_envs.compiled.tasks.step_result import results_of
-from drivemem_envs.making import EpisodeSeeds
+from drivemem_envs.episode_trace import ego_trace
+from drivemem_envs.metrics import EgoTrace, named
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.seeding import EpisodeSeeds
 from drivemem_envs.vector_base import EpisodicVectorEnv
 
 Truth = dict[str, Any]
@@ -156,7 +157,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         info["outcome"] = np.full(self.num_envs, None, dtype=object)
         info["outcome"][ended] = [OUTCOMES[result.outcomes[world]] for world in ended]
         info["is_success"] = result.successes & mask
-        for name, values in results_of(result, ended).items():
+        for name, values in self._metrics(ended).items():
             nothing = None if values.dtype == object else 0
             column = np.full(self.num_envs, nothing, dtype=values.dtype)
             column[ended] = values
@@ -165,6 +166,17 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         return {
             "final_obs": final_obs, "_final_obs": mask, "final_info": info, "_final_info": mask,
         }  # fmt: skip
+
+    def _metrics(self, ended: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend's."""
+        batch = self._worlds.batch
+
+        def trace_of(row: int) -> EgoTrace:
+            world = int(ended[row])
+            steps = int(batch.sight.decisions[world])
+            return ego_trace(batch.trace, world, steps, self.decision_s)
+
+        return named(batch.result.metrics[ended], trace_of)
 
     def _reward_terms(self, terms: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:
         told: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from drivemem_envs.drivers.base import Driver
 from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver, action_labels
-from drivemem_envs.drivers.oracle import ScriptedDriver
+from drivemem_envs.drivers.oracle import OracleDriver
 from drivemem_envs.drivers.rule_based import RuleBasedDriver
 from drivemem_envs.scenario_spec import Scenario
 
@@ -22,7 +22,7 @@ _RULES = {"idm": "none", "hold_last": "hold_last", "ghost": "constant_velocity"}
 _SUMMARIES = {
     "constant:ACTION": "always one action, by label (constant:IDLE) or index",
     "random": "uniform over the available actions, seeded",
-    "scripted": "told what is hidden, by the scenario's own rule: the upper bound",
+    "oracle": "told what is hidden, by the scenario's own rule: the upper bound",
     "idm": "rule-based: gap, time to collision and crossing cars, on what is visible now",
     "hold_last": "the same rules behind a tracker that keeps hidden actors where last seen",
     "ghost": "the same rules behind a tracker that moves hidden actors at constant velocity",
@@ -52,9 +52,9 @@ def make_driver(name: str, scenario: Scenario, action_space: spaces.Space[Any]) 
         return RandomDriver(action_space)
     if kind in _RULES and not argument:
         return RuleBasedDriver(scenario, action_space, _RULES[kind])  # type: ignore[arg-type]
-    if kind == "scripted" and not argument:
-        return ScriptedDriver(scenario, action_space)
-    near = difflib.get_close_matches(kind, ["constant", "random", "scripted", *_RULES], n=1)
+    if kind == "oracle" and not argument:
+        return OracleDriver(scenario, action_space)
+    near = difflib.get_close_matches(kind, ["constant", "random", "oracle", *_RULES], n=1)
     hint = f"; did you mean '{near[0]}'?" if near else ""
     raise ValueError(f"unknown driver '{name}'{hint} (one of: {', '.join(_SUMMARIES)})")
 

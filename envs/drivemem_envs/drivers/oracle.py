@@ -17,12 +17,12 @@ from drivemem_envs.drivers.constant import batch_size
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing.spec import Tracker
 
-ScriptedRule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
+OracleRule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
 """Batched observation and decisions since each episode began (N,), to actions (N,)."""
 
 
-class ScriptedDriver:
-    """Follows the rule that a scenario's world gives as `scripted(scenario)`.
+class OracleDriver:
+    """Follows the rule that a scenario's world gives as `oracle(scenario)`.
 
     Args:
         scenario: what it drives.
@@ -36,14 +36,14 @@ class ScriptedDriver:
     full_sensors = True
 
     def __init__(self, scenario: Scenario, action_space: spaces.Space[Any]) -> None:
-        make = getattr(scenario.world_class(), "scripted", None)
+        make = getattr(scenario.world_class(), "oracle", None)
         if make is None:
             raise ValueError(
-                f"{scenario.name} has no scripted driver: take idm with full sensors in its place"
+                f"{scenario.name} has no oracle: take idm with full sensors in its place"
             )
         if scenario.observation.flat:
-            raise ValueError("the scripted driver reads a Dict observation: use flat=False")
-        self._rule: ScriptedRule = make(scenario)
+            raise ValueError("the oracle reads a Dict observation: use flat=False")
+        self._rule: OracleRule = make(scenario)
 
     def predict(
         self,

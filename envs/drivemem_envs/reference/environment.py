@@ -13,7 +13,7 @@ from highway_env.envs.parking_env import GoalEnv
 
 from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
-from drivemem_envs.metrics import EpisodeMetrics
+from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
 from drivemem_envs.reference.perception import LANE_FEATURES, Perception
@@ -114,7 +114,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             truncated = True
         told: dict[str, Any] = {"rewards": _numbers(info.get("rewards", {}))}
         if terminated or truncated:
-            outcome = outcomes.outcome_of(self, bool(terminated))
+            outcome = outcomes.outcome_of(self, bool(terminated), self.metrics.speeds())
             told |= {"outcome": outcome, "is_success": outcome == "success"}
             told |= self.metrics.result()
         truncated = bool(truncated and not terminated)

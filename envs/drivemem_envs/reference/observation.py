@@ -5,7 +5,7 @@ highway-env builds them with pandas, 13 times slower (measured); values and orde
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
@@ -15,12 +15,9 @@ from highway_env.vehicle.kinematics import Vehicle
 
 from drivemem_envs._jit import Floats
 from drivemem_envs.reference.perceived_road import only_what_is_perceived
-from drivemem_envs.reference.perception import LANE_FEATURES
-from drivemem_envs.scenario_spec import ObservationSpec
+from drivemem_envs.reference.perception import LANE_FEATURES, Perception
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing import layout
-
-if TYPE_CHECKING:
-    from drivemem_envs.reference.environment import ReferenceEnvironment
 
 Observation = dict[str, np.ndarray[Any, Any]] | np.ndarray[Any, Any]
 
@@ -50,6 +47,33 @@ def features_range(spec: ObservationSpec, lanes: int) -> dict[str, tuple[float, 
     return {"x": (-reach, reach), "y": (-width, width), "vx": (-fast, fast), "vy": (-fast, fast)}
 
 
+class Observed(Protocol):
+    """What is observed: an environment, `ReferenceEnvironment`, before and after each decision."""
+
+    scenario: Scenario
+    perception: Perception
+    first_road_lanes: int
+    road: Any
+    vehicle: Any
+    config: dict[str, Any]
+    PERCEPTION_DISTANCE: float
+
+    def perceive(self) -> None:
+        """Let the sensors look at the world as it is now."""
+
+    def cue(self) -> Floats | None:
+        """(K,) what the scenario shows for a while; None: nothing."""
+
+    def cue_is_shown(self) -> bool:
+        """Whether it is still shown."""
+
+    def slot_of(self, ids: Any) -> Any:
+        """Rows of actors by id, with slots="fixed"."""
+
+    def ego_x(self) -> float:
+        """The x that the ego's own row shows, m."""
+
+
 class DriverView(ObservationType):  # type: ignore[misc]
     """What the driver observes: rows of what is perceived, the cue, and native parts.
 
@@ -62,7 +86,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
 
     def __init__(
         self,
-        env: ReferenceEnvironment,
+        env: Observed,
         native: ObservationType | None = None,
         native_space: spaces.Space[Any] | None = None,
     ) -> None:
@@ -205,7 +229,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
         return {key: np.array(named[key], dtype=space.dtype) for key, space in spaced}
 
 
-def _named(env: ReferenceEnvironment, native: Any) -> dict[str, Any]:
+def _named(env: Observed, native: Any) -> dict[str, Any]:
     """Parts of a native observation, or of its space, by the keys that they have in ours."""
     if isinstance(native, spaces.Dict):
         return dict(native.spaces)

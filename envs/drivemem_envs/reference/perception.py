@@ -17,10 +17,6 @@ LANE_FEATURES = {
     "cos_d": COS_D, "sin_d": SIN_D, "long_off": LONG_OFF, "lat_off": LAT_OFF, "ang_off": ANG_OFF,
 }  # fmt: skip
 
-FIRST_OBJECT_ID = 1_000_000
-"""Ids of obstacles and landmarks; vehicles count from 1, the ego is 0."""
-
-
 _MARK = "drivemem_mark"
 """Attribute of vehicles and objects: number of the episode, id in it."""
 
@@ -78,7 +74,7 @@ class Perception:
         episode, actor = getattr(thing, _MARK, (0, 0))
         if episode != self._episode:
             if is_object:
-                actor = FIRST_OBJECT_ID + self._objects
+                actor = layout.FIRST_OBJECT_ID + self._objects
                 self._objects += 1
             else:
                 self._vehicles += 1

@@ -11,10 +11,10 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from drivemem_envs.making import EpisodeSeeds
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
 from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.seeding import EpisodeSeeds
 from drivemem_envs.vector_base import EpisodicVectorEnv
 
 

@@ -23,11 +23,11 @@ Ceiling
     constant_velocity in .51, behind hold_last in .39, full sensors in .98, also a GRU. At medium
     it is .92 with a GRU and .56 without memory, at hard .91 and .49 (three training runs). Why a
     GRU learns it only with `privileged_view = "grid"`: experiments/scenario_cards/NOTES-traffic.md.
-    The scripted driver, a planner with full sensors, gets through in .996. The same planner with a
+    The oracle, a planner with full sensors, gets through in .996. The same planner with a
     perfect memory of what sensors showed, and speeds as they were then, in .99 (medium .98, hard
     .96; experiments/highway_cards/remembered.py). Sensed speeds are noisy, for ghosts of exact
     velocity would close much of the gap.
-Dials
+Scenario parameters
     Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source
     Blackouts as "partner blindness" in PufferDrive; flicker in Hausknecht and Stone 2015.
@@ -41,7 +41,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="blackout-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
     sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=3.0, noise_speed_mps=5.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic while sight fails in bursts of about 3 s",

@@ -21,7 +21,7 @@ Ceiling
     1/3. The approach is driven for the ego and at the choice the platoon is hidden, so that the
     frame is the same wherever the gap is; each choice leads to one place, and the gap is at each
     with equal probability.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `jitter_s`, by which each car may be early or late.
 Source
     Merging from an on-ramp without sight, as in this project's survey of driving simulators.
@@ -41,14 +41,14 @@ from drivemem_envs.scenarios._shared.single_decision import (
     IDLE,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
 FIRST, SECOND, THIRD = range(3)
-_RELEASE_X, _RAMP_Y, _NOSE_X, _MERGED_X = -80.0, 12.0, -10.0, 20.0
+_DECISION_X, _RAMP_Y, _NOSE_X, _MERGED_X = -80.0, 12.0, -10.0, 20.0
 _BARRIER_Y = 6.0
 _PACE = 8.0
 """The platoon's, m/s."""
@@ -59,14 +59,14 @@ _CARS_M = (-7.0, 0.0, 7.0)
 _FAR = 600.0
 
 
-class BlindMergeWorld(CommitmentWorld):
+class BlindMergeWorld(SingleDecisionWorld):
     """A road along y = 0; a ramp beside it that joins it at x = 20."""
 
-    answers = (FASTER, IDLE, SLOWER)
+    oracle_actions = (FASTER, IDLE, SLOWER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -91,8 +91,8 @@ class BlindMergeWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """On the ramp."""
-        way = self.config["approach_speed"] * self.release_s()
-        return ("r", "n", 0), _FAR + _RELEASE_X - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return ("r", "n", 0), _FAR + _DECISION_X - way
 
     def cars(self) -> list[Car]:
         """Three cars in each place but the free one."""
@@ -109,7 +109,7 @@ class BlindMergeWorld(CommitmentWorld):
     def occluders(self) -> np.ndarray[Any, Any]:
         """The barrier (1, 5), as long as it hides the platoon for `hidden_s`."""
         hidden_s = self.config["hidden_s"]
-        ego = _RELEASE_X - self.config["approach_speed"] * hidden_s
+        ego = _DECISION_X - self.config["approach_speed"] * hidden_s
         last = _MERGED_X - _PACE * (_PLACES_S[-1] + hidden_s) - 10.0
         begin = (ego + last) / 2
         return np.array([[(begin + _NOSE_X) / 2, _BARRIER_Y, 0.0, _NOSE_X - begin, 0.5]])

@@ -24,7 +24,7 @@ Ceiling
     .97, four frames in .99, a GRU in .99, full sensors in .98. At medium no memory gets through in
     .76, four frames in .92, a GRU in .98; at hard in .47, .52 and .97, and at hard as many as with
     a GRU behind constant_velocity, whose ghosts go where the cars go.
-Dials
+Scenario parameters
     Memory horizon: `latency_s`. Difficulty: `vehicles_density`.
 Source
     Katsikopoulos and Engelbrecht 2003: decision processes with delays.
@@ -38,7 +38,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="delayed-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
     sensors=Sensors(latency_s=1.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic that is sensed late",

@@ -20,7 +20,7 @@ Ceiling
     ego's pose, heading and speed to fixed values and the traffic is gone: from there the world,
     and so every observation, is the same whatever the sign said, and with it the distribution of
     the committed exit.
-Dials
+Scenario parameters
     Memory horizon: `narrow_length`. Difficulty: `exits_count` (2 to 5), `trucks_count`.
 Source
     The T-maze (Bakker 2002) on the road; leaks closed as in this project's scenario studies.
@@ -42,7 +42,7 @@ from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import ScriptedRule
+    from drivemem_envs.drivers.oracle import OracleRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
@@ -59,7 +59,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """highway-env's defaults and this world's dials."""
+        """highway-env's defaults and this world's parameters."""
         config: dict[str, Any] = super().default_config()
         config.update(
             {
@@ -83,7 +83,7 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         return config
 
     @classmethod
-    def scripted(cls, scenario: Scenario) -> ScriptedRule:
+    def oracle(cls, scenario: Scenario) -> OracleRule:
         """The driver that is told the exit: round the trucks, then to the exit named."""
         return partial(_take_the_exit, scenario)
 

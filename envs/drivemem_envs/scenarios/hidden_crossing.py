@@ -20,7 +20,7 @@ Ceiling
     1/2. The approach is driven for the ego, and at the choice the truck is hidden, so that the
     frame is the same for early and late ones; who goes is right for late ones only, who waits for
     early ones only, and both are equally likely.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
 Source
     Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion; windows and commitment from
@@ -46,24 +46,24 @@ from drivemem_envs.scenarios._shared.single_decision import (
     FASTER,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
 EARLY, LATE = range(2)
-_RELEASE_X = -16.0
+_DECISION_X = -16.0
 
 
-class HiddenCrossingWorld(CommitmentWorld):
+class HiddenCrossingWorld(SingleDecisionWorld):
     """Two straight roads that cross at the origin, and a building at one corner."""
 
-    answers = (SLOWER, FASTER)
+    oracle_actions = (SLOWER, FASTER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -80,8 +80,8 @@ class HiddenCrossingWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.release_s()
-        return EGO_LANE, FAR + _RELEASE_X - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return EGO_LANE, FAR + _DECISION_X - way
 
     def cars(self) -> list[Car]:
         """The truck."""
@@ -92,7 +92,7 @@ class HiddenCrossingWorld(CommitmentWorld):
     def occluders(self) -> np.ndarray[Any, Any]:
         """The building (1, 5), as long as it hides the truck for `hidden_s`."""
         hidden_s, pace = self.config["hidden_s"], self.config["approach_speed"]
-        ego = pace * hidden_s - _RELEASE_X
+        ego = pace * hidden_s - _DECISION_X
         truck = np.mean(self.config["truck_speed"]) * (
             hidden_s + np.mean([self.config["early_s"], self.config["late_s"]])
         )

@@ -19,7 +19,7 @@ Ceiling
     frames get through in .97, a GRU in .98, no memory in .98, full sensors in .98, at medium in
     .94, .95, .97 and .96, at hard in .93, .94, .96 and .94 (experiments/highway_cards, three
     training runs): all cars keep near one speed, so that not even two frames are needed.
-Dials
+Scenario parameters
     Difficulty: `vehicles_density`, `lanes_count`.
 Source
     Meng et al. 2021 (LSTM-TD3): removed velocities as the mildest partial observability.
@@ -33,7 +33,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="hidden-velocity-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
     sensors=Sensors(hide=("velocity",)),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic whose velocities are not sensed",

@@ -18,7 +18,7 @@ Outcome
 Ceiling
     1/3. The pace is the same whatever the sign said, so that the frame at the choice is the same;
     each choice is right for exactly one limit: faster breaks the limit, slower is too late.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`.
 Source
     The T-maze (Bakker 2002) with a speed in the place of a turn.
@@ -36,10 +36,10 @@ from drivemem_envs.scenarios._shared.single_decision import (
     FASTER,
     IDLE,
     SLOWER,
-    CommitmentWorld,
     Course,
     Phase,
     Rule,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -49,14 +49,14 @@ _BRAKING_M, _STRETCH_M = 15.0, 60.0
 _END = 1000.0
 
 
-class LimitRecallWorld(CommitmentWorld):
+class LimitRecallWorld(SingleDecisionWorld):
     """One straight lane; the choice is made at x = 0."""
 
-    answers = (SLOWER, IDLE, FASTER)
+    oracle_actions = (SLOWER, IDLE, FASTER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -77,7 +77,7 @@ class LimitRecallWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        return ("a", "b", 0), _END - self.config["approach_speed"] * self.release_s()
+        return ("a", "b", 0), _END - self.config["approach_speed"] * self.decision_time_s()
 
     def plans(self) -> list[Phase]:
         """A speed for each choice."""
@@ -87,8 +87,8 @@ class LimitRecallWorld(CommitmentWorld):
         ]
 
     def rules(self) -> list[Rule]:
-        """The limit of each kind."""
-        return [Rule(kind, 0.0, float("inf"), limit) for kind, limit in enumerate(LIMITS)]
+        """The limit of each latent class."""
+        return [Rule(number, 0.0, float("inf"), limit) for number, limit in enumerate(LIMITS)]
 
     def course(self) -> Course:
         """The enforced stretch, with room to brake before it."""

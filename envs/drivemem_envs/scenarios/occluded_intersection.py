@@ -22,7 +22,7 @@ Outcome
 Ceiling
     1/3. The approach is driven for the ego, and at the choice no car is in view, so that the frame
     is always the same; of the three gaps one is free, each equally likely.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `first_s`, `second_s`, `third_s` (windows of arrival),
     `car_speed`.
 Source
@@ -45,9 +45,9 @@ from drivemem_envs.scenarios._shared.single_decision import (
     IDLE,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -57,21 +57,21 @@ _WEST, _EAST, _NORTH, _SOUTH = ("w", "e", 0), ("e", "w", 0), ("s", "n", 0), ("n"
 """The ego's lane, the opposite one, and the lanes of the cross traffic, by where they begin."""
 _HALF = 2.0
 """Half a lane, m: traffic drives on the right."""
-_RELEASE_X = -20.0
+_DECISION_X = -20.0
 _SETBACK, _BACK = 5.0, 13.0
 """From where to where houses lie beside the ego's road, m from its middle."""
 _EAST_LENGTH = 25.0
 """Of the rows of houses behind the crossing, m."""
 
 
-class OccludedIntersectionWorld(CommitmentWorld):
+class OccludedIntersectionWorld(SingleDecisionWorld):
     """Two two-way roads that cross at the origin, and a row of houses at each corner."""
 
-    answers = (FASTER, IDLE, SLOWER)
+    oracle_actions = (FASTER, IDLE, SLOWER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -101,13 +101,13 @@ class OccludedIntersectionWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.release_s()
-        return _WEST, _FAR + _RELEASE_X - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return _WEST, _FAR + _DECISION_X - way
 
     def cars(self) -> list[Car]:
         """From the right and from the left: one that is gone early, one in a gap, one that is late.
 
-        By kind, which of the gaps is free: the first, the second, the third.
+        By latent class, which of the gaps is free: the first, the second, the third.
         """
         first, second, third = (
             tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
@@ -127,7 +127,7 @@ class OccludedIntersectionWorld(CommitmentWorld):
 
     def occluders(self) -> np.ndarray[Any, Any]:
         """The houses (4, 5); before the crossing they reach as far back as `hidden_s` asks for."""
-        back = -_RELEASE_X + self.config["approach_speed"] * self.config["hidden_s"]
+        back = -_DECISION_X + self.config["approach_speed"] * self.config["hidden_s"]
         middle, depth = (_SETBACK + _BACK) / 2, _BACK - _SETBACK
         west = back - _SETBACK
         rows = [(-(_SETBACK + back) / 2, west), (_SETBACK + _EAST_LENGTH / 2, _EAST_LENGTH)]

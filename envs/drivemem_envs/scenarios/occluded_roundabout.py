@@ -23,7 +23,7 @@ Outcome
 Ceiling
     1/3. The approach is driven for the ego, and at the choice no car is in view, so that the frame
     is always the same; of the three gaps one is free, each equally likely.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`; the ring and what hides it grow with it. Difficulty: `first_s`,
     `second_s`, `third_s` (windows of arrival), `car_speed`.
 Source
@@ -46,9 +46,9 @@ from drivemem_envs.scenarios._shared.single_decision import (
     IDLE,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -60,7 +60,7 @@ _ENTRY, _TURN, _EAST, _WEST = ("s", "a", 0), ("a", "b", 0), ("b", "c", 0), ("c",
 """The ego's road, the bend to the ring, the ring from there on, and the ring back to there."""
 _BEND = 12.0
 """Radius of the bend, m."""
-_RELEASE = 20.0
+_DECISION_M = 20.0
 """How far before the ring the choice is made, m."""
 _HIDDEN_TURN = 4.4
 """Angle of the ring out of sight before the entry, rad: from behind the island on the right."""
@@ -68,14 +68,14 @@ _TRUCK = (6.0, 2.5, -5.0)
 """How far from the ring the truck stands, m, its width, and where it begins beside the road."""
 
 
-class OccludedRoundaboutWorld(CommitmentWorld):
+class OccludedRoundaboutWorld(SingleDecisionWorld):
     """A one-lane ring with four arms around the origin; the ego comes from the south."""
 
-    answers = (FASTER, IDLE, SLOWER)
+    oracle_actions = (FASTER, IDLE, SLOWER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -136,11 +136,14 @@ class OccludedRoundaboutWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.release_s()
-        return _ENTRY, _FAR - (self.radius() + _RELEASE) - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return _ENTRY, _FAR - (self.radius() + _DECISION_M) - way
 
     def cars(self) -> list[Car]:
-        """Two on the ring, in two of the gaps; by kind, which is free: first, second, third."""
+        """Two on the ring, in two of the gaps.
+
+        By latent class, which of the gaps is free: the first, the second, the third.
+        """
         first, second, third = (
             tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
         )

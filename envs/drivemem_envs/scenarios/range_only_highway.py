@@ -19,7 +19,7 @@ Ceiling
     Measured; a memory must gain nothing over a frame, or the comparison is unsound. At easy no
     memory gets through in .96, a GRU in .98, full sensors in .98, at medium in .99, .99 and .98, at
     hard in .99, .99 and .98 (experiments/highway_cards, three training runs).
-Dials
+Scenario parameters
     Difficulty: `range_m`, `vehicles_density`. Memory horizon: none.
 Source
     The usual limit of driving benchmarks: a sensor range, no occlusion.
@@ -33,7 +33,7 @@ from drivemem_envs.sensing.spec import Sensors
 
 EASY = Scenario(
     name="range-only-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:HighwayWeavingWorld",
+    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
     sensors=Sensors(range_m=50.0),
     observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic that is sensed within a short range",

@@ -20,7 +20,7 @@ Ceiling
     1/2. The approach is driven for the ego and the train keeps one schedule whatever the phase;
     at the choice the light is hidden. Going is right for the late phase only (the light is still
     green), waiting for the early one only (green again), and both are equally likely.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`.
 Source
     Traffic lights seen intermittently, as in this project's scenario studies.
@@ -38,16 +38,16 @@ from drivemem_envs.scenarios._shared.single_decision import (
     FASTER,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Event,
     Phase,
     Rule,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
 EARLY, LATE = range(2)
-_RELEASE_X, _LIGHT = -16.0, (14.0, 10.0)
+_DECISION_X, _LIGHT = -16.0, (14.0, 10.0)
 _TRACK_Y, _TRAIN_WIDTH, _TRAIN_PACE = 4.0, 2.5, 10.0
 _RED_AGAIN_S = 0.95
 """When the light of the early phase turns red again, after the choice: before FASTER gets there."""
@@ -55,21 +55,21 @@ _END = 1000.0
 _AWAY = (10.0 * _END, 0.0)
 
 
-class SignalRecallWorld(CommitmentWorld):
+class SignalRecallWorld(SingleDecisionWorld):
     """A lane with a stop line at x = 0, and a track beside it."""
 
-    answers = (SLOWER, FASTER)
+    oracle_actions = (SLOWER, FASTER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
                 "seen_s": 2.4,
                 "hidden_s": 3.0,
                 "deadline_s": [7.0, 7.0],
-                "change_s": [0.6, 1.8],  # from the start until the light turns green, by kind
+                "change_s": [0.6, 1.8],  # from the start until the light turns green
                 "red_s": 3.0,
             }
         )
@@ -86,16 +86,16 @@ class SignalRecallWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.release_s()
-        return ("w", "e", 0), _END + _RELEASE_X - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return ("w", "e", 0), _END + _DECISION_X - way
 
     def cars(self) -> list[Car]:
         """The train: its head meets the line of sight when the light is to be hidden."""
         hidden_s = self.config["hidden_s"]
-        ego = _RELEASE_X - self.config["approach_speed"] * hidden_s
+        ego = _DECISION_X - self.config["approach_speed"] * hidden_s
         far_side = (_TRACK_Y + _TRAIN_WIDTH / 2) / _LIGHT[1]
         head = ego + far_side * (_LIGHT[0] - ego) - _TRAIN_PACE * hidden_s
-        tail = -_RELEASE_X / 2
+        tail = -_DECISION_X / 2
         middle, now = (head + tail) / 2, ((0.0, 0.0),) * 2
         pace = ((_TRAIN_PACE, _TRAIN_PACE),) * 2
         length, lane = tail - head, ("te", "tw", 0)
@@ -106,7 +106,7 @@ class SignalRecallWorld(CommitmentWorld):
         return [_LIGHT]
 
     def _red_again_s(self) -> tuple[float, float]:
-        """When the light turns red again, s after the choice, by kind."""
+        """When the light turns red again, s after the choice, by phase."""
         early, late = self.config["change_s"]
         return _RED_AGAIN_S, _RED_AGAIN_S + late - early
 
@@ -114,10 +114,10 @@ class SignalRecallWorld(CommitmentWorld):
         """Green is a light that is not there."""
         changes, again = self.config["change_s"], self._red_again_s()
         found = []
-        for kind in (EARLY, LATE):
-            found.append(Event(kind, changes[kind] - self.release_s(), 1, None, *_AWAY))
-            found.append(Event(kind, again[kind], 1, None, *_LIGHT))
-            found.append(Event(kind, again[kind] + self.config["red_s"], 1, None, *_AWAY))
+        for phase in (EARLY, LATE):
+            found.append(Event(phase, changes[phase] - self.decision_time_s(), 1, None, *_AWAY))
+            found.append(Event(phase, again[phase], 1, None, *_LIGHT))
+            found.append(Event(phase, again[phase] + self.config["red_s"], 1, None, *_AWAY))
         return found
 
     def rules(self) -> list[Rule]:

@@ -23,7 +23,7 @@ Ceiling
     1/2. The approach is driven for the ego, the truck's is always the same, and at the choice the
     car is hidden behind it. Who overtakes at once meets the early car, who waits for a car to pass
     meets the late one, who follows is too late; early and late are equally likely.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
 Source
     Overtaking on two-way roads as in highway-env's two-way; commitment and windows from this
@@ -43,9 +43,9 @@ from drivemem_envs.scenarios._shared.single_decision import (
     FASTER,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -58,14 +58,14 @@ _MEETING_X = 20.0
 _END = 1000.0
 
 
-class TruckOvertakeWorld(CommitmentWorld):
+class TruckOvertakeWorld(SingleDecisionWorld):
     """A lane in each direction; the left one is the oncoming traffic's. The choice is at x = 0."""
 
-    answers = (SLOWER, FASTER)
+    oracle_actions = (SLOWER, FASTER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -93,7 +93,7 @@ class TruckOvertakeWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """In the oncoming lane, to see past the truck."""
-        return _LEFT, _END - self.config["approach_speed"] * self.release_s()
+        return _LEFT, _END - self.config["approach_speed"] * self.decision_time_s()
 
     def cars(self) -> list[Car]:
         """The truck, always the same, and the oncoming car."""
@@ -108,7 +108,7 @@ class TruckOvertakeWorld(CommitmentWorld):
         pace = self.config["approach_speed"]
         overtaking = [(0.0, 18.0, _LEFT), (3.8, 18.0, _RIGHT)]
         return [
-            Phase(ANY, self.config["seen_s"] - self.release_s(), pace, _RIGHT),
+            Phase(ANY, self.config["seen_s"] - self.decision_time_s(), pace, _RIGHT),
             *(Phase(FASTER, at, speed, lane) for at, speed, lane in overtaking),
             *(Phase(SLOWER, at + 2.8, speed, lane) for at, speed, lane in overtaking),
         ]

@@ -21,7 +21,7 @@ Ceiling
     1/2. The approach is driven for the ego, and at the choice the car's place and speed are fixed,
     so that the frame is the same for both types. Who goes hits the one who does not yield; who
     waits for the one who yields meets it when both start at the same time.
-Dials
+Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `yielding_speed`, `other_speed`.
 Source
     Hidden driver types as in driving POMDPs (Bai et al. 2015, "Intention-aware online POMDP
@@ -48,15 +48,15 @@ from drivemem_envs.scenarios._shared.single_decision import (
     FASTER,
     SLOWER,
     Car,
-    CommitmentWorld,
     Course,
     Event,
     Phase,
+    SingleDecisionWorld,
 )
 from drivemem_envs.sensing.spec import Sensors
 
 YIELDS, NEVER = range(2)
-_RELEASE_X, _CAR_Y, _CAR_PACE = -16.0, 16.0, 8.0
+_DECISION_X, _CAR_Y, _CAR_PACE = -16.0, 16.0, 8.0
 """The same for both types: where the car is at the choice, and its speed, m and m/s."""
 _NEAR = 13.0
 """Where the building begins, from the crossing along the ego's road, m."""
@@ -64,14 +64,14 @@ _BRAKES_S, _STANDS_S, _STARTS_S, _START = 0.2, 1.6, 2.0, 4.0
 """A yielding car brakes, stands, and loses patience, s after the choice; then m/s²."""
 
 
-class YieldRecallWorld(CommitmentWorld):
+class YieldRecallWorld(SingleDecisionWorld):
     """Two straight roads that cross at the origin, and a building at one corner."""
 
-    answers = (FASTER, SLOWER)
+    oracle_actions = (FASTER, SLOWER)
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """The family's defaults and this world's dials."""
+        """Those of all such worlds, and this one's."""
         config = super().default_config()
         config.update(
             {
@@ -88,8 +88,8 @@ class YieldRecallWorld(CommitmentWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.release_s()
-        return EGO_LANE, FAR + _RELEASE_X - way
+        way = self.config["approach_speed"] * self.decision_time_s()
+        return EGO_LANE, FAR + _DECISION_X - way
 
     def cars(self) -> list[Car]:
         """The car, near its place at the choice already."""
@@ -111,7 +111,7 @@ class YieldRecallWorld(CommitmentWorld):
     def occluders(self) -> np.ndarray[Any, Any]:
         """The building (1, 5), as long as it hides the car for `hidden_s`."""
         hidden_s = self.config["hidden_s"]
-        ego = self.config["approach_speed"] * hidden_s - _RELEASE_X
+        ego = self.config["approach_speed"] * hidden_s - _DECISION_X
         speeds = [self.config["yielding_speed"], self.config["other_speed"]]
         return corner_building(_NEAR, ego, _CAR_Y + np.mean(speeds) * hidden_s)
 

@@ -20,6 +20,9 @@ COLUMNS = 8
 # Kinds of actor. A landmark (a parking goal) is not solid: it never blocks sight.
 VEHICLE, OBSTACLE, LANDMARK = 0.0, 1.0, 2.0
 
+FIRST_OBJECT_ID = 1_000_000
+"""Ids of obstacles and landmarks count from here, those of vehicles from 1; the ego is 0."""
+
 # Columns of a static occluder (K, OCCLUDER_COLUMNS).
 OCCLUDER_X, OCCLUDER_Y, OCCLUDER_HEADING, OCCLUDER_LENGTH, OCCLUDER_WIDTH = range(5)
 OCCLUDER_COLUMNS = 5

@@ -11,7 +11,7 @@ import pytest
 from drivemem.commands.tune import run as tune
 from drivemem.errors import DrivememError
 from drivemem.training.presets import read_preset
-from drivemem_envs.registry import UnknownScenarioError
+from drivemem_envs.names import UnknownScenarioError
 
 optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 

@@ -11,7 +11,7 @@ import pytest
 import drivemem_envs
 from drivemem.training.privileged import privileged_size, privileged_vector
 from drivemem.training.vec_env import WorldsVecEnv
-from drivemem_envs.registry import SUITE
+from drivemem_envs.names import SUITE
 
 ROWS, COLUMNS = 10, 5
 

@@ -10,7 +10,8 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.making import compiles
-from drivemem_envs.scenarios._shared.single_decision import CommitmentWorld
+from drivemem_envs.names import SUITE
+from drivemem_envs.scenarios._shared.single_decision import SingleDecisionWorld
 
 COMPILED = [
     name
@@ -19,8 +20,8 @@ COMPILED = [
 ]
 CHOICES = [
     name
-    for name in drivemem_envs.registry.SUITE
-    if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
+    for name in SUITE
+    if issubclass(drivemem_envs.scenario(name).world_class(), SingleDecisionWorld)
 ]
 LIMITS = {
     "line_of_sight": {"line_of_sight": ["actors", "occluders"]},

@@ -11,7 +11,7 @@ import pytest
 from highway_env.envs.common.observation import KinematicObservation
 
 import drivemem_envs
-from drivemem_envs.registry import HIGHWAY_ENV_IDS
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
 pytestmark = pytest.mark.usefixtures("pristine_traffic")
 

@@ -1,4 +1,4 @@
-"""The search behind the weaving highways' scripted driver."""
+"""The search behind the dense highways' oracle."""
 
 from __future__ import annotations
 

@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem_envs import registry
 from drivemem_envs.drivers import make_driver
-from drivemem_envs.scenarios._shared.single_decision import FASTER, IDLE, SLOWER, CommitmentWorld
+from drivemem_envs.names import LEVELS, SUITE
+from drivemem_envs.scenarios._shared.single_decision import (
+    FASTER,
+    IDLE,
+    SLOWER,
+    SingleDecisionWorld,
+)
 
 NAMES = [
     f"{name}-{level}"
-    for name in registry.SUITE
-    for level in registry.LEVELS
-    if issubclass(drivemem_envs.scenario(name).world_class(), CommitmentWorld)
+    for name in SUITE
+    for level in LEVELS
+    if issubclass(drivemem_envs.scenario(name).world_class(), SingleDecisionWorld)
 ]
 EASY = [name for name in NAMES if name.endswith("-easy")]
 CARS = ("hidden-crossing", "truck-overtake", "blind-merge")
@@ -33,11 +38,11 @@ TIMED = (
 SEEDS = 40
 
 
-def until_release(env: Any, seed: int, act: Any) -> list[Any]:
+def until_the_decision(env: Any, seed: int, act: Any) -> list[Any]:
     """Observations up to the one on which the choice is made."""
     observation, _ = env.reset(seed=seed)
     seen = [observation]
-    while env.clock < env._script.release:
+    while env.clock < env._script.decision_step:
         observation, *_ = env.step(act(env.clock))
         seen.append(observation)
     return seen
@@ -57,7 +62,7 @@ def episodes(name: str, tracker: str = "none") -> list[tuple[int, dict[str, Any]
     live.reset(seed=0)
     while not outcomes.all():
         observation, _, terminated, truncated, infos = worlds.step(choices)
-        if len(frames) <= live._script.release:
+        if len(frames) <= live._script.decision_step:
             frames.append(observation)
         for world in np.flatnonzero(terminated | truncated):
             outcomes[world] = outcomes[world] or infos["final_info"]["outcome"][world]
@@ -128,7 +133,7 @@ def test_on_the_roundabout_a_car_of_an_earlier_gap_was_seen_earlier(level, hidde
 
 
 def test_only_at_hard_a_late_car_is_not_seen_before_the_overtaking():
-    for level in registry.LEVELS:
+    for level in LEVELS:
         early, late = (unseen_s(f"truck-overtake-{level}")[kind] for kind in (0, 1))
         assert np.isfinite(early).all()
         assert np.isinf(late).all() if level == "hard" else np.isfinite(late).all()
@@ -157,12 +162,12 @@ def test_no_choice_is_right_more_often_than_the_ceiling(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_who_knows_the_kind_succeeds_always(name):
-    answers = drivemem_envs.scenario(name).world_class().answers
+    oracle_actions = drivemem_envs.scenario(name).world_class().oracle_actions
     for kind, _, outcomes in episodes(name):
-        assert outcomes[answers[kind]] == "success"
+        assert outcomes[oracle_actions[kind]] == "success"
 
 
-@pytest.mark.parametrize("level", registry.LEVELS)
+@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize(
     ("name", "outcome"), [("signal-recall", "violation"), ("truck-overtake", "timeout")]
 )
@@ -189,7 +194,7 @@ def test_choices_come_when_and_as_much_apart_as_the_docstring_says(name):
 
 def test_on_the_ramp_the_choice_is_made_as_far_before_the_nose_as_the_docstring_says():
     env = drivemem_envs.make("blind-merge")
-    until_release(env, 0, lambda clock: IDLE)
+    until_the_decision(env, 0, lambda clock: IDLE)
     (barrier,) = env.occluders()
     nose_m = barrier[0] + barrier[3] / 2 - env.vehicle.position[0]
     assert f"They count once, {nose_m:.0f} m before the nose" in doc_of("blind-merge")
@@ -205,7 +210,7 @@ def time_to(name: str, choice: int, way_m: float) -> float:
             here = env.vehicle.position.copy()
             *_, terminated, truncated, _ = env.step(choice)
             ended = terminated or truncated
-            if env.clock > env._script.release:
+            if env.clock > env._script.decision_step:
                 driven.append(driven[-1] + float(np.linalg.norm(env.vehicle.position - here)))
         if driven[-1] >= way_m:
             seconds = np.arange(len(driven)) * drivemem_envs.scenario(name).decision_s
@@ -214,10 +219,10 @@ def time_to(name: str, choice: int, way_m: float) -> float:
 
 
 @pytest.mark.parametrize("name", EASY)
-def test_the_scripted_driver_is_told_and_succeeds(name):
+def test_the_oracle_is_told_and_succeeds(name):
     twin = drivemem_envs.scenario(name).twin()
     worlds = drivemem_envs.make_vec(twin, 2, backend="reference")
-    driver = make_driver("scripted", twin, worlds.single_action_space)
+    driver = make_driver("oracle", twin, worlds.single_action_space)
     observation, _ = worlds.reset(seed=0)
     state, starts, outcomes = None, np.ones(2, dtype=bool), []
     while len(outcomes) < 6:
@@ -234,8 +239,8 @@ def test_nothing_can_be_stored_in_what_the_ego_does(name):
     env = drivemem_envs.make(name)
     draws = np.random.default_rng(0).integers(3, size=1000)
     for seed in range(3):
-        still = until_release(env, seed, lambda clock: 1)
-        restless = until_release(env, seed, lambda clock: int(draws[clock]))
+        still = until_the_decision(env, seed, lambda clock: 1)
+        restless = until_the_decision(env, seed, lambda clock: int(draws[clock]))
         for a, b in zip(still, restless, strict=True):
             for key in a:
                 np.testing.assert_array_equal(a[key], b[key])
@@ -244,10 +249,10 @@ def test_nothing_can_be_stored_in_what_the_ego_does(name):
 @pytest.mark.parametrize("name", EASY)
 def test_the_twin_is_told_the_kind_at_every_decision(name):
     env = drivemem_envs.make(drivemem_envs.scenario(name).twin())
-    for frame in until_release(env, 3, lambda clock: 1):
+    for frame in until_the_decision(env, 3, lambda clock: 1):
         np.testing.assert_array_equal(frame["cue"], env.latent())
 
 
 def test_data_that_do_not_fit_the_kinds_are_refused():
-    with pytest.raises(ValueError, match="arrival_s of car 0 has 2 entries for 3 kinds"):
+    with pytest.raises(ValueError, match="arrival_s of car 0 has 2 entries for 3 latent classes"):
         drivemem_envs.make("hidden-crossing", config={"deadline_s": [5.0] * 3}).reset(seed=0)

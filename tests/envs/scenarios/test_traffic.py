@@ -1,4 +1,4 @@
-"""The scenarios with traffic: occluded intersection and roundabout, and the weaving highways."""
+"""The scenarios with traffic: occluded intersection and roundabout, and the dense highways."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_neither_side_of_the_intersection_alone_tells_which_gap_is_free(kind):
 
 
 @pytest.mark.parametrize("name", HIGHWAYS)
-def test_weaving_egos_are_faster_than_traffic_whatever_they_do(name):
+def test_egos_on_dense_highways_are_faster_than_traffic_whatever_they_do(name):
     """So crawling behind traffic until the time is over is no way to succeed."""
     env = drivemem_envs.make(name)
     env.reset(seed=0)
@@ -107,7 +107,7 @@ def test_traffic_keeps_its_lanes_and_nearly_its_speeds(name):
         assert changes.mean() < 1.0 and np.quantile(changes, 0.9) < 2.0
 
 
-def test_the_weaving_reward_is_for_arriving_unharmed():
+def test_the_reward_of_dense_highways_is_for_arriving_unharmed():
     env = drivemem_envs.make("blackout-highway", config={"duration": 5})
     ended: dict[str, list[float]] = {}
     for seed in range(12):
@@ -127,7 +127,7 @@ def test_who_sees_all_cars_gets_through(name):
     Levels of the other three differ in their sensors alone.
     """
     env = drivemem_envs.make(name, sensors=Sensors())
-    driver = make_driver("scripted", env.unwrapped.scenario, env.action_space)
+    driver = make_driver("oracle", env.unwrapped.scenario, env.action_space)
     for seed in range(3):
         observation, _ = env.reset(seed=seed)
         state, ended = None, False
@@ -141,7 +141,7 @@ def test_who_sees_all_cars_gets_through(name):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_ego_points_at_the_lane_it_changes_to(seed):
-    """From which the scripted driver, who sees rows only, knows it."""
+    """From which the oracle, who sees rows only, knows it."""
     env = drivemem_envs.make("blackout-highway", sensors=Sensors())
     env.reset(seed=seed)
     rng, ended = np.random.default_rng(seed), False

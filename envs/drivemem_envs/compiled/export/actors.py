@@ -28,6 +28,7 @@ from drivemem_envs.compiled.records import (
     OBSTACLE,
     Records,
 )
+from drivemem_envs.sensing.layout import FIRST_OBJECT_ID
 
 VEHICLES = {
     Vehicle: KINEMATIC,
@@ -38,8 +39,6 @@ VEHICLES = {
     BicycleVehicle: BICYCLE,
 }
 OBJECTS = {Obstacle: OBSTACLE, Landmark: LANDMARK}
-FIRST_OBJECT_ID = 1_000_000
-"""Vehicles count from 1 in order of appearance, the ego is 0; objects count from here."""
 
 # Field of DRIVER: highway-env's attribute.
 _CONTROLLER = {

@@ -1,6 +1,6 @@
 """Worlds with a single decision in kernels: the world's script as a table of numbers, its reset.
 
-The model is `CommitmentWorld` of `drivemem_envs.scenarios`.
+The model is `SingleDecisionWorld` of `drivemem_envs.scenarios`.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ def params_of(env: Any, lanes: dict[tuple[str, str, int], int]) -> list[float]:
     script, course = env._script, env.course()
     cars = len(env.cars())
     head = [
-        script.release, *course.direction, course.goal_m, *course.zone_m, len(script.deadlines),
-        len(script.events), len(script.plans), len(script.rules), *script.deadlines,
+        script.decision_step, *course.direction, course.goal_m, *course.zone_m,
+        len(script.deadlines), len(script.events), len(script.plans), len(script.rules),
+        *script.deadlines,
     ]  # fmt: skip
     for kind, at, actor, moves, *rest in script.events:
         # Cars come behind the ego; signs count from -1 down, for where objects begin is not known.
@@ -180,8 +181,13 @@ _slip_of = jit(inner=True)(slip_of)
 
 
 def reset_params(env: Any) -> list[float]:
-    """Parameters of a CommitmentWorld."""
-    params = [env.kinds(), env.release_s(), env.ego_start()[1], env.config["approach_speed"]]
+    """Parameters of a SingleDecisionWorld."""
+    params = [
+        env.latent_classes(),
+        env.decision_time_s(),
+        env.ego_start()[1],
+        env.config["approach_speed"],
+    ]
     for car in env.cars():
         params.append(car.at_m)
         params += [each for window in car.arrival_s for each in window]
@@ -196,7 +202,7 @@ def reset_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
 
 @jit(inner=True)
 def reset_scene(one: OneWorld, template: Template) -> int:
-    """`CommitmentWorld._reset`; returns the kind of scene."""
+    """`SingleDecisionWorld._reset`; returns the kind of scene."""
     params, lane_rows = template.params, template.lane_rows
     kinds = int(params[RESET_KINDS])
     kind = random.integers(one.stream, kinds)

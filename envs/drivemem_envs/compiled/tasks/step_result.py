@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,18 @@ from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import codes, custom_tasks, facts, metrics
+from drivemem_envs.compiled.tasks import codes, custom_tasks, facts
 from drivemem_envs.compiled.tasks.facts import Task
-from drivemem_envs.compiled.tasks.metrics import EpisodeMemory
 from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
+from drivemem_envs.episode_trace import (
+    EGO_SPEED,
+    EpisodeTrace,
+    record,
+    summarize,
+    summarize_collision,
+)
 from drivemem_envs.metrics import METRICS
-from drivemem_envs.outcomes import EXIT_X
+from drivemem_envs.outcomes import EXIT_X, SUCCESS, first_outcome, is_stuck
 
 Flags = NDArray[np.bool_]
 
@@ -27,7 +33,7 @@ class StepResult(NamedTuple):
     rewards: Floats
     """(N,)"""
     terms: Floats
-    """(N, TERMS) in the order of `codes.TERM_NAMES`."""
+    """(N, TERMS) in the order of the family's `terms`."""
     terminated: Flags
     """(N,)"""
     truncated: Flags
@@ -37,7 +43,7 @@ class StepResult(NamedTuple):
     successes: Flags
     """(N,)"""
     metrics: Floats
-    """(N, len(METRICS)); `at_fault` is a code of `tasks_metrics.FAULTS`."""
+    """(N, len(METRICS)); `at_fault` is a code of `metrics.FAULTS`."""
     facts: Floats
     """(T, FACTS) scratch."""
     boxes: Floats
@@ -60,15 +66,12 @@ def make_step_result(worlds: int, threads: int) -> StepResult:
 
 
 @jit
-def remember(sight: Sight, memory: EpisodeMemory, index: int, boxes: Floats) -> None:
-    """Take the truth of the decision last perceived into the episode's metrics."""
+def record_decision(sight: Sight, trace: EpisodeTrace, index: int, boxes: Floats) -> None:
+    """Take the truth of the decision last perceived into the episode's trace."""
     count, step = sight.counts[index], sight.decisions[index] - 1
-    if step == 0:
-        metrics.forget(memory.hidden[index], memory.revealed[index])
-    metrics.add_decision(
-        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index, 0],
-        sight.report[index][:count], step, memory.ego[index], memory.paths[index],
-        memory.others[index], memory.hidden[index], memory.revealed[index], boxes,
+    record(
+        trace, index, step, sight.actors[index][:count], sight.ids[index][:count],
+        sight.speeds[index, 0], sight.report[index][:count], boxes,
     )  # fmt: skip
 
 
@@ -77,7 +80,7 @@ def finish_decision(
     one: OneWorld,
     task: Task,
     sight: Sight,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     action: NDArray[np.float32],
     index: int,
     scratch_row: int,
@@ -89,7 +92,7 @@ def finish_decision(
         one: the world, after the decision was simulated and perceived.
         task: what is rewarded.
         sight: what the ego perceives, with this decision.
-        memory: of the metrics, with this decision.
+        trace: of the episode, with this decision.
         action: (2,) what the agent chose.
         index: which world it is.
         scratch_row: the row of scratch to use.
@@ -111,7 +114,7 @@ def finish_decision(
     result.terminated[index] = terminated
     result.truncated[index] = (ended or late) and not terminated
     if terminated or ended or late:
-        _conclude(one, task, sight, memory, index, scratch_row, result)
+        _conclude(one, task, sight, trace, index, scratch_row, result)
 
 
 @jit(inner=True)
@@ -119,16 +122,16 @@ def _conclude(
     one: OneWorld,
     task: Task,
     sight: Sight,
-    memory: EpisodeMemory,
+    trace: EpisodeTrace,
     index: int,
     scratch_row: int,
     result: StepResult,
 ) -> None:
-    """`outcomes.outcome_of` and `EpisodeMetrics.result`."""
+    """`outcomes.outcome_of`, and the episode's metrics."""
     known, family = result.facts[scratch_row], task.vector[codes.FAMILY]
     steps, count = sight.decisions[index], sight.counts[index]
     boxes, out = result.boxes[scratch_row], result.metrics[index]
-    stuck = metrics.is_stuck(memory.ego[index], steps)
+    stuck = is_stuck(trace.ego[index, :steps, EGO_SPEED])
     success = result.terminated[index] or not stuck
     wrong = False
     if family >= codes.CUSTOM:
@@ -139,32 +142,12 @@ def _conclude(
     crashed = known[codes.CRASHED] > 0.0
     off_road = known[codes.ON_ROAD] == 0.0 and family != codes.PARKING
     violation = known[codes.VIOLATION] > 0.0
-    code = metrics.outcome(crashed, off_road, wrong, violation, success, stuck)
+    code = first_outcome(crashed, off_road, wrong, violation, success, stuck)
     result.outcomes[index] = code
-    result.successes[index] = code == metrics.SUCCESS
+    result.successes[index] = code == SUCCESS
     decision_s = task.vector[codes.DECISION]
-    metrics.summarize(
-        memory.ego[index], memory.paths[index], memory.others[index], steps, decision_s, out
-    )
-    metrics.summarize_collision(
-        sight.actors[index][:count], sight.ids[index][:count], sight.speeds[index][:count],
-        sight.crashed[index][:count], memory.hidden[index], memory.revealed[index],
-        memory.paths.shape[2], steps, decision_s, boxes, out,
+    summarize(trace, index, steps, decision_s, out)
+    summarize_collision(
+        trace, index, steps, decision_s, sight.actors[index][:count], sight.ids[index][:count],
+        sight.speeds[index][:count], sight.crashed[index][:count], boxes, out,
     )  # fmt: skip
-
-
-_FAULTS = np.array(metrics.FAULTS, dtype=object)
-_KINDS = {"hidden_origin_collision": np.bool_, "hard_brakes": np.int64, "exposure": np.int64}
-
-
-def results_of(result: StepResult, rows: Ints) -> dict[str, NDArray[Any]]:
-    """Metrics (R,) of episodes that ended in worlds (R,), as the reference backend gives them."""
-    found: dict[str, NDArray[Any]] = {}
-    for column, name in enumerate(METRICS):
-        values = result.metrics[rows, column]
-        found[name] = (
-            _FAULTS[values.astype(np.int64)]
-            if name == "at_fault"
-            else values.astype(_KINDS.get(name, np.float64))
-        )
-    return found

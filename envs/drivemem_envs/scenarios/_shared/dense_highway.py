@@ -18,7 +18,7 @@ from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.scenarios._shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import ScriptedRule
+    from drivemem_envs.drivers.oracle import OracleRule
 
 # Cars 200 m ahead are met after some 12 s. With 100 m even a perfect memory would know nothing
 # after six seconds of darkness, and an exponential law has many that are longer.
@@ -43,12 +43,12 @@ class SteadyVehicle(IDMVehicle):  # type: ignore[misc]
     DISTANCE_WANTED = 7.0  # [m], between centers
 
 
-class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]
+class DenseHighwayWorld(HighwayEnvFast):  # type: ignore[misc]
     """highway-env's fast highway at 3 decisions a second, the ego faster than lane-true traffic."""
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """highway-env's defaults and this world's dials."""
+        """highway-env's defaults and this world's parameters."""
         config: dict[str, Any] = super().default_config()
         config.update(
             {
@@ -76,7 +76,7 @@ class HighwayWeavingWorld(HighwayEnvFast):  # type: ignore[misc]
         return config
 
     @classmethod
-    def scripted(cls, scenario: Scenario) -> ScriptedRule:
+    def oracle(cls, scenario: Scenario) -> OracleRule:
         """The driver that sees all cars within its rows: `lane_planner`."""
         return partial(_free_lanes, scenario)
 

@@ -1,7 +1,7 @@
 """Which lane to take past slower traffic, for a driver that sees every car.
 
 A search over lane changes: cars go on at their speeds, the ego keeps its own and moves over as
-highway-env's controller steers it. It is the bound for a perfect memory on the weaving highways,
+highway-env's controller steers it. It is the bound for a perfect memory on the dense highways,
 not an agent.
 """
 

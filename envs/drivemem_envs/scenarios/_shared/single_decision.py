@@ -1,13 +1,14 @@
-"""Worlds with one committed choice: what was seen earlier decides which choice is right.
+"""Worlds with a single decision: what was seen earlier says which of three actions is right.
 
-The ego drives up at a fixed speed while its actions count for nothing; at the release its next
-action is the choice, a plan that it then carries out. What is hidden is one of K kinds of scene.
-Because the ego can do nothing before the release, it cannot store anything in its own motion, and
-a driver that only sees the frame at the release can be right no more often than the best single
-choice: that ceiling is a sum over kinds, and `success_table` finds it by trying every choice.
+The ego drives up at a fixed speed while its actions count for nothing. At the decision time its
+next action is the choice: a plan that it then carries out. What is hidden is which of K latent
+classes the scene belongs to. Because the ego can do nothing before the decision time, it cannot
+store anything in its own motion, and a driver that only sees the frame at the decision time can be
+right no more often than the best single choice: that ceiling is a sum over latent classes, found in
+the tests by trying every choice in every scene.
 
 A scenario of this sort is a subclass that says, as data, which roads, cars, events, plans and rules
-it has; it runs on both backends without code of its own (see `compiled.commitment`).
+it has; it runs on both backends without code of its own (see `compiled.tasks.single_decision`).
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from highway_env.vehicle.kinematics import Vehicle
 from highway_env.vehicle.objects import Landmark
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import ScriptedRule
+    from drivemem_envs.drivers.oracle import OracleRule
     from drivemem_envs.scenario_spec import Scenario
 
 SLOWER, IDLE, FASTER = range(3)
 """The choices: highway-env's longitudinal meta actions."""
 ANY = -1
-"""Whatever the kind of scene; before any choice."""
+"""Whatever the latent class; before any choice."""
 LIMIT_TOLERANCE = 0.5
 """How much faster than a limit is no violation, m/s."""
 
@@ -44,20 +45,21 @@ class Car(NamedTuple):
     at_m: float
     """A point along its lane, m …"""
     arrival_s: tuple[Window, ...]
-    """… and when it is there, s after the release: a window for each kind."""
+    """… and when it is there, s after the decision time: a window for each
+    latent class."""
     speed: tuple[Window, ...]
-    """A window for each kind, m/s."""
+    """A window for each latent class, m/s."""
     length: float = 5.0
     width: float = 2.0
 
 
 class Event(NamedTuple):
-    """What happens to a car or sign at a time, in scenes of a kind."""
+    """What happens to a car or sign at a time, in scenes of a latent class."""
 
-    kind: int
-    """A kind or `ANY`."""
+    latent_class: int
+    """One of them, or `ANY`."""
     time_s: float
-    """From the release; negative: before it."""
+    """From the decision time; negative: before it."""
     actor: int
     """Number of a car, or of a sign after all cars."""
     acceleration: float | None = None
@@ -71,9 +73,9 @@ class Phase(NamedTuple):
     """What the ego does from a time on."""
 
     choice: int
-    """After this choice; `ANY`: before the release."""
+    """After this choice; `ANY`: before the decision time."""
     time_s: float
-    """From the release."""
+    """From the decision time."""
     speed: float
     """Target speed, m/s."""
     lane: LaneIndex | None = None
@@ -83,15 +85,15 @@ class Phase(NamedTuple):
 class Rule(NamedTuple):
     """A speed limit in the rule zone, for a time (0 m/s: a red light)."""
 
-    kind: int
+    latent_class: int
     from_s: float
-    """From the release."""
+    """From the decision time."""
     to_s: float
     limit: float
 
 
 class Course(NamedTuple):
-    """Where the ego's way is measured, as x * direction_x + y * direction_y, m."""
+    """Where the ego's progress is measured, as x * direction_x + y * direction_y, m."""
 
     direction: tuple[float, float]
     goal_m: float
@@ -100,16 +102,16 @@ class Course(NamedTuple):
     """Where rules hold."""
 
 
-class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
+class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]
     """One choice, right or wrong by what was seen before; see the module's docstring.
 
-    Subclasses define `kinds`, `network`, `ego_start`, `plans`, `course`, and those of `cars`,
-    `signs`, `events`, `rules`, `occluders` that they need. Their dials are in the configuration.
+    Subclasses define `network`, `ego_start`, `plans`, `course`, and those of `cars`, `signs`,
+    `events`, `rules`, `occluders` that they need. Their parameters are in the configuration.
     """
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
-        """highway-env's defaults and this family's dials."""
+        """highway-env's defaults and what all these worlds share."""
         config: dict[str, Any] = super().default_config()
         config.update(
             {
@@ -119,7 +121,7 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
                 "approach_speed": 8.0,  # [m/s]
                 "seen_s": 2.0,  # from the start until the scene is hidden, about
                 "hidden_s": 3.0,  # from then to the choice: the memory horizon
-                "deadline_s": [5.0, 5.0],  # after the release, by kind
+                "deadline_s": [5.0, 5.0],  # after the decision time, by latent class
                 "collision_reward": -1.0,
                 "success_reward": 1.0,
                 "late_reward": -1.0,
@@ -134,23 +136,23 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
 
     PERCEPTION_DISTANCE = 400.0
     """As far as highway-env shows cars, m: twice its own, for what comes late is far at first."""
-    answers: tuple[int, ...] = ()
-    """The right choice for each kind: what a driver does who knows it."""
+    oracle_actions: tuple[int, ...] = ()
+    """The right choice for each latent class: what a driver does who knows it."""
 
     @classmethod
-    def scripted(cls, scenario: Scenario) -> ScriptedRule:
-        """The driver that is told the kind; see `drivers.scripted`."""
-        answers = np.array(cls.answers)
-        return lambda observation, decisions: answers[observation["cue"].argmax(axis=1)]
+    def oracle(cls, scenario: Scenario) -> OracleRule:
+        """The driver that is told the latent class; see `drivers.oracle`."""
+        actions = np.array(cls.oracle_actions)
+        return lambda observation, decisions: actions[observation["cue"].argmax(axis=1)]
 
     # ---- what a scenario says ----------------------------------------------------------------
 
-    def release_s(self) -> float:
-        """When the choice is made, s from the start."""
+    def decision_time_s(self) -> float:
+        """The decision time, s from the start."""
         return float(self.config["seen_s"] + self.config["hidden_s"])
 
-    def kinds(self) -> int:
-        """K, kinds of scenes, equally likely."""
+    def latent_classes(self) -> int:
+        """K, how many there are, equally likely."""
         return len(self.config["deadline_s"])
 
     def network(self) -> RoadNetwork:
@@ -188,7 +190,7 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
     # ---- highway-env's methods ---------------------------------------------------------------
 
     def _reset(self) -> None:
-        self.kind = int(self.np_random.integers(self.kinds()))
+        self.latent_class = int(self.np_random.integers(self.latent_classes()))
         self.choice, self.clock = ANY, 0
         self.road = Road(
             network=self.network(),
@@ -209,9 +211,9 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
         self.controlled_vehicles = [ego]
         self.road.vehicles.append(ego)
         for car in self.cars():
-            arrival = self.np_random.uniform(*car.arrival_s[self.kind])
-            speed = self.np_random.uniform(*car.speed[self.kind])
-            start = along_at_start(car.at_m, speed, arrival, self.release_s())
+            arrival = self.np_random.uniform(*car.arrival_s[self.latent_class])
+            speed = self.np_random.uniform(*car.speed[self.latent_class])
+            start = along_at_start(car.at_m, speed, arrival, self.decision_time_s())
             made = Vehicle.make_on_lane(self.road, car.lane, start, speed=speed)
             made.LENGTH, made.WIDTH = car.length, car.width
             made.diagonal = np.sqrt(car.length**2 + car.width**2)
@@ -229,11 +231,11 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
 
     def _simulate(self, action: Any = None) -> None:
         """Simulate a decision: what was planned and what happens, whatever the ego wants now."""
-        if self.clock == self._script.release:
+        if self.clock == self._script.decision_step:
             self.choice = int(action)
         others = [v for v in self.road.vehicles if v is not self.vehicle] + self.road.objects
-        for kind, clock, actor, moves, a, b, c in self._script.events:
-            if clock == self.clock and kind in (ANY, self.kind):
+        for latent, clock, actor, moves, a, b, c in self._script.events:
+            if clock == self.clock and latent in (ANY, self.latent_class):
                 other = others[int(actor)]
                 if moves:
                     other.position, other.speed = np.array([a, b]), c
@@ -248,34 +250,35 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
         super()._simulate(IDLE)
 
     def cue(self) -> np.ndarray[Any, Any]:
-        """The kind of scene: one-hot (K,); shown as long as the sensors' `cue_window_s` says."""
-        told = np.zeros(self.kinds(), dtype=np.float32)
-        told[self.kind] = 1.0
+        """The latent class: one-hot (K,); shown as long as the sensors' `cue_window_s` says."""
+        told = np.zeros(self.latent_classes(), dtype=np.float32)
+        told[self.latent_class] = 1.0
         return told
 
-    def _way(self) -> float:
+    def progress_m(self) -> float:
+        """How far the ego has come along its course, m."""
         (x, y), (dx, dy) = self.vehicle.position, self.course().direction
         return float(dx * x + dy * y)
 
     def is_violation(self) -> bool:
         """Whether the ego is faster than a rule allows now."""
         first, last = self.course().zone_m
-        if not first <= self._way() <= last:
+        if not first <= self.progress_m() <= last:
             return False
         return any(
-            kind in (ANY, self.kind)
+            latent in (ANY, self.latent_class)
             and begin <= self.clock < end
             and self.vehicle.speed > limit + LIMIT_TOLERANCE
-            for kind, begin, end, limit in self._script.rules
+            for latent, begin, end, limit in self._script.rules
         )
 
     def is_success(self) -> bool:
         """Whether the goal is passed."""
-        return bool(self._way() >= self.course().goal_m and not self.is_violation())
+        return bool(self.progress_m() >= self.course().goal_m and not self.is_violation())
 
     def is_late(self) -> bool:
         """Whether the deadline is over without success."""
-        due = self._script.release + self._script.deadlines[self.kind]
+        due = self._script.decision_step + self._script.deadlines[self.latent_class]
         return bool(self.clock >= due and not self.is_success() and not self.is_violation())
 
     def _rewards(self, action: Any) -> dict[str, float]:
@@ -299,9 +302,9 @@ class CommitmentWorld(AbstractEnv):  # type: ignore[misc]
         return False
 
 
-def along_at_start(at_m: float, speed: float, arrival_s: float, release_s: float) -> float:
+def along_at_start(at_m: float, speed: float, arrival_s: float, decision_time_s: float) -> float:
     """Where a car is at the start of an episode, m along its lane; both backends call this."""
-    return at_m - speed * (arrival_s + release_s)
+    return at_m - speed * (arrival_s + decision_time_s)
 
 
 def slip_of(steering: float) -> float:
@@ -313,33 +316,34 @@ def slip_of(steering: float) -> float:
 
 
 class Script(NamedTuple):
-    """What a world's data mean in decisions from the start of the episode."""
+    """What a world's data mean in steps of one decision from the start of the episode."""
 
-    release: int
+    decision_step: int
+    """The decision that counts."""
     deadlines: list[int]
-    """By kind, decisions from the release."""
+    """By latent class, steps from `decision_step`."""
     events: list[tuple[int, int, int, bool, float, float, float]]
-    """Kind, decision, actor, whether it moves (else accelerates), numbers."""
+    """Latent class, step, actor, whether it moves (else accelerates), numbers."""
     plans: list[tuple[int, int, float, LaneIndex | None]]
     rules: list[tuple[int, float, float, float]]
 
 
-def script_of(world: CommitmentWorld) -> Script:
+def script_of(world: SingleDecisionWorld) -> Script:
     """A world's script.
 
     Raises:
-        ValueError: a number of deadlines, windows or events that does not fit the kinds.
+        ValueError: a number of deadlines, windows or events that does not fit the latent classes.
     """
     rate = world.config["policy_frequency"]
-    release = round(world.release_s() * rate)
-    kinds, cars = world.kinds(), world.cars()
+    decision = round(world.decision_time_s() * rate)
+    classes, cars = world.latent_classes(), world.cars()
     for name, given in [
         ("deadline_s", world.config["deadline_s"]),
         *((f"arrival_s of car {i}", car.arrival_s) for i, car in enumerate(cars)),
         *((f"speed of car {i}", car.speed) for i, car in enumerate(cars)),
     ]:
-        if len(given) != kinds:
-            raise ValueError(f"{name} has {len(given)} entries for {kinds} kinds of scenes")
+        if len(given) != classes:
+            raise ValueError(f"{name} has {len(given)} entries for {classes} latent classes")
     actors = len(cars) + len(world.signs())
     events = []
     for event in world.events():
@@ -347,15 +351,15 @@ def script_of(world: CommitmentWorld) -> Script:
             raise ValueError(f"an event names actor {event.actor} of {actors}")
         moves = event.acceleration is None
         numbers = (event.x, event.y, event.speed) if moves else (event.acceleration, 0.0, 0.0)
-        when = max(release + round(event.time_s * rate), 0)
-        events.append((event.kind, when, event.actor, moves, *numbers))
+        when = max(decision + round(event.time_s * rate), 0)
+        events.append((event.latent_class, when, event.actor, moves, *numbers))
     return Script(
-        release,
+        decision,
         [round(each * rate) for each in world.config["deadline_s"]],
         events,  # type: ignore[arg-type]
-        [(p.choice, release + round(p.time_s * rate), p.speed, p.lane) for p in world.plans()],
+        [(p.choice, decision + round(p.time_s * rate), p.speed, p.lane) for p in world.plans()],
         [
-            (rule.kind, release + rule.from_s * rate, release + rule.to_s * rate, rule.limit)
-            for rule in world.rules()
+            (r.latent_class, decision + r.from_s * rate, decision + r.to_s * rate, r.limit)
+            for r in world.rules()
         ],
     )

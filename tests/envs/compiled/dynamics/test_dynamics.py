@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from drivemem_envs.registry import HIGHWAY_ENV_IDS
+from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
 # Enough to reach lane changes, ends of lanes and crashes where the world has them.
 QUICK = {"highway-v0": 3, "lane-keeping-v0": 60, "parking-v0": 40, "parking-parked-v0": 40}

@@ -1,7 +1,9 @@
-"""Outcome and metrics of an episode inside kernels; definitions are those of `metrics`, `outcomes`.
+"""What an episode was, decision by decision, and the metrics of it: one kernel for both backends.
 
-A world's memory holds the ego's path, the traffic's paths and, for each actor, when it was last
-hidden and last revealed. Adding a decision costs one pass over the actors.
+An EpisodeTrace holds the ego's path, the traffic's paths and, for each actor, when it was last
+hidden and last revealed. Recording a decision costs one pass over the actors. The compiled backend
+records as it drives; the reference backend gives the truth of its decisions to
+`reference.episode_metrics`, and so may whoever has a recording: the same numbers come out.
 """
 
 from __future__ import annotations
@@ -12,17 +14,21 @@ from typing import NamedTuple
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.collision_times import time_to_collision
 from drivemem_envs.metrics import (
+    CROSSING_M,
+    CROSSING_SINE,
+    FAULTS,
     HARD_BRAKING,
     HIDDEN_ORIGIN_S,
     METRICS,
     RELEVANT_DISTANCE_M,
     TTC_CRITICAL_S,
     TTC_HORIZON_S,
-    time_to_collision,
+    EgoTrace,
 )
-from drivemem_envs.outcomes import OUTCOMES, STUCK_SPEED
 from drivemem_envs.sensing.layout import (
+    FIRST_OBJECT_ID,
     HEADING,
     KIND,
     LANDMARK,
@@ -36,31 +42,26 @@ from drivemem_envs.sensing.layout import (
     Y,
 )
 
-COLLISION, OFF_ROAD, WRONG_ROUTE, VIOLATION, SUCCESS, STUCK, TIMEOUT = range(len(OUTCOMES))
-
 # Columns of the ego's path: x, y, heading, speed, least time to collision, whether a relevant
 # actor is hidden.
-_X, _Y, _HEADING, _SPEED, _TTC, _RELEVANT = range(6)
+EGO_X, EGO_Y, EGO_HEADING, EGO_SPEED, EGO_TTC, EGO_RELEVANT = range(6)
 EGO_COLUMNS = 6
 
-# Metrics in order; `at_fault` is a code of `FAULTS`.
-(
-    PROGRESS, MEAN_SPEED, MIN_TTC, CRITICAL, PET, HARD_BRAKES, MAX_JERK, AT_FAULT, EXPOSURE,
-    HIDDEN_ORIGIN, REVEAL_TO_CONTACT, BLIND_ENTRY,
-) = range(len(METRICS))  # fmt: skip
-FAULTS = (
-    "", "stopped_ego", "stopped_track", "active_front", "active_rear", "active_lateral",
-)  # fmt: skip
+_COLUMN = {metric.name: column for column, metric in enumerate(METRICS)}
+PROGRESS, MEAN_SPEED = _COLUMN["progress_m"], _COLUMN["mean_speed"]
+MIN_TTC, CRITICAL = _COLUMN["min_ttc"], _COLUMN["share_ttc_below_1_5"]
+PET, HARD_BRAKES, MAX_JERK = _COLUMN["pet"], _COLUMN["hard_brakes"], _COLUMN["max_jerk"]
+AT_FAULT, EXPOSURE = _COLUMN["at_fault"], _COLUMN["exposure"]
+HIDDEN_ORIGIN = _COLUMN["hidden_origin_collision"]
+REVEAL_TO_CONTACT, BLIND_ENTRY = _COLUMN["reveal_to_contact_s"], _COLUMN["blind_entry_speed"]
 
-# Ids of obstacles and landmarks begin here in both backends; vehicles count from 1.
-FIRST_OBJECT_ID = 1_000_000
+STOPPED_EGO, STOPPED_TRACK, FRONT, REAR, LATERAL = range(1, len(FAULTS))
 
 _NEVER = -1
-_CROSSING_M, _CROSSING_SINE = 2.0, 0.5
 
 
-class EpisodeMemory(NamedTuple):
-    """What metrics need to know of the running episodes of N worlds."""
+class EpisodeTrace(NamedTuple):
+    """The running episodes of N worlds."""
 
     ego: Floats
     """(N, T, EGO_COLUMNS)"""
@@ -74,7 +75,7 @@ class EpisodeMemory(NamedTuple):
     """(N, I) since which decision it is perceived, or -1."""
 
 
-def make_memory(worlds: int, decisions: int, actors: int, vehicle_ids: int) -> EpisodeMemory:
+def make_trace(worlds: int, decisions: int, actors: int, vehicle_ids: int) -> EpisodeTrace:
     """Room for the episodes of N worlds.
 
     Args:
@@ -84,7 +85,7 @@ def make_memory(worlds: int, decisions: int, actors: int, vehicle_ids: int) -> E
         vehicle_ids: ids that vehicles of one episode can have; objects get `actors` more.
     """
     steps = decisions + 1
-    return EpisodeMemory(
+    return EpisodeTrace(
         ego=np.zeros((worlds, steps, EGO_COLUMNS)),
         paths=np.zeros((worlds, steps, actors, 3)),
         others=np.zeros((worlds, steps), dtype=np.int64),
@@ -95,7 +96,7 @@ def make_memory(worlds: int, decisions: int, actors: int, vehicle_ids: int) -> E
 
 @jit
 def slot_of(actor: int, slots: int, actors: int) -> int:
-    """Where an actor's memory lies: vehicles by id, objects at the end."""
+    """Where it stands when an actor was hidden: vehicles by id, objects at the end."""
     if actor >= FIRST_OBJECT_ID:
         return min(slots - actors + actor - FIRST_OBJECT_ID, slots - 1)
     return min(actor, slots - actors - 1)
@@ -120,42 +121,39 @@ def fill_box(actors: Floats, i: int, box: Floats) -> None:
 
 
 @jit
-def forget(hidden: Ints, revealed: Ints) -> None:
-    """Begin an episode (I,)."""
-    for slot in range(hidden.shape[0]):
-        hidden[slot], revealed[slot] = _NEVER, _NEVER
+def clear(trace: EpisodeTrace, index: int) -> None:
+    """Begin an episode in a world."""
+    for slot in range(trace.hidden.shape[1]):
+        trace.hidden[index, slot], trace.revealed[index, slot] = _NEVER, _NEVER
 
 
 @jit
-def add_decision(
+def record(
+    trace: EpisodeTrace,
+    index: int,
+    step: int,
     actors: Floats,
     ids: Ints,
     speed: float,
     report: Floats,
-    step: int,
-    ego: Floats,
-    paths: Floats,
-    others: Ints,
-    hidden: Ints,
-    revealed: Ints,
     boxes: Floats,
 ) -> None:
-    """Take in the truth at a decision; `EpisodeMetrics.add`.
+    """Take in the truth at a decision.
 
     Args:
+        trace: written.
+        index: which world it is.
+        step: number of the decision; 0 is the first observation, with which the episode begins.
         actors: the actors present (A, C), the ego first.
         ids: their ids (A,).
         speed: the ego's, m/s.
         report: what `sense` says of them (A, REPORT_COLUMNS).
-        step: index of the decision; 0 is the first observation.
-        ego: (T, EGO_COLUMNS), `paths` (T, A, 3), `others` (T,), `hidden` (I,), `revealed` (I,):
-            this world's part of `EpisodeMemory`, written.
-        paths: see ego.
-        others: see ego.
-        hidden: see ego.
-        revealed: see ego.
         boxes: scratch (2, 7).
     """
+    if step == 0:
+        clear(trace, index)
+    ego, paths = trace.ego[index], trace.paths[index]
+    hidden, revealed = trace.hidden[index], trace.revealed[index]
     least, relevant, count = np.inf, False, 0
     fill_box(actors, 0, boxes[0])
     for i in range(1, actors.shape[0]):
@@ -181,39 +179,10 @@ def add_decision(
             paths[step, count, 1] = actors[i, Y]
             paths[step, count, 2] = actors[i, HEADING]
             count += 1
-    others[step] = count
-    ego[step, _X], ego[step, _Y] = actors[0, X], actors[0, Y]
-    ego[step, _HEADING], ego[step, _SPEED] = actors[0, HEADING], speed
-    ego[step, _TTC], ego[step, _RELEVANT] = least, 1.0 if relevant else 0.0
-
-
-@jit
-def is_stuck(ego: Floats, steps: int) -> bool:
-    """`outcomes.is_stuck`: standing for most of the last third of the decisions."""
-    last = max(1, steps // 3)
-    slow = 0
-    for step in range(steps - last, steps):
-        if abs(ego[step, _SPEED]) < STUCK_SPEED:
-            slow += 1
-    return slow / last > 0.5
-
-
-@jit
-def outcome(
-    crashed: bool, off_road: bool, wrong: bool, violation: bool, success: bool, stuck: bool
-) -> int:
-    """The code of the one outcome, tested in order."""
-    if crashed:
-        return COLLISION
-    if off_road:
-        return OFF_ROAD
-    if wrong:
-        return WRONG_ROUTE
-    if violation:
-        return VIOLATION
-    if success:
-        return SUCCESS
-    return STUCK if stuck else TIMEOUT
+    trace.others[index, step] = count
+    ego[step, EGO_X], ego[step, EGO_Y] = actors[0, X], actors[0, Y]
+    ego[step, EGO_HEADING], ego[step, EGO_SPEED] = actors[0, HEADING], speed
+    ego[step, EGO_TTC], ego[step, EGO_RELEVANT] = least, 1.0 if relevant else 0.0
 
 
 @jit
@@ -221,20 +190,20 @@ def encroachment(ego: Floats, paths: Floats, others: Ints, steps: int) -> int:
     """Least number of decisions between two crossing passages of a point, or -1."""
     least = -1
     for k in range(steps):
-        sine, cosine = math.sin(ego[k, _HEADING]), math.cos(ego[k, _HEADING])
+        sine, cosine = math.sin(ego[k, EGO_HEADING]), math.cos(ego[k, EGO_HEADING])
         for j in range(steps):
             apart_steps = abs(k - j)
             if least >= 0 and apart_steps >= least:
                 continue
             for i in range(others[j]):
-                dx, dy = ego[k, _X] - paths[j, i, 0], ego[k, _Y] - paths[j, i, 1]
-                if abs(dx) >= _CROSSING_M or abs(dy) >= _CROSSING_M:
+                dx, dy = ego[k, EGO_X] - paths[j, i, 0], ego[k, EGO_Y] - paths[j, i, 1]
+                if abs(dx) >= CROSSING_M or abs(dy) >= CROSSING_M:
                     continue
-                if math.hypot(dx, dy) >= _CROSSING_M:
+                if math.hypot(dx, dy) >= CROSSING_M:
                     continue
                 heading = paths[j, i, 2]
                 turn = abs(sine * math.cos(heading) - cosine * math.sin(heading))
-                if turn > _CROSSING_SINE:
+                if turn > CROSSING_SINE:
                     least = apart_steps
                     break
     return least
@@ -261,52 +230,54 @@ def contact(actors: Floats, crashed: Ints, boxes: Floats) -> int:
 
 @jit
 def fault_of(actors: Floats, speeds: Floats, other: int) -> int:
-    """`metrics.fault_of`: a code of `FAULTS`."""
+    """The code in `FAULTS` of a collision, from the poses at contact (nuPlan's classes).
+
+    Karnchanachari et al. 2024. Bearing against the ego's own diagonal tells its front from its
+    side.
+
+    Args:
+        actors: (A, C), the ego first.
+        speeds: (A,) m/s.
+        other: row of the actor that the ego touches.
+    """
     if abs(speeds[0]) < 0.1:
-        return 1
+        return STOPPED_EGO
     if abs(speeds[other]) < 0.1:
-        return 2
+        return STOPPED_TRACK
     dx, dy = actors[other, X] - actors[0, X], actors[other, Y] - actors[0, Y]
     cos, sin = math.cos(actors[0, HEADING]), math.sin(actors[0, HEADING])
     along, across = dx * cos + dy * sin, abs(dy * cos - dx * sin)
     if across * actors[0, LENGTH] > abs(along) * actors[0, WIDTH] * 2.0:
-        return 5
-    return 3 if along > 0.0 else 4
+        return LATERAL
+    return FRONT if along > 0.0 else REAR
 
 
 @jit
-def summarize(
-    ego: Floats,
-    paths: Floats,
-    others: Ints,
-    steps: int,
-    decision_s: float,
-    out: Floats,
-) -> None:
-    """The metrics that do not depend on a collision; `EpisodeMetrics.result`.
+def summarize(trace: EpisodeTrace, index: int, steps: int, decision_s: float, out: Floats) -> None:
+    """The metrics that do not depend on a collision.
 
     Args:
-        ego: (T, EGO_COLUMNS).
-        paths: (T, A, 3).
-        others: (T,).
-        steps: decisions added, the first observation included.
+        trace: with every decision of the episode.
+        index: which world it is.
+        steps: decisions recorded, the first observation included.
         decision_s: decision period, s.
         out: written (len(METRICS),).
     """
+    ego = trace.ego[index]
     progress, speeds, least, critical, exposure = 0.0, 0.0, np.inf, 0, 0
     brakes, braking, jerk, before, entry = 0, False, np.nan, np.nan, np.nan
     for k in range(steps):
-        speeds += ego[k, _SPEED]
-        least = min(least, ego[k, _TTC])
-        critical += 1 if ego[k, _TTC] < TTC_CRITICAL_S else 0
-        if ego[k, _RELEVANT] > 0.0:
+        speeds += ego[k, EGO_SPEED]
+        least = min(least, ego[k, EGO_TTC])
+        critical += 1 if ego[k, EGO_TTC] < TTC_CRITICAL_S else 0
+        if ego[k, EGO_RELEVANT] > 0.0:
             if exposure == 0:
-                entry = ego[k, _SPEED]
+                entry = ego[k, EGO_SPEED]
             exposure += 1
         if k == 0:
             continue
-        progress += math.hypot(ego[k, _X] - ego[k - 1, _X], ego[k, _Y] - ego[k - 1, _Y])
-        acceleration = (ego[k, _SPEED] - ego[k - 1, _SPEED]) / decision_s
+        progress += math.hypot(ego[k, EGO_X] - ego[k - 1, EGO_X], ego[k, EGO_Y] - ego[k - 1, EGO_Y])
+        acceleration = (ego[k, EGO_SPEED] - ego[k - 1, EGO_SPEED]) / decision_s
         hard = acceleration < -HARD_BRAKING
         brakes += 1 if hard and not braking else 0
         braking = hard
@@ -314,7 +285,7 @@ def summarize(
             change = abs((acceleration - before) / decision_s)
             jerk = change if k == 2 else max(jerk, change)
         before = acceleration
-    passed = encroachment(ego, paths, others, steps)
+    passed = encroachment(ego, trace.paths[index], trace.others[index], steps)
     out[PROGRESS], out[MEAN_SPEED] = progress, speeds / steps
     out[MIN_TTC] = least if least <= TTC_HORIZON_S else np.nan
     out[CRITICAL], out[EXPOSURE] = critical / steps, exposure
@@ -325,30 +296,28 @@ def summarize(
 
 @jit
 def summarize_collision(
+    trace: EpisodeTrace,
+    index: int,
+    steps: int,
+    decision_s: float,
     actors: Floats,
     ids: Ints,
     speeds: Floats,
     crashed: Ints,
-    hidden: Ints,
-    revealed: Ints,
-    max_actors: int,
-    steps: int,
-    decision_s: float,
     boxes: Floats,
     out: Floats,
 ) -> None:
-    """The metrics of a collision; `EpisodeMetrics._collision`. Nothing without one.
+    """The metrics of a collision; call after `summarize`. Nothing without one.
 
     Args:
-        actors: the actors present (A, C), the ego first.
+        trace: with every decision of the episode.
+        index: which world it is.
+        steps: decisions recorded.
+        decision_s: decision period, s.
+        actors: the actors present at the end (A, C), the ego first.
         ids: their ids (A,).
         speeds: their speeds (A,), m/s.
         crashed: whether each crashed (A,), 0 or 1.
-        hidden: (I,), see `EpisodeMemory`.
-        revealed: (I,).
-        max_actors: A of `EpisodeMemory`.
-        steps: decisions added.
-        decision_s: decision period, s.
         boxes: scratch (2, 7).
         out: written (len(METRICS),).
     """
@@ -358,7 +327,8 @@ def summarize_collision(
     if other < 0:
         return
     out[AT_FAULT] = fault_of(actors, speeds, other)
-    slot = slot_of(ids[other], hidden.shape[0], max_actors)
+    hidden, revealed = trace.hidden[index], trace.revealed[index]
+    slot = slot_of(ids[other], hidden.shape[0], trace.paths.shape[2])
     step = steps - 1
     if hidden[slot] == _NEVER:
         return
@@ -367,3 +337,24 @@ def summarize_collision(
     out[REVEAL_TO_CONTACT] = 0.0
     if revealed[slot] != _NEVER:
         out[REVEAL_TO_CONTACT] = (step - revealed[slot]) * decision_s
+
+
+def ego_trace(trace: EpisodeTrace, index: int, steps: int, decision_s: float) -> EgoTrace:
+    """What other packages' metrics are told of an episode: copies.
+
+    Args:
+        trace: with every decision of the episode.
+        index: which world it is.
+        steps: decisions recorded.
+        decision_s: decision period, s.
+    """
+    columns = trace.ego[index, :steps].T.copy()
+    return EgoTrace(
+        x=columns[EGO_X],
+        y=columns[EGO_Y],
+        heading=columns[EGO_HEADING],
+        speed=columns[EGO_SPEED],
+        least_ttc_s=columns[EGO_TTC],
+        is_relevant_hidden=columns[EGO_RELEVANT] > 0.0,
+        decision_s=decision_s,
+    )

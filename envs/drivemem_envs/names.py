@@ -1,0 +1,29 @@
+"""Names of scenarios: the suite, its levels, how they sort. Reading them imports nothing."""
+
+from __future__ import annotations
+
+import re
+
+LEVELS = ("easy", "medium", "hard")
+"""Levels of every scenario of the suite; a name without a level means the first."""
+
+SUITE = (
+    "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
+    "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
+    "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
+)  # fmt: skip
+"""drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""
+
+
+class UnknownScenarioError(ValueError):
+    """A name that no scenario has."""
+
+
+def by_level(name: str) -> tuple[str, int, str]:
+    """A key that sorts names of scenarios, each one's levels together: stem, level, name.
+
+    A name without a level means the first; names that nobody registered sort by themselves.
+    """
+    stem = re.sub(r"(-twin)?(-v\d+)?$", "", name)
+    level = next((level for level in LEVELS if stem.endswith(f"-{level}")), LEVELS[0])
+    return stem.removesuffix(f"-{level}"), LEVELS.index(level), name
