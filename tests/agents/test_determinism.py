@@ -20,4 +20,4 @@ def test_two_traces_in_one_process_are_equal():
 
 def test_the_trace_leaves_no_setting_to_its_default():
     taken = set(inspect.signature(MemoryPPO).parameters)
-    assert set(SETTINGS) == taken - {"policy", "env", "_init_setup_model"}
+    assert set(SETTINGS) == taken - {"policy", "env", "settings", "_init_setup_model"}
