@@ -57,12 +57,18 @@ class Registry(Generic[Thing]):
         """What is registered under a name.
 
         Raises:
-            ValueError: unknown name, with the nearest and all there are; or an entry point of a
-                name that is taken.
+            ValueError: unknown name, with the nearest and all there are; or another package's
+                entry point that cannot be imported, or has a name that is taken.
         """
         point = self._entry_points().get(name)
         if point is not None:
-            self.register(name)(point.load())
+            try:
+                thing = point.load()
+            except (ImportError, AttributeError) as error:
+                raise ValueError(
+                    f"{self.kind} '{name}' cannot be imported from {point.value}: {error}"
+                ) from error
+            self.register(name)(thing)
         if name not in self._things:
             names = self.names()
             raise ValueError(
