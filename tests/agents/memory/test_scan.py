@@ -31,7 +31,7 @@ def test_both_ways_equal_a_plain_loop(run, steps, dtype):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 @pytest.mark.parametrize("run", ["run_in_order", "run_in_parallel"])
 def test_gradients_are_those_of_finite_differences(dtype, run, monkeypatch):
-    import drivemem_agents.linear_recurrence as module
+    import drivemem_agents.memory._scan as module
 
     monkeypatch.setattr(module, "_run", getattr(module, run))
     starts = torch.zeros(7, 3, dtype=torch.bool)
