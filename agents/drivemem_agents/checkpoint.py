@@ -32,7 +32,7 @@ class CheckpointError(Exception):
 
 
 def save_agent(model: MemoryAlgorithm, folder: Path) -> None:
-    """Write what `load_agent` needs: `model.safetensors` and `agent.json`, atomically.
+    """Write what loading needs: `model.safetensors` and `agent.json`, atomically.
 
     Args:
         model: the agent.

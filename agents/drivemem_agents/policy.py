@@ -26,7 +26,7 @@ from drivemem_agents.observations import (
     subspaces,
     to_tensors,
 )
-from drivemem_agents.policy_outputs import CRITIC, Act, Evaluation, split_state
+from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
 from drivemem_agents.settings import documented_by
@@ -87,7 +87,7 @@ class MemoryPolicy(BasePolicy):
                 "true state: use an environment that offers `privileged()`, or critic='shared'"
             )
         self.critic, self.precision = critic, chosen["precision"]
-        self._warns = masked
+        self._warn_without_masks = masked
         self._build_trunk(observation_space, action_space)
         self._build_critic(observation_space)
         if chosen["compile"]:
@@ -148,10 +148,11 @@ class MemoryPolicy(BasePolicy):
                 settings["memory"], self.memory.input_size, settings["memory_kwargs"]
             )
         privileged = settings["privileged_size"]
-        judged = privileged if self.critic == "privileged" else width
-        judging = (128, *widths) if self.critic == "privileged" else widths
+        critic_input = privileged if self.critic == "privileged" else width
+        critic_widths = (128, *widths) if self.critic == "privileged" else widths
         self.value_head = nn.Sequential(
-            mlp(judged, judging), orthogonal(judging[-1] if judging else judged, 1, gain=1.0)
+            mlp(critic_input, critic_widths),
+            orthogonal(critic_widths[-1] if critic_widths else critic_input, 1, gain=1.0),
         )
         self.prediction_head = (
             nn.Linear(width, privileged) if settings["predict_privileged"] else None
@@ -188,11 +189,13 @@ class MemoryPolicy(BasePolicy):
 
     def tell_rewards(self, state: State, rewards: Tensor) -> State:
         """Enter the rewards (B,) of the step just driven, if the memory reads them."""
-        return self.previous.tell(state, rewards)
+        return self.previous.enter_rewards(state, rewards)
 
-    def with_previous(self, observation: Observation, state: State, starts: Tensor) -> Observation:
+    def with_previous_inputs(
+        self, observation: Observation, state: State, starts: Tensor
+    ) -> Observation:
         """The observation and, where the memory reads them, the previous action and reward."""
-        return self.previous.into(observation, state, starts)
+        return self.previous.add_to(observation, state, starts)
 
     def act(
         self,
@@ -202,7 +205,7 @@ class MemoryPolicy(BasePolicy):
         deterministic: bool = False,
         action_masks: Tensor | None = None,
         privileged: Tensor | None = None,
-    ) -> Act:
+    ) -> StepOutput:
         """One step of a batch of worlds.
 
         Args:
@@ -213,7 +216,7 @@ class MemoryPolicy(BasePolicy):
             action_masks: (B, n) bool, True where a discrete action is available.
             privileged: (B, P) true state, for a privileged critic (without it values are nan).
         """
-        frames = self.normaliser(self.with_previous(observation, state, episode_start))
+        frames = self.normaliser(self.with_previous_inputs(observation, state, episode_start))
         own, critics = split_state(state)
         own = self.memory.reset(own, episode_start)
         features, own = self.memory.step(self._inputs(self.encoder, frames), own)
@@ -223,15 +226,17 @@ class MemoryPolicy(BasePolicy):
         if self.critic == "separate":
             critics = self.critic_memory.reset(critics, episode_start)
             encoded = self._inputs(self.critic_encoder, frames)
-            judged, critics = self.critic_memory.step(encoded, critics)
-            values = self.value_head(judged)
+            critic_features, critics = self.critic_memory.step(encoded, critics)
+            values = self.value_head(critic_features)
             carried |= {CRITIC + key: value for key, value in critics.items()}
         else:
             values = self._values(features, privileged)
-        carried |= self.previous.after(actions, self.action_head)
+        carried |= self.previous.after_step(actions, self.action_head)
         log_prob = self.action_head.log_prob(parameters, actions)
         values = values.squeeze(-1)
-        return Act(actions, values, log_prob, carried, features, parameters, self.action_head)
+        return StepOutput(
+            actions, values, log_prob, carried, features, parameters, self.action_head
+        )
 
     def evaluate_sequence(
         self,
@@ -241,7 +246,7 @@ class MemoryPolicy(BasePolicy):
         starts: Tensor,
         action_masks: Tensor | None = None,
         privileged: Tensor | None = None,
-    ) -> Evaluation:
+    ) -> SequenceOutput:
         """Values, log-probabilities and entropies of stored steps.
 
         Args:
@@ -257,16 +262,16 @@ class MemoryPolicy(BasePolicy):
         with self._autocast():
             encoded = self._encode(self.encoder, frames)
         features = self.dropout(self.memory.outputs(encoded.float(), own, starts))
-        judged = features
+        critic_features = features
         if self.critic == "separate":
             with self._autocast():
                 encoded = self._encode(self.critic_encoder, frames)
-            judged = self.critic_memory.outputs(encoded.float(), critics, starts)
+            critic_features = self.critic_memory.outputs(encoded.float(), critics, starts)
         with self._autocast():
             hidden = self.action_layers(features)
-            values = self._values(judged, privileged)
+            values = self._values(critic_features, privileged)
         parameters = self.action_head(hidden.float(), action_masks)
-        return Evaluation(
+        return SequenceOutput(
             values.float().squeeze(-1),
             self.action_head.log_prob(parameters, actions),
             self.action_head.entropy(parameters),
@@ -308,8 +313,8 @@ class MemoryPolicy(BasePolicy):
             Actions as the environment takes them, and the memory state.
         """
         self.set_training_mode(False)
-        if self._warns and action_masks is None:
-            self._warns = False
+        if self._warn_without_masks and action_masks is None:
+            self._warn_without_masks = False
             warnings.warn(
                 "this agent learned with action masks and gets none: it may choose what is not "
                 "available and drive far worse than it learned to. Give predict "

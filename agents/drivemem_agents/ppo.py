@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from drivemem_agents.algorithm import MemoryAlgorithm
 from drivemem_agents.checkpoint import load_agent, save_agent
-from drivemem_agents.env_capabilities import masks_hook, privileged_hook
+from drivemem_agents.env_capabilities import action_masks_method, privileged_method
 from drivemem_agents.losses import ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.observations import select
@@ -61,9 +61,9 @@ class MemoryPPO(MemoryAlgorithm):
         self.policy.set_training_mode(False)
         self.rollout.clear()
         callback.on_rollout_start()
-        self._masks_of = masks_hook(env, self.action_space)
+        self._masks_of = action_masks_method(env, self.action_space)
         reads_truth = self.policy.settings["privileged_size"] > 0
-        self._privileged_of = privileged_hook(env) if reads_truth else None
+        self._privileged_of = privileged_method(env) if reads_truth else None
         for t in range(self.n_steps):
             actions = self._act(t)
             new_obs, rewards, dones, infos = env.step(actions)
@@ -72,7 +72,7 @@ class MemoryPPO(MemoryAlgorithm):
             if not callback.on_step():
                 return False
             self._update_info_buffer(infos, dones)
-            self._earn(t, rewards, dones, infos)
+            self._record_rewards(t, rewards, dones, infos)
             self._last_obs = new_obs  # type: ignore[assignment]
             self._last_episode_starts = dones
         self._finish_rollout()
@@ -87,7 +87,9 @@ class MemoryPPO(MemoryAlgorithm):
         starts = self._tensor(self._last_episode_starts)
         if t % rollout.chunk == 0:
             rollout.states.append({key: value.clone() for key, value in self._state.items()})
-        observation = policy.with_previous(policy.to_tensors(self._last_obs), self._state, starts)
+        observation = policy.with_previous_inputs(
+            policy.to_tensors(self._last_obs), self._state, starts
+        )
         masks = None if self._masks_of is None else self._tensor(self._masks_of()).bool()
         privileged = self._privileged()
         act = policy.act(observation, self._state, starts, False, masks, privileged)
@@ -105,7 +107,7 @@ class MemoryPPO(MemoryAlgorithm):
         return policy.to_environment(act.actions)
 
     @torch.inference_mode()
-    def _earn(
+    def _record_rewards(
         self, t: int, rewards: NDArray[np.float32], dones: Starts, infos: list[dict[str, Any]]
     ) -> None:
         """Store what step t earned; the memory state may take the rewards in."""
@@ -114,11 +116,13 @@ class MemoryPPO(MemoryAlgorithm):
             told = self._tensor(rewards).float()
             self._state = self.policy.tell_rewards(self._state, told)
         ended = np.flatnonzero(dones)
-        cut = [int(i) for i in ended if infos[i].get("TimeLimit.truncated", False)]
-        if cut:
-            self.rollout.bootstraps[t, cut] = self._values_of_cut(cut, infos)
+        truncated = [int(i) for i in ended if infos[i].get("TimeLimit.truncated", False)]
+        if truncated:
+            self.rollout.bootstraps[t, truncated] = self._values_of_truncated(truncated, infos)
 
-    def _values_of_cut(self, worlds: list[int], infos: list[dict[str, Any]]) -> NDArray[np.float32]:
+    def _values_of_truncated(
+        self, worlds: list[int], infos: list[dict[str, Any]]
+    ) -> NDArray[np.float32]:
         """Truncation is not termination: V(final observation, carried state), added to the reward.
 
         The memory state is the one after the last step, not reset: the episode would have gone on.
