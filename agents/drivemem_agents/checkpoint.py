@@ -69,37 +69,36 @@ def load_agent(
             f"(it says {described.get('format')!r} version {described.get('version')!r})"
         )
     try:
-        observation_space = space_from_json(described["observation_space"])
-        action_space = space_from_json(described["action_space"])
-        # Functions may start with what a number may not be, such as a learning rate of zero.
-        starts = {
-            name: value if value is None else FloatSchedule(value)
-            for name, value in described["settings"].items()
-            if name in SCHEDULED
-        }
-        settings = {**described["settings"], **starts}
-        policy = dict(described["policy"])
-        settings |= {key: policy.pop(key) for key in PolicySettings.model_fields if key in policy}
-        model = kind(
-            "MemoryPolicy", None, **{**settings, **kwargs}, policy_kwargs=policy, device=device,
-            _init_setup_model=False,
-        )  # fmt: skip
-        model.observation_space, model.action_space, model.n_envs = (
-            observation_space,
-            action_space,
-            1,
-        )
-        if env is not None:
-            wrapped = model._wrap_env(env, model.verbose)
-            _check_spaces(wrapped, observation_space, action_space)
-            model.env, model.n_envs = wrapped, wrapped.num_envs
-        model._setup_model()
+        model = _build(kind, described, env, {"device": device, **kwargs})
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         message = str(error).splitlines()[0]
         raise CheckpointError(
             f"{folder / 'agent.json'} describes no valid agent: {message}"
         ) from error
     _load_weights(model, folder)
+    return model
+
+
+def _build(
+    kind: type[Agent], described: dict[str, Any], env: GymEnv | None, changes: dict[str, Any]
+) -> Agent:
+    """The agent that `describe_agent` described, with fresh weights."""
+    stored, policy = dict(described["settings"]), dict(described["policy"])
+    for name in SCHEDULED:  # a function may start with what a number may not be, such as zero
+        if stored.get(name) is not None:
+            stored[name] = FloatSchedule(stored[name])
+    stored |= {name: policy.pop(name) for name in PolicySettings.model_fields if name in policy}
+    model = kind(
+        "MemoryPolicy", None, **{**stored, **changes}, policy_kwargs=policy,
+        _init_setup_model=False,
+    )  # fmt: skip
+    model.observation_space = space_from_json(described["observation_space"])
+    model.action_space, model.n_envs = space_from_json(described["action_space"]), 1
+    if env is not None:
+        wrapped = model._wrap_env(env, model.verbose)
+        _check_spaces(wrapped, model.observation_space, model.action_space)
+        model.env, model.n_envs = wrapped, wrapped.num_envs
+    model._setup_model()
     return model
 
 
