@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
 from drivemem.training.privileged import PrivilegedView
+from drivemem_agents.ppo_settings import TrainingSettings
+from drivemem_agents.settings import complaint
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 SensorChanges: Any = create_model(
@@ -26,17 +28,11 @@ SensorChanges: Any = create_model(
 )  # type: ignore[call-overload]
 
 
-class TrainConfig(BaseModel):
-    """Everything that a run depends on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class RunSettings(BaseModel):
+    """What a run trains on and for how long, whatever learns."""
 
     scenario: str
     """Name of a scenario; `drivemem list scenarios` shows them."""
-    memory: str = "gru"
-    """Name of a memory; `drivemem list memories` shows them."""
-    memory_kwargs: tuple[str, ...] = ()
-    """The memory's settings as key=value words, such as hidden_size=64 gate_bias=50."""
     steps: int = Field(default=1_000_000, ge=1)
     """Decisions to train for, over all worlds (1e6 is understood)."""
     seed: int = Field(default=0, ge=0)
@@ -63,70 +59,25 @@ class TrainConfig(BaseModel):
     """Worlds that are driven at once."""
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
-    encoder: str = "vector"
-    """Name of an encoder."""
-    encoder_kwargs: tuple[str, ...] = ()
-    """The encoder's settings as key=value words, such as widths=[128,64]."""
-    learning_rate: float = Field(default=2e-3, gt=0)
-    """Adam's learning rate at the start."""
-    final_learning_rate_share: float = Field(default=0.1, ge=0, le=1)
-    """Share of the learning rate left at the end of the run; it falls linearly."""
-    n_steps: int = Field(default=128, ge=1)
-    """Decisions of each world between updates."""
-    batch_size: int = Field(default=512, ge=1)
-    """Decisions per minibatch: a multiple of bptt_steps (else n_steps) for a memory with state."""
-    n_epochs: int = Field(default=4, ge=1)
-    """Passes over each rollout."""
-    bptt_steps: int | None = None
-    """Decisions that gradients flow back through; default n_steps."""
-    state_init: Literal["stored", "zero", "burn_in", "recompute"] = "stored"
-    """Where the memory state at the start of a training chunk comes from."""
-    burn_in_steps: int = Field(default=16, ge=1)
-    """Decisions run before a chunk to warm its memory state, with state_init burn_in."""
-    gamma: float = Field(default=0.99, gt=0, le=1)
-    """Discount factor."""
-    gae_lambda: float = Field(default=0.95, ge=0, le=1)
-    """Bias-variance trade-off of generalised advantage estimation."""
-    clip_range: float = Field(default=0.2, gt=0)
-    """PPO's clip range."""
-    clip_range_vf: float | None = None
-    """Clip range of the change in values; default: not clipped."""
-    ent_coef: float = Field(default=0.01, ge=0)
-    """Weight of the entropy bonus."""
-    final_ent_coef_share: float = Field(default=1.0, ge=0, le=1)
-    """Share of the entropy bonus left at the end of the run; it falls linearly."""
-    vf_coef: float = Field(default=0.5, ge=0)
-    """Weight of the value loss."""
-    max_grad_norm: float = Field(default=0.5, gt=0)
-    """Gradients are scaled down to this norm."""
-    target_kl: float | None = None
-    """End a rollout's epochs when the policy has moved this far."""
-    critic: Literal["shared", "separate", "privileged"] = "shared"
-    """Whether the value estimate shares the memory, has its own, or sees the truth (training)."""
-    observe_previous_action: bool = False
-    """Whether the memory also reads the action taken one decision before."""
-    aux_coef: float = Field(default=0.0, ge=0)
-    """Weight of the auxiliary loss: predict what is hidden from the memory (training only)."""
-    privileged_view: PrivilegedView = "actors"
-    """What auxiliary loss and privileged critic know of others: the nearest actors, or a grid."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Dropout between memory and heads."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay."""
-    l1_coef: float = Field(default=0.0, ge=0)
-    """Weight of the sum of absolute weights."""
-    normalize_observations: bool = False
-    """Scale observations by running statistics."""
-    normalize_rewards: bool = False
-    """Scale rewards by running statistics."""
-    precision: Literal["float32", "bf16"] = "float32"
-    """bf16: encoder and heads in bfloat16 while training."""
-    compile: bool = False
-    """Run encoder and heads through torch.compile (needs a C++ compiler on CPU)."""
     device: str = "auto"
     """auto, cpu or cuda."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Updates between checkpoints."""
+
+
+class TrainConfig(TrainingSettings, RunSettings):
+    """Everything that a run depends on: `RunSettings`, PPO's settings, and what goes with them."""
+
+    memory_kwargs: tuple[str, ...] = ()
+    """The memory's settings as key=value words, such as hidden_size=64 gate_bias=50."""
+    encoder_kwargs: tuple[str, ...] = ()
+    """The encoder's settings as key=value words, such as widths=[128,64]."""
+    final_learning_rate_share: float = Field(default=0.1, ge=0, le=1)
+    """Share of the learning rate left at the end of the run; it falls linearly."""
+    final_ent_coef_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of the entropy bonus left at the end of the run; it falls linearly."""
+    privileged_view: PrivilegedView = "actors"
+    """What auxiliary loss and privileged critic know of others: the nearest actors, or a grid."""
 
     def canonical(self) -> str:
         """The configuration as canonical JSON."""
@@ -178,16 +129,7 @@ def build_config(settings: dict[str, Any]) -> TrainConfig:
     Raises:
         DrivememError: unknown keys (with the nearest) or values out of range.
     """
-    import difflib
-
-    for key in settings:
-        if key not in TrainConfig.model_fields:
-            near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise DrivememError(f"unknown setting '{key}'{hint}")
     try:
         return TrainConfig(**settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise DrivememError(f"setting '{where}' is {first['input']!r}: {first['msg']}") from error
+        raise DrivememError(complaint(error)) from error

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from drivemem.errors import DrivememError
 from drivemem.runs import open_run
-from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_agent
+from drivemem_agents import CheckpointError, MemoryPPO
 
 
 def load(run: str | Path, device: str = "auto") -> MemoryPPO:
@@ -21,6 +20,6 @@ def load(run: str | Path, device: str = "auto") -> MemoryPPO:
         DrivememError: no run, no trained agent, or broken files.
     """
     try:
-        return load_agent(open_run(run).model, device=device)
+        return MemoryPPO.load(open_run(run).model, device=device)
     except CheckpointError as error:
         raise DrivememError(str(error)) from error

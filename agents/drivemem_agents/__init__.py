@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivemem_agents.checkpoint import CheckpointError, load_agent, save_agent
+    from drivemem_agents.checkpoint import CheckpointError
     from drivemem_agents.export import ExportError, export_onnx
     from drivemem_agents.policy import MemoryPolicy
     from drivemem_agents.ppo import MemoryPPO
@@ -16,8 +16,6 @@ __all__ = [
     "MemoryPPO",
     "MemoryPolicy",
     "export_onnx",
-    "load_agent",
-    "save_agent",
 ]
 
 _HOMES = {

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,29 +13,26 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.utils import FloatSchedule
 from torch import Tensor
 
+from drivemem_agents.algorithm import MemoryAlgorithm
 from drivemem_agents.files import atomic_folder, read_json, write_json
-from drivemem_agents.ppo import MemoryPPO
+from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings
 from drivemem_agents.space_json import space_from_json, space_to_json
 
 FORMAT = "drivemem-agent"
 VERSION = 1
 
-# Settings of MemoryPPO that are kept with an agent; schedules are kept as their initial value.
-_SETTINGS = (
-    "n_steps", "batch_size", "n_epochs", "bptt_steps", "state_init", "burn_in_steps", "gamma",
-    "gae_lambda", "normalize_advantage", "vf_coef", "max_grad_norm", "target_kl", "aux_coef",
-    "l1_coef", "normalize_rewards", "memory_horizon_steps",
-)  # fmt: skip
+Agent = TypeVar("Agent", bound=MemoryAlgorithm)
 
 
 class CheckpointError(Exception):
     """Files of an agent that cannot be read; the message says what is wrong in one line."""
 
 
-def save_agent(model: MemoryPPO, folder: Path) -> None:
-    """Write what `load_agent` needs: `model.safetensors` and `agent.json`, atomically.
+def save_agent(model: MemoryAlgorithm, folder: Path) -> None:
+    """Write what loading needs: `model.safetensors` and `agent.json`, atomically.
 
     Args:
         model: the agent.
@@ -48,15 +44,20 @@ def save_agent(model: MemoryPPO, folder: Path) -> None:
 
 
 def load_agent(
-    folder: Path, env: GymEnv | None = None, device: str = "auto", **kwargs: Any
-) -> MemoryPPO:
-    """Read an agent that `save_agent` wrote.
+    kind: type[Agent],
+    folder: Path,
+    env: GymEnv | None = None,
+    device: str = "auto",
+    **kwargs: Any,
+) -> Agent:
+    """Read an agent that `save_agent` wrote; see `MemoryPPO.load`.
 
     Args:
+        kind: class of the agent.
         folder: where it is.
         env: environment to go on training in; its spaces must be the agent's.
         device: "auto", "cpu", "cuda".
-        kwargs: settings of MemoryPPO that replace the stored ones.
+        kwargs: settings that replace the stored ones.
 
     Raises:
         CheckpointError: missing, truncated or foreign files, or another architecture.
@@ -68,25 +69,7 @@ def load_agent(
             f"(it says {described.get('format')!r} version {described.get('version')!r})"
         )
     try:
-        observation_space = space_from_json(described["observation_space"])
-        action_space = space_from_json(described["action_space"])
-        policy = dict(described["policy"])
-        settings = {**described["settings"], **kwargs}
-        named = {key: policy.pop(key) for key in _policy_arguments() if key in policy}
-        model = MemoryPPO(
-            "MemoryPolicy", None, **named, **settings, policy_kwargs=policy, device=device,
-            _init_setup_model=False,
-        )  # fmt: skip
-        model.observation_space, model.action_space, model.n_envs = (
-            observation_space,
-            action_space,
-            1,
-        )
-        if env is not None:
-            wrapped = model._wrap_env(env, model.verbose)
-            _check_spaces(wrapped, observation_space, action_space)
-            model.env, model.n_envs = wrapped, wrapped.num_envs
-        model._setup_model()
+        model = _build(kind, described, env, {"device": device, **kwargs})
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         message = str(error).splitlines()[0]
         raise CheckpointError(
@@ -96,7 +79,30 @@ def load_agent(
     return model
 
 
-def save_training(model: MemoryPPO, folder: Path) -> None:
+def _build(
+    kind: type[Agent], described: dict[str, Any], env: GymEnv | None, changes: dict[str, Any]
+) -> Agent:
+    """The agent that `describe_agent` described, with fresh weights."""
+    stored, policy = dict(described["settings"]), dict(described["policy"])
+    for name in SCHEDULED:  # a function may start with what a number may not be, such as zero
+        if stored.get(name) is not None:
+            stored[name] = FloatSchedule(stored[name])
+    stored |= {name: policy.pop(name) for name in PolicySettings.model_fields if name in policy}
+    model = kind(
+        "MemoryPolicy", None, **{**stored, **changes}, policy_kwargs=policy,
+        _init_setup_model=False,
+    )  # fmt: skip
+    model.observation_space = space_from_json(described["observation_space"])
+    model.action_space, model.n_envs = space_from_json(described["action_space"]), 1
+    if env is not None:
+        wrapped = model._wrap_env(env, model.verbose)
+        _check_spaces(wrapped, model.observation_space, model.action_space)
+        model.env, model.n_envs = wrapped, wrapped.num_envs
+    model._setup_model()
+    return model
+
+
+def save_training(model: MemoryAlgorithm, folder: Path) -> None:
     """Write everything that going on exactly needs, atomically; call it between updates.
 
     Besides weights and optimiser these are counters, random states, the carried memory state and
@@ -110,7 +116,7 @@ def save_training(model: MemoryPPO, folder: Path) -> None:
         write_training(model, temporary)
 
 
-def write_training(model: MemoryPPO, folder: Path) -> None:
+def write_training(model: MemoryAlgorithm, folder: Path) -> None:
     """`save_training` into an existing folder, not atomic: for callers that add files of theirs."""
     save_file(_contiguous(model.policy.state_dict()), folder / "model.safetensors")
     save_file(_optimizer_tensors(model), folder / "optimizer.safetensors")
@@ -118,7 +124,7 @@ def write_training(model: MemoryPPO, folder: Path) -> None:
     write_json(folder / "state.json", _counters(model))
 
 
-def load_training(model: MemoryPPO, folder: Path) -> None:
+def load_training(model: MemoryAlgorithm, folder: Path) -> None:
     """Bring a freshly built agent of the same settings to where `save_training` left off.
 
     Args:
@@ -145,13 +151,9 @@ def load_training(model: MemoryPPO, folder: Path) -> None:
         raise CheckpointError(f"{folder} does not fit this agent: {error}") from error
 
 
-def describe_agent(model: MemoryPPO) -> dict[str, Any]:
+def describe_agent(model: MemoryAlgorithm) -> dict[str, Any]:
     """What `agent.json` holds: spaces, policy settings, training settings, sizes."""
-    settings: dict[str, Any] = {name: getattr(model, name) for name in _SETTINGS}
-    settings["learning_rate"] = float(model.lr_schedule(1.0))
-    settings["clip_range"] = model.clip_range(1.0)
-    settings["clip_range_vf"] = model.clip_range_vf and model.clip_range_vf(1.0)
-    settings["ent_coef"] = model.entropy_schedule(1.0)
+    settings = model.settings.model_dump(exclude=set(PolicySettings.model_fields))
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -162,11 +164,6 @@ def describe_agent(model: MemoryPPO) -> dict[str, Any]:
         "parameters": sum(p.numel() for p in model.policy.parameters()),
         "memory_state_bytes": model.policy.memory.state_bytes(),
     }
-
-
-def _policy_arguments() -> set[str]:
-    """Settings of the policy that MemoryPPO takes by name."""
-    return set(inspect.signature(MemoryPPO.__init__).parameters) - {"policy_kwargs", "self"}
 
 
 def _check_spaces(
@@ -180,7 +177,7 @@ def _check_spaces(
             raise ValueError(f"the agent's {name} space is {mine}, the environment's {theirs}")
 
 
-def _optimizer_tensors(model: MemoryPPO) -> dict[str, Tensor]:
+def _optimizer_tensors(model: MemoryAlgorithm) -> dict[str, Tensor]:
     tensors = {}
     for index, slots in model.policy.optimizer.state_dict()["state"].items():
         for name, value in slots.items():
@@ -188,7 +185,7 @@ def _optimizer_tensors(model: MemoryPPO) -> dict[str, Tensor]:
     return _contiguous(tensors)
 
 
-def _load_optimizer(model: MemoryPPO, tensors: dict[str, Tensor], folder: Path) -> None:
+def _load_optimizer(model: MemoryAlgorithm, tensors: dict[str, Tensor], folder: Path) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     optimizer = model.policy.optimizer
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
@@ -202,7 +199,7 @@ def _load_optimizer(model: MemoryPPO, tensors: dict[str, Tensor], folder: Path) 
     optimizer.load_state_dict({"state": state, "param_groups": described["param_groups"]})
 
 
-def _carried(model: MemoryPPO) -> dict[str, Tensor]:
+def _carried(model: MemoryAlgorithm) -> dict[str, Tensor]:
     """Memory state, last observation, reward statistics and random states."""
     tensors = {f"state.{key}": value for key, value in model._state.items()}
     if model._last_obs is not None:
@@ -224,7 +221,7 @@ def _carried(model: MemoryPPO) -> dict[str, Tensor]:
     return tensors
 
 
-def _restore_carried(model: MemoryPPO, tensors: dict[str, Tensor]) -> None:
+def _restore_carried(model: MemoryAlgorithm, tensors: dict[str, Tensor]) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -243,7 +240,7 @@ def _restore_carried(model: MemoryPPO, tensors: dict[str, Tensor]) -> None:
     np.random.set_state(("MT19937", keys, int(position), int(has_gauss), cached))
 
 
-def _counters(model: MemoryPPO) -> dict[str, Any]:
+def _counters(model: MemoryAlgorithm) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         return value.item() if isinstance(value, np.generic) else value
 
@@ -262,7 +259,7 @@ def _counters(model: MemoryPPO) -> dict[str, Any]:
     }
 
 
-def _load_weights(model: MemoryPPO, folder: Path) -> None:
+def _load_weights(model: MemoryAlgorithm, folder: Path) -> None:
     tensors = _read_tensors(folder / "model.safetensors")
     try:
         model.policy.load_state_dict(tensors, strict=True)

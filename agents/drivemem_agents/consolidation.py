@@ -73,13 +73,13 @@ def fisher_information(policy: MemoryPolicy, rollout: Rollout) -> dict[str, Tens
     state = {name: part[worlds].clone() for name, part in rollout.states[0].items()}
     names, weights = zip(*policy.named_parameters(), strict=True)
     total = [torch.zeros_like(weight) for weight in weights]
-    drawn, before = [], state
+    drawn, present = [], state
     with torch.no_grad():
         for step in range(rollout.steps):
             mask = None if masks is None else masks[step]
-            act = policy.act(select(observation, step), before, starts[step], False, mask)
+            act = policy.act(select(observation, step), present, starts[step], False, mask)
             drawn.append(act.actions)
-            before = act.state
+            present = act.state
     actions = torch.stack(drawn)
     for world in range(starts.shape[1]):
         one = slice(world, world + 1)

@@ -15,12 +15,12 @@ def privileged_size(env: VecEnv | None) -> int:
     return 0 if env is None else int(getattr(env.unwrapped, "privileged_dim", 0))
 
 
-def privileged_hook(env: VecEnv) -> Callable[[], Any] | None:
+def privileged_method(env: VecEnv) -> Callable[[], Any] | None:
     """What gives the true state of all worlds, (N, P)."""
     return _method(env, "privileged")
 
 
-def masks_hook(env: VecEnv, action_space: spaces.Space[Any]) -> Callable[[], Any] | None:
+def action_masks_method(env: VecEnv, action_space: spaces.Space[Any]) -> Callable[[], Any] | None:
     """What gives the available actions of all worlds, (N, n) bool.
 
     It is a method `action_masks` of the vector environment or, as sb3-contrib's MaskablePPO has
@@ -36,7 +36,7 @@ def masks_hook(env: VecEnv, action_space: spaces.Space[Any]) -> Callable[[], Any
 
 def has_masks(env: VecEnv | None, action_space: spaces.Space[Any]) -> bool:
     """Whether the environment says which actions are available."""
-    return env is not None and masks_hook(env, action_space) is not None
+    return env is not None and action_masks_method(env, action_space) is not None
 
 
 def _method(env: VecEnv, name: str) -> Callable[[], Any] | None:

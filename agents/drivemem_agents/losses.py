@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
 from drivemem_agents.consolidation import Consolidation
 from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.ppo_settings import PPOSettings
 from drivemem_agents.rollout import Minibatch
 
 
-@dataclass(frozen=True)
-class LossSettings:
-    """What one update's losses depend on besides data and policy; see `MemoryPPO`."""
-
-    clip: float
-    clip_value: float | None
-    entropy_weight: float
-    value_weight: float
-    auxiliary_weight: float
-    l1_weight: float
-    normalize_advantage: bool
-    consolidation: Consolidation | None = None
-
-
 def ppo_loss(
-    policy: MemoryPolicy, batch: Minibatch, settings: LossSettings
+    policy: MemoryPolicy,
+    batch: Minibatch,
+    settings: PPOSettings,
+    consolidation: Consolidation | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss to minimise, and its terms by SB3's names."""
     new = policy.evaluate_sequence(
@@ -37,15 +25,15 @@ def ppo_loss(
     if settings.normalize_advantage and advantages.numel() > 1:
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
     policy_loss, log_ratio = clipped_policy_loss(
-        new.log_prob, batch.log_prob, advantages, settings.clip
+        new.log_prob, batch.log_prob, advantages, settings.clip_range
     )
     values = new.values
-    if settings.clip_value is not None:
-        change = (values - batch.values).clamp(-settings.clip_value, settings.clip_value)
+    if settings.clip_range_vf is not None:
+        change = (values - batch.values).clamp(-settings.clip_range_vf, settings.clip_range_vf)
         values = batch.values + change
     value_loss = nn.functional.mse_loss(values, batch.returns)
     entropy_loss = -new.entropy.mean()
-    loss = policy_loss + settings.entropy_weight * entropy_loss + settings.value_weight * value_loss
+    loss = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
     logged = {
         "policy_gradient_loss": policy_loss,
         "value_loss": value_loss,
@@ -54,20 +42,22 @@ def ppo_loss(
     if policy.prediction_head is not None and batch.privileged is not None:
         predicted = policy.prediction_head(new.features)
         logged["aux_loss"] = nn.functional.mse_loss(predicted, batch.privileged)
-        loss = loss + settings.auxiliary_weight * logged["aux_loss"]
+        loss = loss + settings.aux_coef * logged["aux_loss"]
     cost = policy.memory.auxiliary_loss()
     if cost is not None:
         loss = loss + cost
-    if settings.l1_weight > 0.0:
+    if settings.l1_coef > 0.0:
         sums = [weight.abs().sum() for weight in policy.parameters()]
-        loss = loss + settings.l1_weight * torch.stack(sums).sum()
-    if settings.consolidation is not None:
-        logged["consolidation_loss"] = settings.consolidation.penalty(policy)
+        loss = loss + settings.l1_coef * torch.stack(sums).sum()
+    if consolidation is not None:
+        logged["consolidation_loss"] = consolidation.penalty(policy)
         loss = loss + logged["consolidation_loss"]
     with torch.no_grad():
         logged["loss"] = loss
         logged["approx_kl"] = approximate_kl(log_ratio)
-        logged["clip_fraction"] = ((log_ratio.exp() - 1.0).abs() > settings.clip).float().mean()
+        logged["clip_fraction"] = (
+            ((log_ratio.exp() - 1.0).abs() > settings.clip_range).float().mean()
+        )
         numbers = torch.stack([value.detach() for value in logged.values()]).tolist()
     return loss, dict(zip(logged, numbers, strict=True))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,15 +26,13 @@ from drivemem_agents.observations import (
     subspaces,
     to_tensors,
 )
-from drivemem_agents.policy_outputs import CRITIC, Act, Evaluation, split_state
+from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
+from drivemem_agents.ppo_settings import PolicySettings
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
-
-__all__ = ["Act", "Critic", "Evaluation", "MemoryPolicy", "Precision"]
-
-Critic = Literal["shared", "separate", "privileged"]
-Precision = Literal["float32", "bf16"]
+from drivemem_agents.settings import documented_by
 
 
+@documented_by(PolicySettings)
 class MemoryPolicy(BasePolicy):
     """Encoder, memory and heads over any Gymnasium observation and action space.
 
@@ -43,28 +41,17 @@ class MemoryPolicy(BasePolicy):
         action_space: Discrete, MultiDiscrete or Box.
         lr_schedule: SB3's learning-rate schedule.
         use_sde: must be False; there for SB3's signature.
-        memory: name of a registered memory.
-        memory_kwargs: its settings.
-        encoder: name of a registered encoder.
-        encoder_kwargs: its settings.
-        critic: `shared` (value from the same memory, gradients flow into it), `separate` (own
-            encoder and memory), `privileged` (an MLP over the true state; training only).
-        privileged_size: P, width of the privileged vector; needed by the privileged critic and
-            by the auxiliary prediction.
+        privileged_size: P, width of the privileged vector; needed by the privileged critic (an
+            MLP over the true state; training only) and by the auxiliary prediction.
         predict_privileged: add a linear head that predicts the privileged vector from the
             memory's output (auxiliary loss).
         head_widths: tanh layers between the memory and each of the two heads.
-        dropout: rate between memory and heads.
-        normalize_observations: scale observations by running statistics.
-        squash: tanh-squash continuous actions into their bounds.
-        weight_decay: of Adam; L2 on the weights.
-        observe_previous_action: the memory also reads the action taken one step before.
-        observe_previous_reward: and the reward it earned, which whoever drives must report with
-            `tell_rewards` after each step.
-        precision: `bf16` runs encoder and heads in bfloat16 while training; weights and memory
-            stay float32.
-        compile: run encoder and heads through `torch.compile` (needs a C++ compiler on CPU).
         masked: whether it learns where actions are masked; `predict` then warns if it gets none.
+        changes: settings that are not to have their default.
+
+    Raises:
+        ValueError: unknown settings, values out of range, or a part that needs the true state
+            without its size.
     """
 
     def __init__(
@@ -74,44 +61,24 @@ class MemoryPolicy(BasePolicy):
         lr_schedule: Schedule,
         use_sde: bool = False,
         *,
-        memory: str = "gru",
-        memory_kwargs: dict[str, Any] | None = None,
-        encoder: str = "vector",
-        encoder_kwargs: dict[str, Any] | None = None,
-        critic: Critic = "shared",
         privileged_size: int = 0,
         predict_privileged: bool = False,
         head_widths: tuple[int, ...] = (64,),
-        dropout: float = 0.0,
-        normalize_observations: bool = False,
-        squash: bool = True,
-        weight_decay: float = 0.0,
-        observe_previous_action: bool = False,
-        observe_previous_reward: bool = False,
-        precision: Precision = "float32",
-        compile: bool = False,
         masked: bool = False,
+        **changes: Any,
     ) -> None:
         if use_sde:
             raise ValueError("use_sde is not supported: exploration noise comes from the heads")
         super().__init__(observation_space, action_space)
+        chosen = PolicySettings.checked(changes).model_dump()
+        critic = chosen["critic"]
         self.settings: dict[str, Any] = {
-            "memory": memory,
-            "memory_kwargs": memory_kwargs or {},
-            "encoder": encoder,
-            "encoder_kwargs": encoder_kwargs or {},
-            "critic": critic,
+            **chosen,
+            "memory_kwargs": chosen["memory_kwargs"] or {},
+            "encoder_kwargs": chosen["encoder_kwargs"] or {},
             "privileged_size": privileged_size,
             "predict_privileged": predict_privileged,
             "head_widths": list(head_widths),
-            "dropout": dropout,
-            "normalize_observations": normalize_observations,
-            "squash": squash,
-            "weight_decay": weight_decay,
-            "observe_previous_action": observe_previous_action,
-            "observe_previous_reward": observe_previous_reward,
-            "precision": precision,
-            "compile": compile,
             "masked": masked,
         }
         if privileged_size == 0 and (critic == "privileged" or predict_privileged):
@@ -119,13 +86,11 @@ class MemoryPolicy(BasePolicy):
                 "privileged_size is 0, but a privileged critic or the auxiliary loss needs the "
                 "true state: use an environment that offers `privileged()`, or critic='shared'"
             )
-        if precision not in ("float32", "bf16"):
-            raise ValueError(f"precision={precision!r} is not one of 'float32', 'bf16'")
-        self.critic, self.precision = critic, precision
-        self._warns = masked
+        self.critic, self.precision = critic, chosen["precision"]
+        self._warn_without_masks = masked
         self._build_trunk(observation_space, action_space)
         self._build_critic(observation_space)
-        if compile:
+        if chosen["compile"]:
             for module in (self.encoder, self.action_layers, self.value_head):
                 module.compile()
         self._first_rate = lr_schedule(1)
@@ -183,10 +148,11 @@ class MemoryPolicy(BasePolicy):
                 settings["memory"], self.memory.input_size, settings["memory_kwargs"]
             )
         privileged = settings["privileged_size"]
-        judged = privileged if self.critic == "privileged" else width
-        judging = (128, *widths) if self.critic == "privileged" else widths
+        critic_input = privileged if self.critic == "privileged" else width
+        critic_widths = (128, *widths) if self.critic == "privileged" else widths
         self.value_head = nn.Sequential(
-            mlp(judged, judging), orthogonal(judging[-1] if judging else judged, 1, gain=1.0)
+            mlp(critic_input, critic_widths),
+            orthogonal(critic_widths[-1] if critic_widths else critic_input, 1, gain=1.0),
         )
         self.prediction_head = (
             nn.Linear(width, privileged) if settings["predict_privileged"] else None
@@ -223,11 +189,13 @@ class MemoryPolicy(BasePolicy):
 
     def tell_rewards(self, state: State, rewards: Tensor) -> State:
         """Enter the rewards (B,) of the step just driven, if the memory reads them."""
-        return self.previous.tell(state, rewards)
+        return self.previous.enter_rewards(state, rewards)
 
-    def with_previous(self, observation: Observation, state: State, starts: Tensor) -> Observation:
+    def with_previous_inputs(
+        self, observation: Observation, state: State, starts: Tensor
+    ) -> Observation:
         """The observation and, where the memory reads them, the previous action and reward."""
-        return self.previous.into(observation, state, starts)
+        return self.previous.add_to(observation, state, starts)
 
     def act(
         self,
@@ -237,7 +205,7 @@ class MemoryPolicy(BasePolicy):
         deterministic: bool = False,
         action_masks: Tensor | None = None,
         privileged: Tensor | None = None,
-    ) -> Act:
+    ) -> StepOutput:
         """One step of a batch of worlds.
 
         Args:
@@ -248,7 +216,7 @@ class MemoryPolicy(BasePolicy):
             action_masks: (B, n) bool, True where a discrete action is available.
             privileged: (B, P) true state, for a privileged critic (without it values are nan).
         """
-        frames = self.normaliser(self.with_previous(observation, state, episode_start))
+        frames = self.normaliser(self.with_previous_inputs(observation, state, episode_start))
         own, critics = split_state(state)
         own = self.memory.reset(own, episode_start)
         features, own = self.memory.step(self._inputs(self.encoder, frames), own)
@@ -258,15 +226,17 @@ class MemoryPolicy(BasePolicy):
         if self.critic == "separate":
             critics = self.critic_memory.reset(critics, episode_start)
             encoded = self._inputs(self.critic_encoder, frames)
-            judged, critics = self.critic_memory.step(encoded, critics)
-            values = self.value_head(judged)
+            critic_features, critics = self.critic_memory.step(encoded, critics)
+            values = self.value_head(critic_features)
             carried |= {CRITIC + key: value for key, value in critics.items()}
         else:
             values = self._values(features, privileged)
-        carried |= self.previous.after(actions, self.action_head)
+        carried |= self.previous.after_step(actions, self.action_head)
         log_prob = self.action_head.log_prob(parameters, actions)
         values = values.squeeze(-1)
-        return Act(actions, values, log_prob, carried, features, parameters, self.action_head)
+        return StepOutput(
+            actions, values, log_prob, carried, features, parameters, self.action_head
+        )
 
     def evaluate_sequence(
         self,
@@ -276,7 +246,7 @@ class MemoryPolicy(BasePolicy):
         starts: Tensor,
         action_masks: Tensor | None = None,
         privileged: Tensor | None = None,
-    ) -> Evaluation:
+    ) -> SequenceOutput:
         """Values, log-probabilities and entropies of stored steps.
 
         Args:
@@ -292,16 +262,16 @@ class MemoryPolicy(BasePolicy):
         with self._autocast():
             encoded = self._encode(self.encoder, frames)
         features = self.dropout(self.memory.outputs(encoded.float(), own, starts))
-        judged = features
+        critic_features = features
         if self.critic == "separate":
             with self._autocast():
                 encoded = self._encode(self.critic_encoder, frames)
-            judged = self.critic_memory.outputs(encoded.float(), critics, starts)
+            critic_features = self.critic_memory.outputs(encoded.float(), critics, starts)
         with self._autocast():
             hidden = self.action_layers(features)
-            values = self._values(judged, privileged)
+            values = self._values(critic_features, privileged)
         parameters = self.action_head(hidden.float(), action_masks)
-        return Evaluation(
+        return SequenceOutput(
             values.float().squeeze(-1),
             self.action_head.log_prob(parameters, actions),
             self.action_head.entropy(parameters),
@@ -343,8 +313,8 @@ class MemoryPolicy(BasePolicy):
             Actions as the environment takes them, and the memory state.
         """
         self.set_training_mode(False)
-        if self._warns and action_masks is None:
-            self._warns = False
+        if self._warn_without_masks and action_masks is None:
+            self._warn_without_masks = False
             warnings.warn(
                 "this agent learned with action masks and gets none: it may choose what is not "
                 "available and drive far worse than it learned to. Give predict "

@@ -14,7 +14,7 @@ CRITIC = "critic."
 """Prefix of the separate critic's part of the memory state."""
 
 
-class Act(NamedTuple):
+class StepOutput(NamedTuple):
     """What the policy does in one step, for a batch of worlds."""
 
     actions: Tensor
@@ -43,7 +43,7 @@ class Act(NamedTuple):
         return self.head.probabilities(self.parameters)
 
 
-class Evaluation(NamedTuple):
+class SequenceOutput(NamedTuple):
     """What PPO needs to know of a block of stored steps."""
 
     values: Tensor

@@ -37,7 +37,7 @@ class PreviousInputs:
             {PREVIOUS: torch.where(starts.unsqueeze(1), 0.0, state[PREVIOUS])} if self.size else {}
         )
 
-    def tell(self, state: State, rewards: Tensor) -> State:
+    def enter_rewards(self, state: State, rewards: Tensor) -> State:
         """Enter the rewards (B,) of the step just driven."""
         if not self.reward:
             return state
@@ -45,7 +45,7 @@ class PreviousInputs:
         known[:, -1] = rewards
         return {**state, PREVIOUS: known}
 
-    def into(self, observation: Observation, state: State, starts: Tensor) -> Observation:
+    def add_to(self, observation: Observation, state: State, starts: Tensor) -> Observation:
         """The observation and the previous inputs.
 
         Raises:
@@ -61,7 +61,7 @@ class PreviousInputs:
             )
         return {**observation, PREVIOUS: previous}
 
-    def after(self, actions: Tensor, head: ActionHead) -> State:
+    def after_step(self, actions: Tensor, head: ActionHead) -> State:
         """The part of the memory state after a step; its reward is not known yet."""
         if not self.size:
             return {}

@@ -1,11 +1,17 @@
-"""Typed settings of memories and encoders."""
+"""Typed settings of memories, encoders and MemoryPPO."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Any
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from drivemem_agents.registry import near_miss
+
+Documented = TypeVar("Documented", bound=type)
 
 
 class Settings(BaseModel):
@@ -18,8 +24,67 @@ class Settings(BaseModel):
     def _known(cls, given: Any) -> Any:
         for key in given if isinstance(given, dict) else ():
             if key not in cls.model_fields:
-                near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
                 names = ", ".join(cls.model_fields) or "there are none"
+                hint = near_miss(str(key), cls.model_fields)
                 raise ValueError(f"unknown setting '{key}'{hint} (settings: {names})")
         return given
+
+    @classmethod
+    def checked(cls, given: dict[str, Any]) -> Self:
+        """The settings with these values.
+
+        Raises:
+            ValueError: an unknown key or a value out of range, in one line.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise ValueError(complaint(error)) from None
+
+
+def complaint(error: ValidationError) -> str:
+    """The first thing that is wrong with given settings, in one line: name, value, what may be."""
+    first = error.errors()[0]
+    said = str(first["msg"]).removeprefix("Value error, ")
+    if not first["loc"]:
+        return said
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "literal_error":
+        allowed = first["ctx"]["expected"].replace(" or ", ", ")
+        return f"setting '{where}': {first['input']!r} is not one of {allowed}"
+    return f"setting '{where}' is {first['input']!r}: {said[0].lower()}{said[1:]}"
+
+
+def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented]:
+    """Class decorator: what a constructor takes as `**changes` is shown by its signature and help.
+
+    Args:
+        settings: what `changes` may hold.
+    """
+
+    def document(cls: Documented) -> Documented:
+        constructor: Any = cls.__init__  # type: ignore[misc]
+        signature = inspect.signature(constructor)
+        changes = inspect.Parameter.VAR_KEYWORD
+        own = [given for given in signature.parameters.values() if given.kind is not changes]
+        named = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=field.annotation,
+            )
+            for name, field in settings.model_fields.items()
+        ]
+        constructor.__signature__ = signature.replace(parameters=[*own, *named])
+        explained = "\n".join(
+            textwrap.fill(
+                f"{name}: {field.description}", 100, initial_indent="    ",
+                subsequent_indent="        ",
+            )
+            for name, field in settings.model_fields.items()
+        )  # fmt: skip
+        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nSettings:\n{explained}\n"
+        return cls
+
+    return document

@@ -14,7 +14,7 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.attention import AttentionTap
 from drivemem.lesions import INTACT, make_lesion
 from drivemem.runs import Run
-from drivemem_agents.checkpoint import CheckpointError, load_agent
+from drivemem_agents import CheckpointError, MemoryPPO
 from drivemem_agents.policy import MemoryPolicy
 from drivemem_envs.drivers import Driver
 from drivemem_envs.sensing.spec import Slots, Tracker
@@ -142,7 +142,7 @@ class AgentDriver(PolicyDriver):
 
     def __init__(self, model_folder: Path, lesion: str, deterministic: bool) -> None:
         try:
-            policy = load_agent(model_folder, device="cpu").policy
+            policy = MemoryPPO.load(model_folder, device="cpu").policy
         except CheckpointError as error:
             raise DrivememError(str(error)) from error
         super().__init__(policy, lesion, deterministic)

@@ -34,6 +34,7 @@ from drivemem_agents.checkpoint import (
     write_training,
 )
 from drivemem_agents.files import atomic_folder
+from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_envs import Scenario
 
 KEPT_CHECKPOINTS = 2
@@ -104,42 +105,14 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
     scenario = env.worlds.scenario
     horizon = scenario.memory_horizon_s
     steps = None if horizon is None else int(np.ceil(horizon / scenario.decision_s))
-    return MemoryPPO(
-        "MemoryPolicy",
-        env,
-        memory=config.memory,
-        memory_kwargs=parse_pairs(config.memory_kwargs, "--memory-kwargs"),
-        encoder=config.encoder,
-        encoder_kwargs=parse_pairs(config.encoder_kwargs, "--encoder-kwargs"),
-        learning_rate=LinearSchedule(config.learning_rate, config.final_learning_rate_share),
-        n_steps=config.n_steps,
-        batch_size=config.batch_size,
-        n_epochs=config.n_epochs,
-        bptt_steps=config.bptt_steps,
-        state_init=config.state_init,
-        burn_in_steps=config.burn_in_steps,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        clip_range=config.clip_range,
-        clip_range_vf=config.clip_range_vf,
-        ent_coef=LinearSchedule(config.ent_coef, config.final_ent_coef_share),
-        vf_coef=config.vf_coef,
-        max_grad_norm=config.max_grad_norm,
-        target_kl=config.target_kl,
-        critic=config.critic,
-        observe_previous_action=config.observe_previous_action,
-        aux_coef=config.aux_coef,
-        dropout=config.dropout,
-        weight_decay=config.weight_decay,
-        l1_coef=config.l1_coef,
-        normalize_observations=config.normalize_observations,
-        normalize_rewards=config.normalize_rewards,
-        precision=config.precision,
-        compile=config.compile,
-        memory_horizon_steps=steps,
-        seed=config.seed,
-        device=config.device,
-    )
+    settings = {name: getattr(config, name) for name in TrainingSettings.model_fields} | {
+        "memory_kwargs": parse_pairs(config.memory_kwargs, "--memory-kwargs"),
+        "encoder_kwargs": parse_pairs(config.encoder_kwargs, "--encoder-kwargs"),
+        "learning_rate": LinearSchedule(config.learning_rate, config.final_learning_rate_share),
+        "ent_coef": LinearSchedule(config.ent_coef, config.final_ent_coef_share),
+        "memory_horizon_steps": steps,
+    }
+    return MemoryPPO("MemoryPolicy", env, **settings, seed=config.seed, device=config.device)
 
 
 def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:

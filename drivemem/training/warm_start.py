@@ -10,8 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from drivemem.errors import DrivememError
 from drivemem.runs import Run
-from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import CheckpointError, load_agent
+from drivemem_agents import CheckpointError, MemoryPPO
 from drivemem_agents.consolidation import Consolidation, fisher_information
 
 _FILE = "importance.safetensors"
@@ -30,7 +29,7 @@ def start_from(model: MemoryPPO, other: Run, consolidation_coef: float = 0.0) ->
             held, a run that was trained before their importance was kept.
     """
     try:
-        weights = load_agent(other.model, device="cpu").policy.state_dict()
+        weights = MemoryPPO.load(other.model, device="cpu").policy.state_dict()
     except CheckpointError as error:
         raise DrivememError(f"--start-from: {error}") from error
     own = model.policy.state_dict()

@@ -53,7 +53,9 @@ def agent() -> Any:
     """Builds a small agent on `Recall`."""
 
     def build(memory: str = "gru", env: Any = None, **settings: Any) -> MemoryPPO:
-        known: dict[str, Any] = {"n_steps": 16, "batch_size": 64, "seed": 0, "device": "cpu"}
+        known: dict[str, Any] = {
+            "n_steps": 16, "batch_size": 64, "learning_rate": 1e-3, "seed": 0, "device": "cpu",
+        }  # fmt: skip
         return MemoryPPO("MemoryPolicy", env or worlds(), memory=memory, **{**known, **settings})
 
     return build

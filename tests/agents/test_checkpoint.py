@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import (
     CheckpointError,
-    load_agent,
     load_training,
-    save_agent,
     save_training,
 )
 from drivemem_agents.memory import memory_names
@@ -24,8 +23,8 @@ from .conftest import worlds
 @pytest.mark.parametrize("memory", memory_names())
 def test_saved_agents_act_the_same(agent, memory, tmp_path):
     model = agent(memory, normalize_observations=True).learn(256)
-    save_agent(model, tmp_path / "agent")
-    loaded = load_agent(tmp_path / "agent")
+    model.save(tmp_path / "agent")
+    loaded = MemoryPPO.load(tmp_path / "agent")
     generator = np.random.default_rng(0)
     state, other = None, None
     for step in range(6):
@@ -73,7 +72,7 @@ def test_another_architecture_is_named(agent, tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "truncated", "pickle"])
 def test_broken_agents_say_what_is_wrong(agent, tmp_path, file, damage):
     folder = tmp_path / "agent"
-    save_agent(agent("gru"), folder)
+    agent("gru").save(folder)
     path = folder / file
     if damage == "missing":
         path.unlink()
@@ -88,7 +87,7 @@ def test_broken_agents_say_what_is_wrong(agent, tmp_path, file, damage):
 
         path.write_bytes(pickle.dumps(Hostile()))
     with pytest.raises(CheckpointError) as caught:
-        load_agent(folder)
+        MemoryPPO.load(folder)
     assert file in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
 
@@ -106,23 +105,23 @@ def test_truncated_checkpoints_are_refused(agent, tmp_path, file):
 
 def test_an_agent_of_another_format_is_refused(agent, tmp_path):
     folder = tmp_path / "agent"
-    save_agent(agent("gru"), folder)
+    agent("gru").save(folder)
     described = json.loads((folder / "agent.json").read_text())
     (folder / "agent.json").write_text(json.dumps({**described, "version": 99}))
     with pytest.raises(CheckpointError, match="version 99"):
-        load_agent(folder)
+        MemoryPPO.load(folder)
 
 
 def test_saving_replaces_whole_folders_only(agent, tmp_path, monkeypatch):
     folder = tmp_path / "agent"
     model = agent("gru")
-    save_agent(model, folder)
+    model.save(folder)
     before = (folder / "model.safetensors").read_bytes()
     monkeypatch.setattr(
         "drivemem_agents.checkpoint.write_json", lambda *_: (_ for _ in ()).throw(OSError("full"))
     )
     model.learn(64)
     with pytest.raises(OSError, match="full"):
-        save_agent(model, folder)
+        model.save(folder)
     assert (folder / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["agent"]

@@ -11,8 +11,7 @@ import torch
 
 from drivemem_agents import ExportError, export_onnx
 from drivemem_agents.export import Interface
-from drivemem_agents.memory import Memory, memory_names
-from drivemem_agents.memory import base as registry
+from drivemem_agents.memory import MEMORIES, Memory, memory_names
 from drivemem_agents.policy import MemoryPolicy
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -183,7 +182,7 @@ class Counting(Branching):
     [(Branching, r"memory 'odd'.*without branches"), (Counting, r"state\.h would be fixed at 2")],
 )
 def test_what_onnx_cannot_express_is_said(memory, words, tmp_path, monkeypatch):
-    monkeypatch.setitem(registry._MEMORIES, "odd", memory)
+    monkeypatch.setitem(MEMORIES._things, "odd", memory)
     with pytest.raises(ExportError, match=words):
         export_onnx(policy_of(memory="odd"), tmp_path / "agent.onnx")
     assert not list(tmp_path.iterdir())

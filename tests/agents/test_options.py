@@ -12,32 +12,27 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from drivemem_agents import MemoryPPO
-from drivemem_agents.losses import LossSettings, ppo_loss
+from drivemem_agents.losses import ppo_loss
 from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.ppo_settings import PPOSettings
 
 from .conftest import Recall, worlds
 from .test_ppo import Nothing, collect
 
-PLAIN = LossSettings(
-    clip=0.2,
-    clip_value=None,
-    entropy_weight=0.0,
-    value_weight=1.0,
-    auxiliary_weight=0.0,
-    l1_weight=0.0,
+PLAIN = PPOSettings(
+    clip_range=0.2,
+    clip_range_vf=None,
+    ent_coef=0.0,
+    vf_coef=1.0,
+    aux_coef=0.0,
+    l1_coef=0.0,
     normalize_advantage=False,
 )
 
 
 def first_batch(model: MemoryPPO) -> Any:
     torch.manual_seed(0)
-    return next(model.rollout.minibatches(model.batch_size, model._chunk_states()))
-
-
-def changed(settings: LossSettings, **values: Any) -> LossSettings:
-    from dataclasses import replace
-
-    return replace(settings, **values)
+    return next(model.rollout.minibatches(model.settings.batch_size, model._chunk_states()))
 
 
 def test_l1_adds_the_sum_of_absolute_weights(agent):
@@ -45,7 +40,7 @@ def test_l1_adds_the_sum_of_absolute_weights(agent):
     collect(model)
     batch = first_batch(model)
     without, _ = ppo_loss(model.policy, batch, PLAIN)
-    with_l1, _ = ppo_loss(model.policy, batch, changed(PLAIN, l1_weight=0.5))
+    with_l1, _ = ppo_loss(model.policy, batch, PLAIN.model_copy(update={"l1_coef": 0.5}))
     total = sum(weight.abs().sum() for weight in model.policy.parameters())
     torch.testing.assert_close(with_l1 - without, 0.5 * total)
 
@@ -70,7 +65,7 @@ def test_value_clipping_by_hand(agent):
             batch.observation, batch.actions, batch.state, batch.starts
         ).values
     _, plain = ppo_loss(model.policy, batch, PLAIN)
-    _, clipped = ppo_loss(model.policy, batch, changed(PLAIN, clip_value=0.25))
+    _, clipped = ppo_loss(model.policy, batch, PLAIN.model_copy(update={"clip_range_vf": 0.25}))
     assert plain["value_loss"] == pytest.approx(float((new - batch.returns).square().mean()))
     by_hand = (batch.values + 0.25 - batch.returns).square().mean()
     assert clipped["value_loss"] == pytest.approx(float(by_hand), rel=1e-5)
@@ -109,7 +104,9 @@ def test_schedules_follow_the_remaining_progress(agent):
     left = [0.75, 0.5, 0.25]
     np.testing.assert_allclose([row["ent_coef"] for row in seen[:3]], np.multiply(0.1, left))
     np.testing.assert_allclose([row["learning_rate"] for row in seen[:3]], np.multiply(0.01, left))
-    assert model.clip_range(0.0) == pytest.approx(0.1)
+    model._current_progress_remaining = 0.0
+    assert model.settings_now().clip_range == pytest.approx(0.1)
+    assert model.settings.clip_range == pytest.approx(0.2)
 
 
 def test_dropout_acts_in_training_alone(agent):
@@ -273,7 +270,7 @@ def compiles() -> bool:
 def trained(**settings: Any) -> tuple[MemoryPPO, torch.Tensor]:
     model = MemoryPPO(
         "MemoryPolicy", worlds(8), memory="lstm", n_steps=16, batch_size=64, seed=0, device="cpu",
-        **settings,
+        **{"learning_rate": 1e-3, **settings},
     )  # fmt: skip
     collect(model)
     model.train()

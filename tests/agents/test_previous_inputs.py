@@ -46,7 +46,7 @@ def policy_of(actions: Any = None, **settings: Any) -> MemoryPolicy:
 
 
 def inputs_of(policy: MemoryPolicy, state: Any, starts: torch.Tensor) -> torch.Tensor:
-    frames = policy.with_previous(FRAME, state, starts)
+    frames = policy.with_previous_inputs(FRAME, state, starts)
     return policy._inputs(policy.encoder, frames)[:, policy.encoder.output_size :]
 
 

@@ -17,7 +17,6 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import AgentDriver, Decision
 from drivemem.lesions import folder_name, lesion_names, make_lesion, parse_lesions, register_lesion
 from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import load_agent, save_agent
 from drivemem_agents.memory import memory_names
 
 torch.set_num_threads(1)
@@ -65,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
             )  # fmt: skip
             model.learn(512 if memory in MEMORIES else 256)
             known[memory] = tmp_path_factory.mktemp(memory) / "model"
-            save_agent(model, known[memory])
+            model.save(known[memory])
         return known[memory]
 
     return of
@@ -181,7 +180,7 @@ def test_span_k_remembers_the_last_k_frames_and_no_more(
 
 
 def test_freeze_acts_from_the_state_reached_then(folder: Folder) -> None:
-    policy = load_agent(folder("gru"), device="cpu").policy
+    policy = MemoryPPO.load(folder("gru"), device="cpu").policy
     seen, begins, at = frames(), np.zeros((STEPS, WORLDS), dtype=bool), 2
     begins[0] = True
     cut = drive(folder("gru"), f"freeze:{at}", begins=begins)
@@ -284,7 +283,7 @@ def test_a_driver_can_begin_again(folder: Folder) -> None:
 
 def weights(folder: Path, lesion: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Weights before and after a lesion of long-term memory."""
-    policy = load_agent(folder, device="cpu").policy
+    policy = MemoryPPO.load(folder, device="cpu").policy
     before = {name: value.clone() for name, value in policy.named_parameters()}
     drawn = torch.get_rng_state()
     changed = make_lesion(lesion, policy).prepare(policy)

@@ -6,6 +6,7 @@ import pkgutil
 from importlib import import_module
 
 from drivemem_agents.encoders.base import (
+    ENCODERS,
     Encoder,
     EncoderSettings,
     encoder_names,
@@ -19,6 +20,7 @@ for _module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "ENCODERS",
     "Encoder",
     "EncoderSettings",
     "encoder_names",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -10,6 +9,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from drivemem_agents.observations import Observation, subspaces
+from drivemem_agents.registry import Registry
 from drivemem_agents.settings import Settings
 
 
@@ -40,28 +40,10 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
 
-_ENCODERS: dict[str, type[Encoder]] = {}
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "drivemem.encoders")
+"""All encoders by name; other packages add theirs through the entry point group."""
 
-
-def register_encoder(name: str) -> Callable[[type[Encoder]], type[Encoder]]:
-    """Class decorator: make an encoder selectable by `name`.
-
-    Raises:
-        ValueError: the name is taken.
-    """
-
-    def register(cls: type[Encoder]) -> type[Encoder]:
-        if name in _ENCODERS:
-            raise ValueError(f"encoder '{name}' is already registered; choose another name")
-        _ENCODERS[name] = cls
-        return cls
-
-    return register
-
-
-def encoder_names() -> list[str]:
-    """Names of all registered encoders."""
-    return sorted(_ENCODERS)
+register_encoder, encoder_names = ENCODERS.register, ENCODERS.names
 
 
 def make_encoder(
@@ -72,11 +54,7 @@ def make_encoder(
     Raises:
         ValueError: unknown name; the message lists near misses and all names.
     """
-    if name not in _ENCODERS:
-        near = difflib.get_close_matches(name, _ENCODERS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"unknown encoder '{name}'{hint} (one of: {', '.join(encoder_names())})")
-    cls = _ENCODERS[name]
+    cls = ENCODERS.get(name)
     build = cast(Callable[[spaces.Space[Any], EncoderSettings], Encoder], cls)
     return build(space, cls.Settings(**(kwargs or {})))
 

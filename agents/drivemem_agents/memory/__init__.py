@@ -6,6 +6,7 @@ import pkgutil
 from importlib import import_module
 
 from drivemem_agents.memory.base import (
+    MEMORIES,
     Memory,
     MemorySettings,
     State,
@@ -20,6 +21,7 @@ for _module in pkgutil.iter_modules(__path__):
         import_module(f"{__name__}.{_module.name}")
 
 __all__ = [
+    "MEMORIES",
     "Memory",
     "MemorySettings",
     "State",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from drivemem_agents.memory._packing import last_pieces, run_packed
 from drivemem_agents.memory._recurrent_kernels import layer_rows
-
-if TYPE_CHECKING:  # the package's other half imports this module
-    from drivemem_agents.memory.base import State
+from drivemem_agents.memory.base import Memory, State
 
 RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 
@@ -22,6 +20,44 @@ RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 # 20 to 80 at H = 256.
 _GROUP_SLOTS_TIMES_WEIGHTS = 3.5e6
 _LEAST_GROUP_SLOTS = 40.0
+
+
+class RecurrentMemory(Memory):
+    """One of PyTorch's recurrent layers as a memory, y its hidden state.
+
+    Args:
+        layer: one layer, time first.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ("h",)
+    """The state's tensors (B, H), in the layer's order."""
+
+    def __init__(self, layer: RecurrentLayer) -> None:
+        super().__init__(layer.input_size, layer.hidden_size)
+        self.layer = layer
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros (B, H)."""
+        weight = self._weight("weight_hh_l0")
+        return {name: weight.new_zeros(batch, self.output_size) for name in self.state_names}
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step: (B, D) to (B, H)."""
+        y, after = self.layer(x.unsqueeze(0), _layer_state(state, self.state_names))
+        return y[0], _named(after, self.state_names)
+
+    def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
+        """All steps at once: (T, B, D) to (T, B, H)."""
+        y = self.outputs(x, state, starts)
+        return y, {"h": y[-1] if len(y) else state["h"]}
+
+    def outputs(self, x: Tensor, state: State, starts: Tensor) -> Tensor:
+        """The outputs of `sequence` alone."""
+        return run_layer(self.layer, x, state, starts, self.state_names)
+
+    def _weight(self, name: str) -> Tensor:
+        """A parameter of the layer, whose names PyTorch makes at run time."""
+        return cast(Tensor, getattr(self.layer, name))
 
 
 def chronometric_bias(size: int, longest: float) -> Tensor:
@@ -40,6 +76,12 @@ def _layer_state(state: State, names: tuple[str, ...]) -> Tensor | tuple[Tensor,
     """The state as torch's layers take it: (1, B, H) tensors, alone or as a tuple."""
     tensors = tuple(state[name].unsqueeze(0) for name in names)
     return tensors if len(tensors) > 1 else tensors[0]
+
+
+def _named(carried: Tensor | tuple[Tensor, ...], names: tuple[str, ...]) -> State:
+    """The state that a layer returned, by name."""
+    tensors = carried if isinstance(carried, tuple) else (carried,)
+    return {name: tensor[0] for name, tensor in zip(names, tensors, strict=True)}
 
 
 def run_layer(
@@ -118,5 +160,4 @@ def last_state(
     kept = {name: torch.where(mask, 0.0, state[name]) for name in names}
     packed = pack_padded_sequence(pieces, torch.from_numpy(length), enforce_sorted=False)
     _, last = layer(packed, _layer_state(kept, names))
-    tensors = last if isinstance(last, tuple) else (last,)
-    return {name: tensor[0] for name, tensor in zip(names, tensors, strict=True)}
+    return _named(last, names)

@@ -8,25 +8,15 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.memory._window_attention import GatedTransformer
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory.attention import Attention, AttentionSettings
+from drivemem_agents.memory.base import register_memory
 
 
-class AdaptiveAttentionSettings(MemorySettings):
-    """Settings of `adaptive_attention`."""
+class AdaptiveAttentionSettings(AttentionSettings):
+    """Settings of `adaptive_attention`: those of `attention`, and what spans cost."""
 
-    hidden_size: int = Field(default=64, ge=1)
-    """E, width of the model."""
-    layers: int = Field(default=1, ge=1)
-    """L, layers."""
-    heads: int = Field(default=4, ge=1)
-    """n, attention heads, each with a span of its own."""
-    head_size: int = Field(default=16, ge=1)
-    """d, width of a head."""
     window: int = Field(default=64, ge=1)
     """W, the largest span, steps, the present one included."""
-    gate_bias: float = 2.0
-    """Of the gates at the start: the larger, the nearer to a network without memory."""
     span_cost: float = Field(default=0.01, ge=0.0)
     """Added to PPO's loss for a mean span of the whole window; in proportion for shorter ones."""
     initial_span: float = Field(default=0.9, gt=0.0, lt=1.0)
@@ -37,7 +27,7 @@ class AdaptiveAttentionSettings(MemorySettings):
 
 
 @register_memory("adaptive_attention")
-class AdaptiveAttention(Memory):
+class AdaptiveAttention(Attention):
     """`attention` (which see) whose head i weighs a step t back by a_t m(t) / sum a m.
 
     m(t) = clamp((R + z_i - t) / R, 0, 1) is 1 up to the head's learned span z_i, then fades over
@@ -53,12 +43,8 @@ class AdaptiveAttention(Memory):
     Settings = AdaptiveAttentionSettings
 
     def __init__(self, input_size: int, settings: AdaptiveAttentionSettings) -> None:
-        super().__init__(input_size, settings.hidden_size)
+        super().__init__(input_size, settings)
         self.settings = settings
-        self.transformer = GatedTransformer(
-            input_size, settings.hidden_size, settings.layers, settings.heads,
-            settings.head_size, settings.window, settings.gate_bias,
-        )  # fmt: skip
         self.span = nn.Parameter(torch.empty(settings.layers, settings.heads))  # s
         self.reset_parameters()
 
@@ -66,24 +52,6 @@ class AdaptiveAttention(Memory):
         """Set the spans back; the layers reset themselves."""
         share = self.settings.initial_span
         nn.init.constant_(self.span, math.log(share / (1.0 - share)))
-
-    def initial_state(self, batch: int) -> State:
-        """Nothing stored: `past` (B, L, W - 1, 2 I) and `valid` (B, W - 1), zeros."""
-        return self.transformer.initial_state(batch)
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step: (B, D) to (B, E)."""
-        going_on = x.new_zeros(1, x.shape[0], dtype=torch.bool)
-        y, state = self.transformer(x.unsqueeze(0), state, going_on, self._scores())
-        return y[0], state
-
-    def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
-        """All steps at once: (T, B, D) to (T, B, E)."""
-        if x.shape[0] == 0:
-            return x.new_zeros(*x.shape[:2], self.output_size), state
-        state = self.reset(state, starts[0])
-        y, state = self.transformer(x, state, starts, self._scores())
-        return y, state
 
     def auxiliary_loss(self) -> Tensor:
         """The cost of the spans."""

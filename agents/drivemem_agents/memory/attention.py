@@ -62,7 +62,7 @@ class Attention(Memory):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: (B, D) to (B, E)."""
         going_on = x.new_zeros(1, x.shape[0], dtype=torch.bool)
-        y, state = self.transformer(x.unsqueeze(0), state, going_on)
+        y, state = self.transformer(x.unsqueeze(0), state, going_on, self._scores())
         return y[0], state
 
     def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
@@ -70,5 +70,9 @@ class Attention(Memory):
         if x.shape[0] == 0:
             return x.new_zeros(*x.shape[:2], self.output_size), state
         state = self.reset(state, starts[0])
-        y, state = self.transformer(x, state, starts)
+        y, state = self.transformer(x, state, starts, self._scores())
         return y, state
+
+    def _scores(self) -> list[Tensor] | None:
+        """What each layer's heads add to their scores, by distance; here nothing."""
+        return None

@@ -6,21 +6,17 @@ A memory carries its *memory state* through an episode. It acts with `step` and 
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from drivemem_agents.registry import Registry
 from drivemem_agents.settings import Settings
 
 State = dict[str, Tensor]
 """Memory state: named tensors, each with leading dimension B. Never None; `{}` if memoryless."""
-
-ENTRY_POINT_GROUP = "drivemem_agents.memories"
 
 
 class MemorySettings(Settings):
@@ -40,7 +36,6 @@ class Memory(nn.Module, ABC):
     """
 
     Settings: ClassVar[type[MemorySettings]] = MemorySettings
-    name: ClassVar[str] = ""
 
     def __init__(self, input_size: int, output_size: int) -> None:
         super().__init__()
@@ -123,53 +118,10 @@ class Memory(nn.Module, ABC):
         return {}
 
 
-_MEMORIES: dict[str, type[Memory]] = {}
+MEMORIES: Registry[type[Memory]] = Registry("memory", "drivemem.memories")
+"""All memories by name; other packages add theirs through the entry point group."""
 
-
-def register_memory(name: str) -> Callable[[type[Memory]], type[Memory]]:
-    """Class decorator: make a memory selectable by `name`.
-
-    Raises:
-        ValueError: the name is taken by another class.
-    """
-
-    def register(cls: type[Memory]) -> type[Memory]:
-        if name in _MEMORIES and _MEMORIES[name] is not cls:
-            raise ValueError(
-                f"memory '{name}' is already registered by {_MEMORIES[name].__qualname__}; "
-                "choose another name"
-            )
-        cls.name = name
-        _MEMORIES[name] = cls
-        return cls
-
-    return register
-
-
-def _load_entry_points() -> None:
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name not in _MEMORIES:
-            register_memory(point.name)(point.load())
-
-
-def memory_names() -> list[str]:
-    """Names of all registered memories, other packages' entry points included."""
-    _load_entry_points()
-    return sorted(_MEMORIES)
-
-
-def memory_class(name: str) -> type[Memory]:
-    """The class registered under `name`.
-
-    Raises:
-        ValueError: unknown name; the message lists near misses and all names.
-    """
-    names = memory_names()
-    if name not in _MEMORIES:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"unknown memory '{name}'{hint} (one of: {', '.join(names)})")
-    return _MEMORIES[name]
+register_memory, memory_names, memory_class = MEMORIES.register, MEMORIES.names, MEMORIES.get
 
 
 def make_memory(name: str, input_size: int, kwargs: dict[str, Any] | None = None) -> Memory:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
-from drivemem_agents.memory._recurrent import run_layer
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory._recurrent import RecurrentMemory
+from drivemem_agents.memory.base import MemorySettings, register_memory
 
 
 class ElmanSettings(MemorySettings):
@@ -22,7 +22,7 @@ class ElmanSettings(MemorySettings):
 
 
 @register_memory("elman")
-class Elman(Memory):
+class Elman(RecurrentMemory):
     """h' = tanh(W x + U h + b); y = h'.
 
     Nothing protects the state from being overwritten, and gradients shrink or grow with every
@@ -35,8 +35,7 @@ class Elman(Memory):
     Settings = ElmanSettings
 
     def __init__(self, input_size: int, settings: ElmanSettings) -> None:
-        super().__init__(input_size, settings.hidden_size)
-        self.layer = nn.RNN(input_size, settings.hidden_size)
+        super().__init__(nn.RNN(input_size, settings.hidden_size))
         self.settings = settings
         self.reset_parameters()
 
@@ -45,21 +44,3 @@ class Elman(Memory):
         self.layer.reset_parameters()
         if self.settings.recurrent_init == "orthogonal":
             nn.init.orthogonal_(self._weight("weight_hh_l0"))
-
-    def initial_state(self, batch: int) -> State:
-        """Zeros, h (B, H)."""
-        return {"h": self._weight("weight_hh_l0").new_zeros(batch, self.output_size)}
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """One step: (B, D) to (B, H)."""
-        y, h = self.layer(x.unsqueeze(0), state["h"].unsqueeze(0))
-        return y[0], {"h": h[0]}
-
-    def sequence(self, x: Tensor, state: State, starts: Tensor) -> tuple[Tensor, State]:
-        """All steps at once: (T, B, D) to (T, B, H)."""
-        y = run_layer(self.layer, x, state, starts, ("h",))
-        return y, {"h": y[-1] if len(y) else state["h"]}
-
-    def _weight(self, name: str) -> Tensor:
-        """A parameter of the layer, whose names PyTorch makes at run time."""
-        return cast(Tensor, getattr(self.layer, name))

@@ -226,7 +226,7 @@ def test_cached_acting_equals_attending_to_the_whole_episode(name, layers):
         for frame in x:
             y, state = memory.step(frame, state)
             outputs.append(y)
-        spans = memory._scores() if name == "adaptive_attention" else None
+        spans = memory._scores()
         u = memory.transformer.enter(x)
         for number, layer in enumerate(memory.transformer.layers):
             span = None if spans is None else spans[number]

@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_it_is_found_trained_and_loaded(tmp_path):
     code = f"""
 import gymnasium, numpy, torch
-from drivemem_agents import MemoryPPO, load_agent, save_agent
+from drivemem_agents import MemoryPPO
 from drivemem_agents.matching import match_parameters
 from drivemem_agents.memory import memory_class, memory_names
 from benchmarks.toys import TMazes
@@ -33,9 +33,8 @@ assert memory_class("fading").__module__ == "fading_memory"
 settings = match_parameters("fading", 64, 3000) | {{"keep": 0.99}}
 model = MemoryPPO("MemoryPolicy", TMazes(4, 3), memory="fading", memory_kwargs=settings,
                   n_steps=8, batch_size=16, seed=0, device="cpu").learn(64)
-from pathlib import Path
-save_agent(model, Path({str(tmp_path / "agent")!r}))
-loaded = load_agent(Path({str(tmp_path / "agent")!r}))
+model.save({str(tmp_path / "agent")!r})
+loaded = MemoryPPO.load({str(tmp_path / "agent")!r})
 frame = numpy.eye(3, dtype=numpy.float32)
 assert (model.predict(frame, deterministic=True)[0] ==
         loaded.predict(frame, deterministic=True)[0]).all()

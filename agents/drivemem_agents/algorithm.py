@@ -1,0 +1,154 @@
+"""An SB3 algorithm whose policy carries memory: settings, set-up and prediction, no learning.
+
+`MemoryPPO` adds how it collects and learns. Apart from it, so that what stores and loads agents
+need not know the algorithm.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+import torch
+from gymnasium import spaces
+from numpy import bool_
+from numpy.typing import NDArray
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.utils import FloatSchedule
+
+from drivemem_agents.consolidation import Consolidation
+from drivemem_agents.env_capabilities import has_masks, privileged_size
+from drivemem_agents.memory import State
+from drivemem_agents.normalisation import RewardScaler
+from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings, PPOSettings
+from drivemem_agents.rollout import Rollout, chunk_steps
+
+
+class MemoryAlgorithm(OnPolicyAlgorithm):
+    """What `MemoryPPO` is before it learns; arguments as there.
+
+    Attributes:
+        settings: all settings; of a schedule, its first value.
+        consolidation: a penalty on moving weights that an earlier task relies on, or None.
+    """
+
+    policy: MemoryPolicy  # type: ignore[assignment]
+    policy_aliases: ClassVar[dict[str, type[MemoryPolicy]]] = {"MemoryPolicy": MemoryPolicy}  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        policy: str | type[MemoryPolicy],
+        env: GymEnv | str | None,
+        *,
+        settings: PPOSettings | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+        **changes: Any,
+    ) -> None:
+        given = ({} if settings is None else settings.model_dump()) | changes
+        self.settings, schedules = _checked(given)
+        chosen = self.settings
+        super().__init__(
+            policy,  # type: ignore[arg-type]
+            env,  # type: ignore[arg-type]
+            learning_rate=schedules["learning_rate"],
+            n_steps=chosen.n_steps,
+            gamma=chosen.gamma,
+            gae_lambda=chosen.gae_lambda,
+            ent_coef=0.0,
+            vf_coef=chosen.vf_coef,
+            max_grad_norm=chosen.max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs={
+                **chosen.model_dump(include=set(PolicySettings.model_fields)),
+                **(policy_kwargs or {}),
+            },
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            _init_setup_model=False,
+            supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete),
+        )
+        self._schedules = schedules
+        self._n_updates = 0
+        self.consolidation: Consolidation | None = None
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        chosen = self.settings
+        self._setup_lr_schedule()
+        self.set_random_seed(self.seed)
+        if chosen.aux_coef > 0.0 or chosen.critic == "privileged":
+            self.policy_kwargs.setdefault("privileged_size", privileged_size(self.env))
+        self.policy_kwargs.setdefault("predict_privileged", chosen.aux_coef > 0.0)
+        self.policy_kwargs.setdefault("masked", has_masks(self.env, self.action_space))
+        policy = self.policy_class(
+            self.observation_space, self.action_space, self.lr_schedule, **self.policy_kwargs
+        ).to(self.device)
+        self.policy = cast(MemoryPolicy, policy)
+        stateless = not self.policy.initial_state(1)
+        chunk = chunk_steps(chosen.n_steps, chosen.batch_size, chosen.bptt_steps, stateless)
+        self.rollout = Rollout(chosen.n_steps, self.n_envs, chunk, self.device)
+        # The name that SB3's learn() reads.
+        self.rollout_buffer = self.rollout  # type: ignore[assignment]
+        self.reward_scaler = RewardScaler(self.n_envs, chosen.gamma)
+        self._state: State = self.policy.initial_state(self.n_envs)
+        if self._state and chunk < (chosen.memory_horizon_steps or 0):
+            warnings.warn(
+                f"gradients reach {chunk} steps back, but the scenario hides what must be "
+                f"remembered for {chosen.memory_horizon_steps}: raise n_steps (and bptt_steps) to "
+                "1.5 times that, or expect no learning",
+                stacklevel=3,
+            )
+
+    def settings_now(self) -> PPOSettings:
+        """The settings with what schedules have come to."""
+        left = self._current_progress_remaining
+        return self.settings.model_copy(
+            update={name: schedule(left) for name, schedule in self._schedules.items()}
+        )
+
+    def predict(  # type: ignore[override]
+        self,
+        observation: Any,
+        state: State | None = None,
+        episode_start: NDArray[bool_] | None = None,
+        deterministic: bool = False,
+        action_masks: NDArray[bool_] | None = None,
+    ) -> tuple[NDArray[Any], State]:
+        """Actions and the next memory state; see `MemoryPolicy.predict`."""
+        return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
+
+
+def _checked(given: dict[str, Any]) -> tuple[PPOSettings, dict[str, FloatSchedule]]:
+    """Settings, functions by their first value, and schedules of those that may be functions.
+
+    Raises:
+        ValueError: an unknown name or a value out of range.
+    """
+    functions: dict[str, Callable[[float], float]] = {
+        name: given[name] for name in SCHEDULED if callable(given.get(name))
+    }
+    plain = {name: value for name, value in given.items() if name not in functions}
+    settings = PPOSettings.checked(plain).model_copy(
+        update={name: float(function(1.0)) for name, function in functions.items()}
+    )
+    starts = {name: getattr(settings, name) for name in SCHEDULED}
+    schedules = {
+        name: FloatSchedule(functions.get(name, start))
+        for name, start in starts.items()
+        if start is not None
+    }
+    return settings, schedules

@@ -1,0 +1,78 @@
+"""The configuration of a run: settings declared once, and an identity that stays what it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+import drivemem_envs
+from drivemem.commands.train import Options
+from drivemem.config import TrainConfig, build_config
+from drivemem.errors import DrivememError
+from drivemem.training.train import LinearSchedule, build_model
+from drivemem.training.vec_env import WorldsVecEnv
+from drivemem_agents.ppo_settings import PPOSettings, TrainingSettings
+
+RESULTS = Path(__file__).parents[2] / "experiments" / "scenario_cards" / "results"
+HASHES = {
+    "blind-merge-easy-frame_stack-s0": "14db53f087821873d11783165a51231f",
+    "yield-recall-medium-none_hold_last-s2": "d594b9e2c1eae4c1ea6d12a3da51f35b",
+}
+"""How the hashes begin of configurations that committed results were trained by."""
+
+
+def test_the_table_of_ppo_is_the_one_that_the_command_line_offers():
+    for name, field in TrainingSettings.model_fields.items():
+        assert TrainConfig.model_fields[name].default == field.default
+    config = TrainConfig(
+        scenario="exit-recall", memory_kwargs=("hidden_size=8",), n_steps=16, batch_size=16,
+        device="cpu",
+    )  # fmt: skip
+    worlds = drivemem_envs.make_vec(drivemem_envs.scenario("exit-recall"), 1)
+    with pytest.warns(UserWarning, match="gradients reach 16 steps back"):
+        model = build_model(config, WorldsVecEnv(worlds))
+    expected = PPOSettings(n_steps=16, batch_size=16, memory_kwargs={"hidden_size": 8})
+    chosen = {"encoder_kwargs": {}, "memory_horizon_steps": model.settings.memory_horizon_steps}
+    assert model.settings == expected.model_copy(update=chosen)
+    falling = LinearSchedule(config.learning_rate, config.final_learning_rate_share)
+    assert model.lr_schedule(0.5) == falling(0.5) == pytest.approx(0.55 * config.learning_rate)
+
+
+def test_every_option_is_explained(capsys):
+    import tyro
+
+    with pytest.raises(SystemExit):
+        tyro.cli(Options, args=["--help"])
+    lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
+    for name in {*TrainConfig.model_fields} - {"sensors"}:
+        option = next(
+            i for i, line in enumerate(lines) if line.startswith(f"--{name}".replace("_", "-"))
+        )
+        assert not lines[option + 1].startswith("("), name
+
+
+@pytest.mark.parametrize("cell", HASHES)
+def test_the_identity_of_stored_runs_has_not_changed(cell):
+    query = "SELECT text FROM read_parquet($path) WHERE cell = $cell AND file = 'config.json'"
+    given = {"path": str(RESULTS / "runs.parquet"), "cell": cell}
+    [(text,)] = duckdb.execute(query, given).fetchall()
+    assert build_config(json.loads(text)).hash().startswith(HASHES[cell])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lerning_rate": 1.0}, "unknown setting 'lerning_rate'; did you mean 'learning_rate'"),
+        ({"n_steps": 0}, "setting 'n_steps' is 0: input should be greater than or equal to 1"),
+        (
+            {"critic": "shred"},
+            "'critic': 'shred' is not one of 'shared', 'separate', 'privileged'",
+        ),
+    ],
+)
+def test_wrong_settings_say_what_would_do(settings, words):
+    with pytest.raises(DrivememError, match=words):
+        build_config({"scenario": "exit-recall", **settings})
