@@ -18,11 +18,6 @@ from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
 KNOWN_FEATURES = (*FEATURES, "heading", "cos_d", "sin_d", "long_off", "lat_off", "ang_off")
 
-_FIRST_PLACES = {
-    "drivemem_envs.scenarios._shared.dense_highway": "drivemem_envs.scenarios.highway_weaving"
-}
-"""Where moved modules stood when runs were first made with them: a scenario keeps its hash."""
-
 
 class ObservationSpec(BaseModel):
     """How what is perceived becomes the observation's `vehicles` rows; the ego is row 0."""
@@ -169,8 +164,6 @@ class Scenario(BaseModel):
             "highway_env": version("highway-env"),
         }
         text = json.dumps(resolved, sort_keys=True, default=str)
-        for now, then in _FIRST_PLACES.items():
-            text = text.replace(now, then)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def level(self, name: str, **changes: Any) -> Scenario:
