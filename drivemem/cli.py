@@ -12,7 +12,7 @@ from importlib import import_module
 from drivemem.errors import DrivememError, did_you_mean
 
 COMMANDS = {
-    "list": "what there is: scenarios, memories, drivers, lesions",
+    "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
     "study": "run a study file: scenarios x agents x seeds x lesions, and report it",
     "tune": "search settings of training, the same budget for every memory",

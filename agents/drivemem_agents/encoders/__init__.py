@@ -8,6 +8,7 @@ from importlib import import_module
 from drivemem_agents.encoders.base import (
     Encoder,
     EncoderSettings,
+    encoder_class,
     encoder_names,
     make_encoder,
     mlp,
@@ -21,6 +22,7 @@ for _module in pkgutil.iter_modules(__path__):
 __all__ = [
     "Encoder",
     "EncoderSettings",
+    "encoder_class",
     "encoder_names",
     "make_encoder",
     "mlp",

@@ -64,10 +64,8 @@ def encoder_names() -> list[str]:
     return sorted(_ENCODERS)
 
 
-def make_encoder(
-    name: str, space: spaces.Space[Any], kwargs: dict[str, Any] | None = None
-) -> Encoder:
-    """Build the encoder `name` for an observation space.
+def encoder_class(name: str) -> type[Encoder]:
+    """The class registered under `name`.
 
     Raises:
         ValueError: unknown name; the message lists near misses and all names.
@@ -76,7 +74,18 @@ def make_encoder(
         near = difflib.get_close_matches(name, _ENCODERS, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise ValueError(f"unknown encoder '{name}'{hint} (one of: {', '.join(encoder_names())})")
-    cls = _ENCODERS[name]
+    return _ENCODERS[name]
+
+
+def make_encoder(
+    name: str, space: spaces.Space[Any], kwargs: dict[str, Any] | None = None
+) -> Encoder:
+    """Build the encoder `name` for an observation space.
+
+    Raises:
+        ValueError: unknown name; the message lists near misses and all names.
+    """
+    cls = encoder_class(name)
     build = cast(Callable[[spaces.Space[Any], EncoderSettings], Encoder], cls)
     return build(space, cls.Settings(**(kwargs or {})))
 
