@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NOTES = sorted((ROOT / "experiments").glob("*/*.md"))
 FLAGSHIP = ROOT / "experiments" / "occlusion_gap" / "results" / "table.csv"
 COLUMNS = {
