@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from drivemem.errors import DrivememError, did_you_mean
+from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
 from drivemem.training.privileged import PrivilegedView
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
@@ -178,9 +178,12 @@ def build_config(settings: dict[str, Any]) -> TrainConfig:
     Raises:
         DrivememError: unknown keys (with the nearest) or values out of range.
     """
+    import difflib
+
     for key in settings:
         if key not in TrainConfig.model_fields:
-            hint = did_you_mean(key, TrainConfig.model_fields)
+            near = difflib.get_close_matches(key, TrainConfig.model_fields, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else ""
             raise DrivememError(f"unknown setting '{key}'{hint}")
     try:
         return TrainConfig(**settings)
