@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 
 COMMANDS = {
-    "list": "what there is: scenarios, memories, drivers, lesions",
+    "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
     "study": "run a study file: scenarios x agents x seeds x lesions, and report it",
     "tune": "search settings of training, the same budget for every memory",
@@ -43,10 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run_command(name: str, words: list[str]) -> int:
     """Run one command; returns its exit code."""
     if name not in COMMANDS:
-        import difflib
-
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, COMMANDS)
         print(f"drivemem: unknown command '{name}'{hint}\n\n{_help()}", file=sys.stderr)
         return 2
     try:

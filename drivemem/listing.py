@@ -1,86 +1,109 @@
-"""What there is: scenarios, memories, drivers, lesions, a line each."""
+"""What there is: scenarios, memories, encoders, drivers, lesions and metrics, a line each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from rich.table import Table
+from drivemem.errors import DrivememError, did_you_mean
 
-from drivemem.errors import DrivememError
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Rows = Iterator[tuple[str, ...]]
 
 
-def scenarios() -> Table:
-    """Scenarios of drivemem and highway-env, with horizon and ceiling."""
+def _scenarios() -> Rows:
     import drivemem_envs
     from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
-    table = Table("scenario", "what", "horizon", "memoryless ceiling", title="scenarios")
     for name in drivemem_envs.scenario_names(highway_env=False):
         found = drivemem_envs.scenario(name)
         horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
-        table.add_row(name, found.summary, horizon, found.ceiling)
-    table.add_section()
+        yield name, found.summary, horizon, found.ceiling
     for name in HIGHWAY_ENV_IDS:
-        table.add_row(name, "highway-env's own task and reward", "", "")
-    return table
+        yield name, "highway-env's own task and reward", "", ""
 
 
-def memories() -> Table:
-    """Memories with parameters and state size, for 64 input features and default settings."""
+def _memories() -> Rows:
     from drivemem_agents.memory import make_memory, memory_class, memory_names
 
-    table = Table(
-        "memory", "what", "parameters", "state", title="memories (64 inputs, default settings)"
-    )
     for name in memory_names():
         memory = make_memory(name, 64)
-        doc = (memory_class(name).__module__, memory_class(name).__doc__ or "")
         parameters = sum(weight.numel() for weight in memory.parameters())
-        line = doc[1].strip().splitlines()[0] if doc[1] else ""
-        table.add_row(name, line, f"{parameters:,}", f"{memory.state_bytes():,} B")
-    return table
+        line = _first_line(memory_class(name))
+        yield name, line, f"{parameters:,}", f"{memory.state_bytes():,} B"
 
 
-def drivers() -> Table:
-    """Reference drivers."""
+def _encoders() -> Rows:
+    from drivemem_agents.encoders import encoder_class, encoder_names
+
+    for name in encoder_names():
+        yield name, _first_line(encoder_class(name))
+
+
+def _drivers() -> Rows:
     from drivemem_envs.drivers import driver_names
 
-    table = Table("driver", "what", title="reference drivers")
-    for name, summary in driver_names().items():
-        table.add_row(name, summary)
-    return table
+    yield from driver_names().items()
 
 
-def lesions() -> Table:
-    """Lesions."""
+def _lesions() -> Rows:
     from drivemem.lesions import lesion_names
 
-    table = Table("lesion", "what", title="lesions (name:argument, several with commas)")
-    for name, summary in lesion_names().items():
-        table.add_row(name, summary)
-    return table
+    yield from lesion_names().items()
 
 
-KINDS: dict[str, Callable[[], Table]] = {
-    "scenarios": scenarios,
-    "memories": memories,
-    "drivers": drivers,
-    "lesions": lesions,
+def _metrics() -> Rows:
+    from drivemem_envs.metrics import METRICS
+
+    yield from ((name,) for name in METRICS)
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
+class Kind(NamedTuple):
+    """Things of one kind, and how they are shown."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Callable[[], Rows]
+
+
+KINDS = {
+    "scenarios": Kind(
+        "scenarios", ("scenario", "what", "horizon", "memoryless ceiling"), _scenarios
+    ),
+    "memories": Kind(
+        "memories (64 inputs, default settings)",
+        ("memory", "what", "parameters", "state"),
+        _memories,
+    ),
+    "encoders": Kind("encoders", ("encoder", "what"), _encoders),
+    "drivers": Kind("reference drivers", ("driver", "what"), _drivers),
+    "lesions": Kind("lesions (name:argument, several with commas)", ("lesion", "what"), _lesions),
+    "metrics": Kind("metrics of an episode (docs/metrics.md)", ("metric",), _metrics),
 }
 
 
 def tables(kind: str | None) -> list[Table]:
-    """The table of one kind, or all.
+    """The table of one kind, or all; cells are shown as they are, without markup.
 
     Raises:
         DrivememError: an unknown kind.
     """
-    import difflib
+    from rich.table import Table
+    from rich.text import Text
 
-    if kind is None:
-        return [make() for make in KINDS.values()]
-    if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise DrivememError(f"nothing to list as '{kind}'{hint} (one of: {', '.join(KINDS)})")
-    return [KINDS[kind]()]
+    if kind is not None and kind not in KINDS:
+        known = f"{did_you_mean(kind, KINDS)} (one of: {', '.join(KINDS)})"
+        raise DrivememError(f"nothing to list as '{kind}'{known}")
+    made = []
+    for one in KINDS.values() if kind is None else [KINDS[kind]]:
+        table = Table(*one.columns, title=one.title)
+        for row in one.rows():
+            table.add_row(*map(Text, row))  # as text: markup would take [brackets] for styles
+        made.append(table)
+    return made

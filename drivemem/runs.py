@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import platform
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 
 RUNS = Path("runs")
 _PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
@@ -83,8 +82,8 @@ def open_run(path: str | Path) -> Run:
     folder = Path(path)
     if not (folder / "config.json").is_file():
         siblings = [run.folder.as_posix() for run in find_runs([folder.parent])]
-        near = difflib.get_close_matches(folder.as_posix(), siblings, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; train one with `drivemem train`"
+        hint = did_you_mean(folder.as_posix(), siblings, cutoff=0.5)
+        hint = hint or "; train one with `drivemem train`"
         raise DrivememError(f"{folder} is no run (it has no config.json){hint}")
     return Run(folder)
 

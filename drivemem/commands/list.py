@@ -7,8 +7,10 @@ import sys
 
 def run(words: list[str]) -> int:
     """Print the tables asked for."""
+    from drivemem.listing import KINDS, tables
+
     if words and words[0] in ("-h", "--help"):
-        print("usage: drivemem list [scenarios|memories|drivers|lesions]")
+        print(f"usage: drivemem list [{'|'.join(KINDS)}]")
         return 0
     if len(words) > 1:
         print("drivemem list: give one kind, or none for all", file=sys.stderr)
@@ -16,7 +18,6 @@ def run(words: list[str]) -> int:
     import warnings
 
     warnings.filterwarnings("ignore", message=".*out of date.*")
-    from drivemem.listing import tables
     from drivemem.progress import console
 
     for table in tables(words[0] if words else None):

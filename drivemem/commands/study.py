@@ -119,8 +119,7 @@ def _report(options: Options) -> None:
         out.print(suite.headline(), markup=False, soft_wrap=True)
     for path in results.left_out:
         out.print(f"left out, the results would be too large for git: {path}", markup=False)
-    shown = [path for path in results.written if path.name in ("RESULTS.md", "report.html")]
-    out.print(f"results: {', '.join(map(str, shown))}", soft_wrap=True)
+    out.print(f"results: {folder / 'RESULTS.md'}, {results.report}", markup=False, soft_wrap=True)
 
 
 def _dry_run(plan: Any, jobs: int | None) -> int:

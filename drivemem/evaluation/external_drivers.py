@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 from drivemem_envs import Scenario
 from drivemem_envs.drivers import Driver, make_driver
 from drivemem_envs.sensing.spec import Tracker
@@ -138,8 +138,6 @@ def _sb3(rest: str, scenario: Scenario, trust: bool) -> Built:
 
 
 def _algorithm(name: str) -> Any:
-    import difflib
-
     known: dict[str, Any] = {}
     for package in ("stable_baselines3", "sb3_contrib"):
         try:
@@ -150,8 +148,7 @@ def _algorithm(name: str) -> Any:
             key: getattr(module, key) for key in module.__all__ if key.isupper() or "PPO" in key
         }
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = did_you_mean(name, known, cutoff=0.4)
         raise DrivememError(
             f"unknown algorithm '{name}'{hint} (one of: {', '.join(sorted(known))})"
         )

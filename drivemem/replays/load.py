@@ -5,7 +5,6 @@ Whatever is wrong with the files ends as one `DrivememError` that names the file
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.episodes import SCHEMA_VERSION
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 
 _NUMBER, _TEXT, _TRUTH_VALUE, _LIST = "number", "text", "true or false", "list"
 REQUIRED: Mapping[str, Mapping[str, str]] = {
@@ -311,8 +310,7 @@ def find_recording(place: str | Path) -> Recording:
 def _near(place: Path) -> str:
     around = [place.parent, Path("runs")]
     names = {path.name for parent in around if parent.is_dir() for path in parent.iterdir()}
-    close = difflib.get_close_matches(place.name, sorted(names), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return did_you_mean(place.name, sorted(names))
 
 
 def _is_of(kind: str, family: str) -> bool:

@@ -1,8 +1,12 @@
-"""A study's results as files small enough for git: report, tables, figures, RESULTS.md."""
+"""A study's results: files small enough for git (RESULTS.md, tables, episodes), and the report.
+
+The report, an HTML page, is large and can be made again: it stays in the study's folder.
+"""
 
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,10 +24,11 @@ from drivemem.studies.state import DONE, State, state_of
 
 MOST_BYTES = 5_000_000
 """Of all result files together, RESULTS.md apart."""
+REPORT = "report"
+"""Folder of the report, in the study's."""
 _FILES = {
     "table.tex": "the numbers for LaTeX",
     "table.parquet": "the numbers for DuckDB",
-    "report.html": "every table, figure and probe, and which runs were left out",
     EPISODES: "every episode of every run, for DuckDB and `drivemem study --restore`",
 }
 """Files that may be left out, least missed first: what they say is also elsewhere."""
@@ -34,6 +39,8 @@ class Results:
     """What was written."""
 
     folder: Path
+    report: Path
+    """The HTML page, in the study's folder."""
     written: list[Path]
     comparison: Comparison
     left_out: list[Path]
@@ -58,18 +65,22 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
         raise DrivememError(f"no run of study {plan.study.name} is done yet: nothing to report")
     names = {cell.name: cell.agent for cell in done}
     paths = [plan.run(cell).folder for cell in done]
-    comparison = compare_runs(paths, baseline=plan.study.baseline, report=folder, names=names)
+    report = plan.folder / REPORT
+    comparison = compare_runs(paths, baseline=plan.study.baseline, report=report, names=names)
     figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = [shutil.copy(one, folder) for one in comparison.written if one.suffix != ".html"]
         outcomes.write_text(cards(comparison.tables), encoding="utf-8")
         figure.write_text(overview_figure(with_agents(comparison.tables)), encoding="utf-8")
         archive = write_archive(comparison.collection, folder)
-        written, left_out = _small_enough([outcomes, figure, *comparison.written, *archive])
+        written, left_out = _small_enough([outcomes, figure, *map(Path, tables), *archive])
         text = _text(plan, states, comparison, command or _command(plan), left_out)
         (folder / "RESULTS.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise DrivememError(f"cannot write results to {folder}: {error}") from error
-    return Results(folder, [folder / "RESULTS.md", *written], comparison, left_out)
+    written = [folder / "RESULTS.md", *written]
+    return Results(folder, report / "report.html", written, comparison, left_out)
 
 
 def _small_enough(written: list[Path]) -> tuple[list[Path], list[Path]]:
@@ -115,7 +126,7 @@ def _text(
     if missing:
         names = ", ".join(f"`{name}`" for name in sorted(missing))
         lines += ["", f"Left out, too large for git: {names}."]
-        lines += ["`drivemem compare OUT --report FOLDER` of the study's folder writes it."]
+    lines += ["", f"Every figure and probe is in `{REPORT}/report.html` of the study's folder."]
     return "\n".join([*lines, ""])
 
 

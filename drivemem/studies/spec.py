@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -20,7 +19,7 @@ from pydantic import (
 )
 
 from drivemem.config import TrainConfig, config_from_toml
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 from drivemem.settings import as_words
 from drivemem.training.presets import check_settings
 
@@ -265,9 +264,7 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) 
     names = list(known)
     for key in table:
         if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise DrivememError(f"{where}: unknown key '{key}'{hint}")
+            raise DrivememError(f"{where}: unknown key '{key}'{did_you_mean(key, names)}")
 
 
 def _check_names(study: Study, where: str) -> None:

@@ -1,14 +1,15 @@
 """Which memory learns what: a passive T-maze and velocity-free CartPole at equal parameter counts.
 
-Every finished run is one JSON file under `results/`; the same command again goes on where it was
-stopped and writes RESULTS.md (NOTES.md and tables) from all of them.
+Every finished run is a row of `runs.csv`; the same command again goes on where it was stopped and
+writes RESULTS.md (NOTES.md and tables) from all of them. One call at a time.
 
-    python experiments/memory_zoo/run.py --tasks tmaze10 tmaze30 cartpole --seeds 3
+    python -m experiments.memory_zoo.run --tasks tmaze10 tmaze30 cartpole --seeds 3
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -29,10 +30,13 @@ from drivemem_agents.matching import match_parameters
 from drivemem_agents.memory import make_memory, memory_names
 
 HERE = Path(__file__).parent
+RUNS = HERE / "runs.csv"
 FEATURES = 32
 """D, width of the encoder, the same for all."""
 WEIGHTS = 8000
 """Weights of every memory, within 10 %."""
+WORDS = ("task", "arm", "memory")
+"""Columns of the table of runs that are plain text; the others are JSON."""
 GATED = ("gru", "lstm", "mingru")
 
 
@@ -181,14 +185,44 @@ def train(task: Task, memory: str, kwargs: dict[str, Any], seed: int) -> dict[st
     }
 
 
-def tables(folder: Path) -> str:
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """All finished runs."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [
+            {key: text if key in WORDS else json.loads(text) for key, text in row.items()}
+            for row in csv.DictReader(file)
+        ]
+
+
+def write_runs(path: Path, runs: list[dict[str, Any]]) -> None:
+    """Write all finished runs, atomically, in an order of their own."""
+    tasks = list(TASKS)
+    runs = sorted(runs, key=lambda run: (tasks.index(run["task"]), run["arm"], run["seed"]))
+    part = path.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(runs[0]), lineterminator="\n")
+        writer.writeheader()
+        for run in runs:
+            writer.writerow({k: v if k in WORDS else json.dumps(v) for k, v in run.items()})
+    os.replace(part, path)
+
+
+def results(finished: list[dict[str, Any]]) -> str:
+    """RESULTS.md: the notes, then the tables."""
+    notes = (HERE / "NOTES.md").read_text(encoding="utf-8")
+    return f"# What each memory learns\n\n{notes}{tables(finished)}"
+
+
+def tables(finished: list[dict[str, Any]]) -> str:
     """Markdown tables of all finished runs, best first."""
     text = []
     for key, task in TASKS.items():
         runs: dict[str, list[dict[str, Any]]] = {}
-        for path in sorted((folder / key).glob("*.json")):
-            run = json.loads(path.read_text())
-            runs.setdefault(run["arm"], []).append(run)
+        for run in finished:
+            if run["task"] == key:
+                runs.setdefault(run["arm"], []).append(run)
         if not runs:
             continue
         score = "right turns" if task.corridor else "steps balanced"
@@ -226,9 +260,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of every arm")
     parser.add_argument("--arms", nargs="+", help="memories to run; default: all")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run later")
-    parser.add_argument(
-        "--out", type=Path, default=HERE / "results", help="folder of finished runs"
-    )
+    parser.add_argument("--out", type=Path, default=RUNS, help="table of finished runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message=".*render_mode.*")
@@ -236,19 +268,16 @@ def main() -> None:
     for key in options.tasks:
         for seed in range(options.seeds):
             for arm, (memory, kwargs) in arms(TASKS[key]).items():
-                path = options.out / key / f"{arm.replace(', ', '-').replace(' ', '_')}-{seed}.json"
+                finished = read_runs(options.out)
                 skipped = options.arms and arm not in options.arms
                 late = time.monotonic() - begun > 60 * options.minutes
-                if path.exists() or skipped or late:
+                known = {(run["task"], run["arm"], run["seed"]) for run in finished}
+                if (key, arm, seed) in known or skipped or late:
                     continue
                 run = {"task": key, "arm": arm} | train(TASKS[key], memory, kwargs, seed)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_suffix(".part")
-                part.write_text(json.dumps(run, indent=1) + "\n")
-                os.replace(part, path)
+                write_runs(options.out, [*finished, run])
                 print(key, arm, seed, run["solved_at"], f"{run['score']:.2f}", flush=True)
-    notes = (HERE / "NOTES.md").read_text()
-    (HERE / "RESULTS.md").write_text(f"# What each memory learns\n\n{notes}{tables(options.out)}")
+    (HERE / "RESULTS.md").write_text(results(read_runs(options.out)), encoding="utf-8")
 
 
 if __name__ == "__main__":

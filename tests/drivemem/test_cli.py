@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from drivemem.cli import COMMANDS, run_command
+from drivemem.listing import KINDS, tables
 from drivemem.runs import Run
 
 
@@ -92,6 +95,21 @@ def test_errors_are_one_line_with_the_way_out(
     assert says in errors
     assert "Traceback" not in errors
     assert not any(tmp_path.iterdir()), "a failed command must leave nothing behind"
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_what_there_is_is_listed_to_the_letter(kind: str) -> None:
+    """Nothing is taken for markup: `y = [x, h]` keeps its brackets."""
+    text = io.StringIO()
+    Console(file=text, width=400).print(*tables(kind))
+    rows = list(KINDS[kind].rows())
+    assert rows
+    for row in rows:
+        assert all(cell in text.getvalue() for cell in row), row
+
+
+def test_equations_keep_their_brackets() -> None:
+    assert any("[" in cell for row in KINDS["memories"].rows() for cell in row)
 
 
 def test_an_unwritable_folder_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -46,15 +46,24 @@ ENCODERS: Registry[type[Encoder]] = Registry("encoder", "drivemem.encoders")
 register_encoder, encoder_names = ENCODERS.register, ENCODERS.names
 
 
-def make_encoder(
-    name: str, space: spaces.Space[Any], kwargs: dict[str, Any] | None = None
-) -> Encoder:
-    """Build the encoder `name` for an observation space.
+def encoder_class(name: str) -> type[Encoder]:
+    """The class registered under `name`.
 
     Raises:
         ValueError: unknown name; the message lists near misses and all names.
     """
-    cls = ENCODERS.get(name)
+    return ENCODERS.get(name)
+
+
+def make_encoder(
+    name: str, space: spaces.Space[Any], kwargs: dict[str, Any] | None = None
+) -> Encoder:
+    """An encoder of a registered kind.
+
+    Raises:
+        ValueError: unknown name; the message lists near misses and all names.
+    """
+    cls = encoder_class(name)
     build = cast(Callable[[spaces.Space[Any], EncoderSettings], Encoder], cls)
     return build(space, cls.Settings(**(kwargs or {})))
 

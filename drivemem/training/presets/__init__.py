@@ -1,13 +1,13 @@
 """Presets: tried settings of training for a scenario, as data with their provenance.
 
 `<scenario>.toml` holds settings of `drivemem train`; `[memories.NAME]` those of one memory,
-`[levels.NAME]` (which may hold memories too) those of one level of the scenario; `same_as = "NAME"`
-starts from the preset beside it.
+`[levels.NAME]` (which may hold memories too) those of one level; a table may name several, as
+`[memories."gru, lstm"]` does. `same_as = "NAME"` starts from the preset beside it, whose levels are
+weaker than the file's own plain settings.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from drivemem.config import TrainConfig, build_config, config_from_toml
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 from drivemem.settings import as_words
 from drivemem_envs.names import LEVELS, by_level
 
@@ -80,7 +80,7 @@ def read_preset(path: Path, level: str | None = None, name: str | None = None) -
     memories: dict[str, dict[str, Any]] = {}
     for layer, place, _ in layers:
         known = memory_names()
-        for memory, table in _tables(layer.pop("memories", {}), known, f"{place}: memory").items():
+        for memory, table in _tables(layer.pop("memories", {}), known, f"{place}: memory"):
             own = check_settings(as_words(table), f"{place} [memories.{memory}]")
             memories[memory] = merged(memories.get(memory, {}), own)
         settings = merged(settings, check_settings(as_words(layer), place))
@@ -103,8 +103,11 @@ def _layers(
     plain = config_from_toml(path)
     levels = _tables(plain.pop("levels", {}), LEVELS, f"{where}: level")
     layers = [_Layer(plain, where)]
-    if level is not None and level in levels:
-        layers.append(_Layer(dict(levels[level]), f"{where} [levels.{level}]", of_level=True))
+    layers += [
+        _Layer(dict(table), f"{where} [levels.{name}]", of_level=True)
+        for name, table in levels
+        if name == level
+    ]
     base = plain.pop("same_as", None)
     if base is None:
         return layers
@@ -117,16 +120,15 @@ def _layers(
     return [*first, *layers]
 
 
-def _tables(found: Any, known: Sequence[str], what: str) -> Mapping[str, Any]:
-    """Tables by name, unknown names refused with the nearest."""
+def _tables(found: Any, known: Sequence[str], what: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Tables with their names, one for each of `"several, names"`; unknown names refused."""
     if not isinstance(found, Mapping) or not all(isinstance(t, Mapping) for t in found.values()):
         raise DrivememError(f"{what}: {found!r} is no table of tables")
-    for name in found:
+    named = [(name.strip(), table) for names, table in found.items() for name in names.split(",")]
+    for name, _ in named:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            raise DrivememError(f"{what} '{name}' is unknown{hint}")
-    return found
+            raise DrivememError(f"{what} '{name}' is unknown{did_you_mean(name, known)}")
+    return named
 
 
 def check_settings(settings: dict[str, Any], where: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from drivemem.studies.results import MOST_BYTES, write_results
 
 
 def test_a_study_leaves_results_beside_its_file(ran: tuple[Path, Path, str, int]) -> None:
-    file, _, output, _ = ran
+    file, out, output, _ = ran
     folder = file.parent / "tiny" / "results"
     text = (folder / "RESULTS.md").read_text()
     assert str(folder / "RESULTS.md") in output.replace("\n", "")
@@ -29,7 +29,8 @@ def test_a_study_leaves_results_beside_its_file(ran: tuple[Path, Path, str, int]
     rows = list(csv.DictReader((folder / "table.csv").open()))
     assert {row["agent"] for row in rows} == {"none", "gru", "gru / reset_every:1"}
     assert "<svg" in (folder / "overview.svg").read_text()
-    assert "gru" in (folder / "report.html").read_text()
+    assert "gru" in (out / "report" / "report.html").read_text()  # derived: not among the results
+    assert not list(folder.glob("*.html")) and "report/report.html" in text
 
 
 def test_nothing_done_is_nothing_to_report(tiny: Path, tmp_path: Path) -> None:
@@ -45,13 +46,14 @@ def test_results_stay_small_enough_for_git(
     plan = make_plan(load_study(file), out)
     whole = write_results(plan, tmp_path / "whole")
     assert sum(path.stat().st_size for path in whole.written) <= MOST_BYTES
-    monkeypatch.setattr("drivemem.studies.results.MOST_BYTES", 40_000)
+    sizes = {path.name: path.stat().st_size for path in whole.written}
+    most = sum(sizes.values()) - sizes["RESULTS.md"] - 1
+    monkeypatch.setattr("drivemem.studies.results.MOST_BYTES", most)
     small = write_results(plan, tmp_path / "small")
-    assert sum(path.stat().st_size for path in small.written) <= 40_000
-    assert small.left_out == [tmp_path / "small" / "report.html"]  # nothing but what must go
+    assert small.left_out == [tmp_path / "small" / "table.tex"]  # nothing but what must go
     text = (tmp_path / "small" / "RESULTS.md").read_text()
-    assert "Left out, too large for git: `report.html`" in text
-    assert "- `report.html`" in (tmp_path / "whole" / "RESULTS.md").read_text()
+    assert "Left out, too large for git: `table.tex`" in text
+    assert "- `table.tex`" in (tmp_path / "whole" / "RESULTS.md").read_text()
     assert sorted(p.name for p in (tmp_path / "small").iterdir()) == sorted(
         path.name for path in small.written
     )

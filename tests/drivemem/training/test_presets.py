@@ -12,6 +12,7 @@ from drivemem.runs import Run
 from drivemem.training.presets import find_preset, merged, preset_names, read_preset
 from drivemem_agents.memory import memory_names
 from drivemem_envs import scenario
+from drivemem_envs.registry import LEVELS
 
 
 def test_every_shipped_preset_is_of_a_scenario_and_complete() -> None:
@@ -42,6 +43,18 @@ def test_levels_and_memories_have_settings_of_their_own(tmp_path: Path) -> None:
     assert find_preset("exit-recall-medium") != presets[0] and find_preset("merge-v1") is None
 
 
+def test_a_table_may_name_several(tmp_path: Path) -> None:
+    file = tmp_path / "p.toml"
+    file.write_text(
+        '[memories."gru, lstm"]\ngamma = 0.9\n[memories.gru]\nsteps = 7\n'
+        '[levels."medium, hard"]\nsteps = 20\n'
+    )
+    preset = read_preset(file)
+    assert preset.of("gru") == {"gamma": 0.9, "steps": 7}
+    assert preset.of("lstm") == {"gamma": 0.9} and preset.of("none") == {}
+    assert [read_preset(file, level).of("none").get("steps") for level in LEVELS] == [None, 20, 20]
+
+
 def test_a_preset_may_start_from_another(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text(
         "steps = 10\ngamma = 0.9\n[memories.gru]\nlearning_rate = 0.1\n[levels.hard]\nsteps = 20\n"
@@ -66,6 +79,7 @@ def test_a_preset_cannot_start_from_itself_or_from_nothing(tmp_path: Path, other
     [
         ("step = 10", "unknown setting 'step'; did you mean 'steps'?"),
         ("[memories.grv]\nsteps = 1", "memory 'grv' is unknown; did you mean 'gru'?"),
+        ('[memories."gru, lstn"]\nsteps = 1', "memory 'lstn' is unknown; did you mean 'lstm'?"),
         ("[levels.eazy]\nsteps = 1", "level 'eazy' is unknown; did you mean 'easy'?"),
         ("[memories]\ngru = 1", "is no table of tables"),
         ("steps = 0", "setting 'steps' is 0"),
@@ -90,7 +104,7 @@ def test_sensors_and_words_are_merged_by_key() -> None:
 def test_training_starts_from_the_preset_and_flags_win(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import drivemem.training.train as training
+    from drivemem.training import train as training
 
     seen = []
 
