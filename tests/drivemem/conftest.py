@@ -11,7 +11,7 @@ import torch
 
 import drivemem_envs
 from drivemem.comparison import Comparison
-from drivemem.comparison.tables import Row
+from drivemem.comparison.rows import Row
 from drivemem.config import TrainConfig
 from drivemem.episodes import EPISODE_COLUMNS, as_json, write_table
 from drivemem.evaluation.suites import make_suite
