@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.config import TrainConfig
-from drivemem.episodes import EPISODE_COLUMNS, read_table
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json
+from drivemem.schemas import EPISODE_COLUMNS
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
 _WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")

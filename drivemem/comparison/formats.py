@@ -7,8 +7,9 @@ import io
 import math
 from typing import Any
 
-from drivemem.comparison.rows import METRICS, Difference, Row, SuiteTable
+from drivemem.comparison.rows import Difference, Row, SuiteTable
 from drivemem.comparison.statistics import Interval
+from drivemem.schemas import MEASURES
 
 HEADER = (
     "agent", "runs", "success [95 %]", "collision", "timeout, stuck, other", "return",
@@ -53,7 +54,7 @@ def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
             **_limits("gap_closed", row.gap_closed), **_limits("success_iqm", row.middle),
             **_limits("improvement", row.improvement), "versus_baseline": _said(row.versus),
             "versus_intact": _said(row.versus_intact),
-            **{name: row.metrics.get(name) for name in METRICS},
+            **{name: row.metrics.get(name) for name in MEASURES},
         }
         for table in tables
         for row in table.rows

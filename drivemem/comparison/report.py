@@ -25,11 +25,12 @@ from drivemem.comparison.formats import (
 from drivemem.comparison.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.comparison.overall import overall
 from drivemem.comparison.probing import probe_figures
-from drivemem.comparison.rows import KINDS, METRICS, SuiteTable
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.comparison.rows import KINDS, SuiteTable
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
 from drivemem.runs import manifest, read_json
+from drivemem.schemas import EPISODE_COLUMNS, MEASURES
 
 DIFFERING = 8
 """Episodes shown in which two drivers differ most."""
@@ -80,7 +81,7 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
             for table in tables
         ],
         header=HEADER,
-        metrics=METRICS,
+        metrics=MEASURES,
         kinds=KINDS,
         overall=overall(tables),
         retention=retention_figures(tables),
@@ -102,7 +103,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
         "headline": table.headline(),
         "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
         "metrics": [
-            name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
+            name for name in MEASURES if any(r.metrics[name] is not None for r in table.rows)
         ],
         "figures": suite_figures(table),
         "probes": probe_figures(table),

@@ -22,14 +22,6 @@ KINDS = {
 """Kinds of rows in the order of tables, and what a table calls them."""
 OTHER = ("timeout", "stuck", "wrong_route", "violation", "off_road")
 """Outcomes that tables sum up as one."""
-METRICS = {
-    "duration_s": "duration, s", "progress_m": "progress, m", "min_ttc": "min TTC, s",
-    "share_ttc_below_1_5": "time with TTC < 1.5 s", "pet": "PET, s", "hard_brakes": "hard brakes",
-    "max_jerk": "max jerk, m/s³", "exposure": "exposure, decisions",
-    "hidden_origin_collision": "hidden-origin collision",
-    "reveal_to_contact_s": "reveal to contact, s", "blind_entry_speed": "blind entry, m/s",
-}  # fmt: skip
-"""Columns of episodes whose means a report shows (docs/metrics.md)."""
 
 
 class About(StrEnum):

@@ -10,7 +10,7 @@ import numpy as np
 
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.differences import compare_rows
-from drivemem.comparison.rows import KINDS, METRICS, OTHER, About, Row, SuiteTable
+from drivemem.comparison.rows import KINDS, OTHER, About, Row, SuiteTable
 from drivemem.comparison.statistics import (
     MIN_RUNS,
     Interval,
@@ -22,6 +22,7 @@ from drivemem.comparison.statistics import (
 )
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, split_lesion
+from drivemem.schemas import MEASURES
 
 SMALL_GAP = 0.05
 """Below this occlusion gap, shares of it say nothing."""
@@ -188,7 +189,7 @@ def _row(members: list[StoredEvaluation], variant: str, generator: np.random.Gen
         runs=len(members), episodes=episodes, success=success, collision=outcomes["collision"],
         other=sum(outcomes[name] for name in OTHER), mean_return=_mean(members, "return") or 0.0,
         mean_speed=_mean(members, "mean_speed") or 0.0, outcomes=outcomes, members=members,
-        metrics={name: _mean(members, name) for name in METRICS}, middle=middle,
+        metrics={name: _mean(members, name) for name in MEASURES}, middle=middle,
     )  # fmt: skip
 
 

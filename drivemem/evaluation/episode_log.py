@@ -11,22 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.episodes import (
-    ACTOR_COLUMNS,
-    EPISODE_COLUMNS,
-    RECORDED_COLUMNS,
-    SCHEMA_VERSION,
-    STEP_COLUMNS,
-    as_json,
-    plain,
-    write_columns,
-    write_table,
-)
+from drivemem.episodes import as_json, plain, write_columns, write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import Decision, Identity
 from drivemem.evaluation.recorder import Recorder
 from drivemem.evaluation.selection import Selection
 from drivemem.evaluation.suites import Suite, SuiteSeeds
+from drivemem.schemas import (
+    ACTOR_COLUMNS,
+    EPISODE_COLUMNS,
+    RECORDED_COLUMNS,
+    SCHEMA_VERSION,
+    STEP_COLUMNS,
+)
 
 
 class EpisodeLog:

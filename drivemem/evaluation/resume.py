@@ -8,11 +8,12 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import PolicyDriver
 from drivemem.evaluation.jobs import Entry
 from drivemem.runs import manifest, read_json, write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 
 _EVERY_S = 30.0
 _PARTIAL = "partial.parquet"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivemem.episodes import EPISODE_COLUMNS, read_table
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import Suite
 from drivemem.runs import open_run, read_json
+from drivemem.schemas import EPISODE_COLUMNS
 
 _DISAGREEMENTS = "disagreements:"
 

@@ -14,9 +14,10 @@ from drivemem.comparison import Comparison, compare_runs
 from drivemem.comparison.overall import overall
 from drivemem.comparison.rows import About, Row
 from drivemem.comparison.statistics import MIN_RUNS, holm, mcnemar, wilson
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.runs import write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 from tests.drivemem.conftest import row
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import drivemem.evaluation
-from drivemem.episodes import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS, read_table
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.replays.load import find_recording
 from drivemem.replays.verify import verify
 from drivemem.runs import Run, read_json, write_json_file
+from drivemem.schemas import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS
 from drivemem.training.train import train
 from tests.drivemem.conftest import small
 
