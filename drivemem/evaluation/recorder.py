@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from drivemem.episodes import TRACE_COLUMNS, Digest, as_json
 from drivemem.evaluation.drivers import Decision
+from drivemem.evaluation.rollout import Moment, Transition
 from drivemem.evaluation.selection import Selection
 from drivemem.schemas import ACTOR_COLUMNS, STEP_COLUMNS
 
@@ -48,14 +49,9 @@ class Recorder:
         if self.active:
             env.keep_final_truth(True)
 
-    def look(self, numbers: NDArray[np.int64], steps: NDArray[np.int64], observation: Any) -> None:
-        """Record the truth that the next decision meets, and the cue that it is shown.
-
-        Args:
-            numbers: (N,) number in the suite of each world's episode.
-            steps: (N,) decisions taken in it.
-            observation: what the next decision sees.
-        """
+    def look(self, moment: Moment, observation: Any) -> None:
+        """Record the truth that a decision meets, and the cue that it is shown."""
+        numbers, steps = moment.episode, moment.step
         watched = self._is_watched(numbers)
         if not watched.any():
             return
@@ -80,20 +76,19 @@ class Recorder:
                 shapes = np.asarray(occluders[world]).tolist()
                 self.occluders[int(numbers[world])] = json.dumps(shapes)
 
-    def decide(
-        self, numbers: NDArray[np.int64], steps: NDArray[np.int64], decision: Decision,
-        rewards: NDArray[np.float64], ended: NDArray[np.bool_], infos: dict[str, Any],
-    ) -> None:  # fmt: skip
-        """Record what was done; `steps` (N,) counts the decisions before this one."""
+    def decide(self, moment: Moment, decision: Decision, transition: Transition) -> None:
+        """Record what was done, and the last state of episodes that end with it."""
+        numbers, steps, ended = moment.episode, moment.step, transition.ended
         rows = np.flatnonzero(self._is_watched(numbers))
         if not len(rows):
             return
         columns = {name: getattr(decision, name) for name in (*_NUMBERS, "probs", "attention")}
         self._decisions.append(
             {
-                "episode": numbers[rows], "step": steps[rows], "reward": np.array(rewards)[rows],
+                "episode": numbers[rows], "step": steps[rows],
+                "reward": np.array(transition.rewards)[rows],
                 "action": np.asarray(decision.actions)[rows],
-                "rewards": _terms(infos, rows, ended),
+                "rewards": _terms(transition.infos, rows, ended),
                 **{k: None if v is None else np.asarray(v)[rows] for k, v in columns.items()},
             }
         )  # fmt: skip

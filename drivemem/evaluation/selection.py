@@ -76,7 +76,7 @@ def record_number(record: str | int) -> int:
 
 
 def _successes(other: str, suite: Suite) -> tuple[bool, ...]:
-    """How another run ended the episodes of a suite, its memory whole."""
+    """How another run ended the episodes of a suite, its memory intact."""
     run = open_run(Path(other))
     found: list[tuple[bool, Path]] = []
     for folder in sorted((run.folder / "evaluations").glob("*")):
