@@ -1,6 +1,6 @@
 """Episodes on disk: Parquet tables through DuckDB, and the digest of what happened.
 
-docs/files.md describes every column.
+`drivemem.schemas` declares the columns.
 """
 
 from __future__ import annotations
@@ -20,35 +20,6 @@ from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
 
-SCHEMA_VERSION = 1
-
-EPISODE_COLUMNS: dict[str, str] = {
-    "episode": "INTEGER", "seed": "BIGINT", "scenario": "VARCHAR", "sensors": "VARCHAR",
-    "slots": "VARCHAR", "tracker": "VARCHAR", "backend": "VARCHAR", "driver": "VARCHAR",
-    "run": "VARCHAR", "train_seed": "BIGINT", "full_sensors": "BOOLEAN", "lesion": "VARCHAR",
-    "deterministic": "BOOLEAN", "suite": "VARCHAR", "outcome": "VARCHAR", "success": "BOOLEAN",
-    "collision": "BOOLEAN", "return": "DOUBLE", "length": "INTEGER", "duration_s": "DOUBLE",
-    "progress_m": "DOUBLE", "mean_speed": "DOUBLE", "min_ttc": "DOUBLE",
-    "share_ttc_below_1_5": "DOUBLE", "pet": "DOUBLE", "hard_brakes": "INTEGER",
-    "max_jerk": "DOUBLE", "at_fault": "VARCHAR", "exposure": "INTEGER",
-    "hidden_origin_collision": "BOOLEAN", "reveal_to_contact_s": "DOUBLE",
-    "blind_entry_speed": "DOUBLE", "digest": "VARCHAR", "schema_version": "INTEGER",
-}  # fmt: skip
-RECORDED_COLUMNS = {**EPISODE_COLUMNS, "occluders": "VARCHAR", "config": "VARCHAR"}
-STEP_COLUMNS: dict[str, str] = {
-    "episode": "INTEGER", "step": "INTEGER", "t_s": "DOUBLE", "action": "VARCHAR",
-    "reward": "DOUBLE", "rewards": "VARCHAR", "value": "DOUBLE", "entropy": "DOUBLE",
-    "log_prob": "DOUBLE", "probs": "DOUBLE[]", "attention": "DOUBLE[]", "memory_norm": "DOUBLE",
-    "memory_change": "DOUBLE",
-    "ego_x": "DOUBLE", "ego_y": "DOUBLE", "ego_heading": "DOUBLE", "ego_speed": "DOUBLE",
-    "cue": "VARCHAR",
-}  # fmt: skip
-ACTOR_COLUMNS: dict[str, str] = {
-    "episode": "INTEGER", "step": "INTEGER", "id": "INTEGER", "kind": "INTEGER", "x": "DOUBLE",
-    "y": "DOUBLE", "heading": "DOUBLE", "speed": "DOUBLE", "length": "DOUBLE", "width": "DOUBLE",
-    "crashed": "BOOLEAN", "visible_fraction": "DOUBLE", "perceived": "BOOLEAN", "age_s": "DOUBLE",
-}  # fmt: skip
-
 TRACE_COLUMNS = ("id", "x", "y", "heading", "speed", "crashed")
 """What a digest covers, in this order."""
 
@@ -56,28 +27,21 @@ TRACE_COLUMNS = ("id", "x", "y", "heading", "speed", "crashed")
 class Digest:
     """SHA-256 of an episode's truth.
 
-    For every decision, of every actor, ego first: id, x, y, heading, speed and crashed, as
-    little-endian float64 in that order.
+    For every decision, of every actor, ego first: `TRACE_COLUMNS` as little-endian float64 in
+    that order.
     """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
 
     def add(self, truth: dict[str, NDArray[Any]]) -> None:
-        """Take in the truth at the next decision."""
+        """Take in the truth at the next decision, or at several, one after the other."""
         table = np.stack([truth[name].astype("<f8") for name in TRACE_COLUMNS], axis=1)
         self._hash.update(np.ascontiguousarray(table).tobytes())
 
     def hexdigest(self) -> str:
         """The digest so far."""
         return self._hash.hexdigest()
-
-
-def actor_rows(episode: int, step: int, truth: dict[str, NDArray[Any]]) -> list[tuple[Any, ...]]:
-    """Rows of the actors table from one decision's truth."""
-    names = [name for name in ACTOR_COLUMNS if name not in ("episode", "step")]
-    columns = [truth[name].tolist() for name in names]
-    return [(episode, step, *values) for values in zip(*columns, strict=True)]
 
 
 def write_table(

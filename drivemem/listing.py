@@ -43,7 +43,7 @@ def _encoders() -> Rows:
 
 
 def _drivers() -> Rows:
-    from drivemem_envs.drivers import driver_names
+    from drivemem.evaluation.external_drivers import driver_names
 
     yield from driver_names().items()
 
@@ -55,9 +55,9 @@ def _lesions() -> Rows:
 
 
 def _metrics() -> Rows:
-    from drivemem_envs.metrics import METRICS
+    from drivemem_envs.metrics import metric_table
 
-    yield from ((name,) for name in METRICS)
+    yield from ((each.name, each.unit, each.definition) for each in metric_table())
 
 
 def _first_line(thing: object) -> str:
@@ -84,7 +84,9 @@ KINDS = {
     "encoders": Kind("encoders", ("encoder", "what"), _encoders),
     "drivers": Kind("reference drivers", ("driver", "what"), _drivers),
     "lesions": Kind("lesions (name:argument, several with commas)", ("lesion", "what"), _lesions),
-    "metrics": Kind("metrics of an episode (docs/metrics.md)", ("metric",), _metrics),
+    "metrics": Kind(
+        "metrics of an episode (docs/metrics.md)", ("metric", "unit", "what"), _metrics
+    ),
 }
 
 

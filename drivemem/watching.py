@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
-from drivemem.evaluation.drivers import Decision, Evaluated
+from drivemem.evaluation.drivers import ActingDriver, Decision
 from drivemem_envs import Scenario
 from drivemem_envs.drivers.constant import action_labels
 
 if TYPE_CHECKING:
     from drivemem.evaluation.evaluate import Evaluation
 
-MANUAL = "manual"
 _KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "right": "FASTER", "left": "SLOWER"}
 _SPEED_KEYS = {"up": "FASTER", "down": "SLOWER", "right": "FASTER", "left": "SLOWER"}
 _LANE_KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "left": "LANE_LEFT", "right": "LANE_RIGHT"}
@@ -163,7 +162,7 @@ class Watched:
         hands: a person's keys.
     """
 
-    def __init__(self, window: Window, driver: Evaluated | None, hands: Hands | None) -> None:
+    def __init__(self, window: Window, driver: ActingDriver | None, hands: Hands | None) -> None:
         self._window, self._driver, self._hands = window, driver, hands
 
     def begin(self, worlds: int) -> None:
@@ -215,10 +214,9 @@ def watch(
     Raises:
         DrivememError: no display, unknown names, or nothing driven before the window was closed.
     """
+    from drivemem.evaluation.config import evaluate_config
     from drivemem.evaluation.evaluate import drive
-    from drivemem.evaluation.jobs import Changes, agent_entry, driver_entry
-    from drivemem.lesions import INTACT
-    from drivemem.runs import open_run
+    from drivemem.evaluation.jobs import MANUAL, make_jobs
     from drivemem_envs.reference.viewer import LAYERS
 
     if not (offscreen or has_display()):
@@ -229,23 +227,19 @@ def watch(
     if not speed > 0:
         raise DrivememError(f"speed is {speed}; it must be above 0 (1 is real time)")
     by_hand = driver == MANUAL
-    if run is not None:
-        entry = agent_entry(open_run(run), None, Changes(), INTACT, False, "test", episodes)
-    elif driver is None or scenario is None:
-        raise DrivememError("give a run, or --driver NAME and --scenario NAME")
-    else:
-        entry = driver_entry(driver, scenario, Changes(), False, "test", episodes, out, trust)
-    hands = Hands(entry.suite.scenario) if by_hand else None
+    config = evaluate_config(
+        driver=driver, scenario=scenario, episodes=episodes, out=out, trust=trust, record="all",
+        backend="reference", num_envs=1, num_workers=1, again=True,
+    )  # fmt: skip
+    (job,) = make_jobs(run, config)
+    hands = Hands(job.suite.scenario) if by_hand else None
     chosen = tuple(layers) if layers is not None else ("sees",) if by_hand else LAYERS
     unknown = [layer for layer in chosen if layer not in LAYERS]
     if unknown:
         raise DrivememError(f"unknown layer '{unknown[0]}' (one of: {', '.join(LAYERS)})")
 
-    def audience(env: Any, pilot: Evaluated) -> Evaluated:
+    def watched(env: Any, acting: ActingDriver) -> ActingDriver:
         window = Window(env.environments()[0], chosen, speed, hands, offscreen)
-        return Watched(window, None if by_hand else pilot, hands)
+        return Watched(window, None if by_hand else acting, hands)
 
-    return drive(
-        entry, record="all", backend="reference", num_envs=1, num_workers=1, quiet=True, again=True,
-        audience=audience,
-    )  # fmt: skip
+    return drive(job, config, quiet=True, watched=watched)

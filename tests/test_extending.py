@@ -23,7 +23,6 @@ KINDS = {
     "lesions": "coarse", "metrics": "top_speed", "drivers": "careful",
 }  # fmt: skip
 """What the package brings, by the entry point group drivemem.KIND."""
-NOT_YET = pytest.mark.xfail(strict=True, reason="the registry opens to other packages")
 
 
 def _files() -> dict[str, str]:
@@ -100,10 +99,7 @@ def listed(package: Path) -> dict[str, str]:
     return {part.split()[0]: part for part in text.split("## ")[1:]}
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=() if kind == "scenarios" else NOT_YET) for kind in KINDS],
-)
+@pytest.mark.parametrize("kind", list(KINDS))
 def test_it_is_listed(listed: dict[str, str], kind: str) -> None:
     assert f" {KINDS[kind]} " in listed[kind]
 
@@ -121,7 +117,6 @@ def trained(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@NOT_YET
 def test_its_memory_and_encoder_are_trained_on_its_scenario(trained: Path, package: Path) -> None:
     code = (
         "import drivemem\n"
@@ -131,7 +126,6 @@ def test_its_memory_and_encoder_are_trained_on_its_scenario(trained: Path, packa
     assert run(package, "-c", code, cwd=trained).strip() == "fading 0.8 short_sighted"
 
 
-@NOT_YET
 def test_its_lesion_driver_and_metric_are_evaluated_and_compared(
     trained: Path, package: Path
 ) -> None:
@@ -156,7 +150,6 @@ def test_its_lesion_driver_and_metric_are_evaluated_and_compared(
     assert "coarse:0.5" in text and "top_speed" in (trained / "report" / "table.csv").read_text()
 
 
-@NOT_YET
 def test_our_tests_test_its_memory(package: Path) -> None:
     """`pytest -k fading` over our tests is how its author checks it."""
     tests = ROOT / "tests" / "agents" / "memory"

@@ -39,9 +39,10 @@ def run(words: list[str]) -> int:
         lines = [suite.headline()]
         for row in suite.rows:
             if row.versus and row.kind != "lesion":
-                lines.append(f"  {row.label} against the memoryless agent: {row.versus}")
+                lines.append(f"  {row.label} against the memoryless agent: {row.versus.words}")
             if row.versus_intact:
-                lines.append(f"  {row.label} against the same agent uncut: {row.versus_intact}")
+                against = row.versus_intact.words
+                lines.append(f"  {row.label} against the same agent intact: {against}")
         out.print("\n".join(lines), markup=False, highlight=False)
     for what, why in result.collection.excluded:
         out.print(f"left out: {what}: {why}", markup=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from drivemem.commands.parsing import read_options
-from drivemem.config import SensorChanges
+from drivemem.evaluation.config import EvaluateConfig
 
 
 @dataclass
@@ -19,53 +19,27 @@ class Options:
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Folders of trained runs."""
-    driver: str | None = None
-    """In place of runs: a reference driver (`drivemem list drivers`), a module:factory of your
-    own, or sb3:ALGORITHM:FILE."""
-    scenario: str | None = None
-    """The scenario: needed with --driver; for runs, another than they were trained on."""
-    episodes: int = 500
-    """How many episodes."""
-    suite: str = "test"
-    """test, eval, train (episodes that the run was trained on), or the path of a suite.json."""
-    lesion: str = "intact"
-    """Cut memory: name:argument, several with commas (span:1,2,4); `drivemem list lesions`."""
-    sampled: bool = False
-    """Draw actions from the policy in place of the most likely."""
-    record: str = "0"
-    """Record the first N episodes for replay; or all, failures, or disagreements:OTHER_RUN."""
-    backend: Literal["auto", "compiled", "reference"] = "auto"
-    """auto: compiled where the scenario supports it."""
-    num_envs: int | None = None
-    """Worlds driven at once; default: 64 compiled, 16 reference."""
-    num_workers: int | None = None
-    """Threads (compiled) or processes (reference); default: the machine's cores."""
-    full_sensors: bool = False
-    """Evaluate on the twin: the same episodes with full sensors."""
-    dials: tuple[str, ...] = ()
-    """Changes of the scenario's dials as key=value words, such as exits_count=5."""
-    again: bool = False
-    """Drive anew what is there already; else finished evaluations are kept, and one that was
-    interrupted goes on."""
-    trust: bool = False
-    """Load sb3: files, which run code that is stored in them."""
-    sensors: SensorChanges = field(default_factory=SensorChanges)
-    """Changes to the scenario's sensors."""
-    out: str | None = None
-    """Where a reference driver's results go; default runs/<scenario>-<driver>."""
+    config: Annotated[EvaluateConfig, tyro.conf.arg(name="")] = field(
+        default_factory=EvaluateConfig
+    )
 
 
 def run(words: list[str]) -> int:
     """Evaluate and print a table."""
     warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "evaluate", words)
-    if bool(options.runs) == bool(options.driver):
+    if bool(options.runs) == bool(options.config.driver):
         print("drivemem evaluate: give runs, or --driver NAME --scenario NAME", file=sys.stderr)
         return 2
+    from drivemem.evaluation.evaluate import evaluate
+
+    settings = {name: getattr(options.config, name) for name in EvaluateConfig.model_fields}
+    sensors = options.config.sensors.model_dump()
+    settings["sensors"] = {name: value for name, value in sensors.items() if value is not None}
     done: list[Any] = []
     try:
         for path in options.runs or (None,):
-            done += _evaluate(path, options)
+            done += evaluate(path, **settings)
     except KeyboardInterrupt:
         print("\ninterrupted; repeat the command for the rest", file=sys.stderr)
         return 1
@@ -73,33 +47,6 @@ def run(words: list[str]) -> int:
         if done:
             _show(done)
     return 0
-
-
-def _evaluate(path: str | None, options: Options) -> list[Any]:
-    from drivemem.evaluation.evaluate import evaluate
-
-    sensors = {k: v for k, v in options.sensors.model_dump().items() if v is not None}
-    return list(
-        evaluate(
-            path,
-            driver=options.driver,
-            scenario=options.scenario,
-            episodes=options.episodes,
-            suite=options.suite,
-            lesion=options.lesion,
-            sampled=options.sampled,
-            record=options.record,
-            backend=options.backend,
-            num_envs=options.num_envs,
-            num_workers=options.num_workers,
-            full_sensors=options.full_sensors,
-            sensors=sensors or None,
-            dials=options.dials,
-            trust=options.trust,
-            again=options.again,
-            out=options.out,
-        )
-    )
 
 
 def _show(done: list[Any]) -> None:

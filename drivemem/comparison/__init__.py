@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from drivemem.comparison.collect import Collection, collect
 from drivemem.comparison.formats import HEADER, cells, to_records
-from drivemem.comparison.tables import SuiteTable, name_suites, suite_table
+from drivemem.comparison.rows import SuiteTable
+from drivemem.comparison.tables import name_suites, suite_table
 from drivemem.errors import DrivememError
 from drivemem_envs.names import by_level
 
@@ -39,7 +40,7 @@ class Comparison:
         shown = []
         for suite in self.tables:
             title = f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
-            notes = escape("\n".join(suite.notes))
+            notes = escape("\n".join(note.text for note in suite.notes))
             table = Table(title=escape(title), caption=notes, caption_justify="left")
             for name in HEADER:
                 justify: Literal["left", "right"] = "left" if name == HEADER[0] else "right"

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.config import TrainConfig
-from drivemem.episodes import EPISODE_COLUMNS, read_table
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
+from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json
+from drivemem.schemas import EPISODE_COLUMNS
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
 _WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
@@ -24,7 +26,7 @@ _WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class StoredEvaluation:
     """One driver on one suite: the episodes of one evaluation folder."""
 
     run: Run
@@ -58,15 +60,27 @@ class Evaluated:
         """Whether this is a reference driver, which is not trained."""
         return self.first["train_seed"] is None
 
-    def label(self, variant: str = "") -> str:
+    def label(self, variant: str = "", lesion: str | None = None) -> str:
         """How tables name it: what was trained, and what was cut.
 
         Args:
             variant: settings that tell it from other agents of this name.
+            lesion: name it as if this were cut in place of what was.
         """
-        row = self.first
+        cut = self.first["lesion"] if lesion is None else lesion
+        parts = [self.agent()]
+        if variant:
+            parts.append(f"({variant})")
+        if cut != INTACT:
+            parts.append(f"/ {cut}")
+        if not self.first["deterministic"]:
+            parts.append("(sampled)")
+        return " ".join(parts)
+
+    def agent(self) -> str:
+        """What was trained, on what, and what it sees."""
         parts = [self.name] if self.name is not None else self._made_of()
-        if row["full_sensors"]:
+        if self.first["full_sensors"]:
             parts.append("(full sensors)")
         trained = self.trained_on
         if self.start is not None:
@@ -74,12 +88,6 @@ class Evaluated:
             parts.append(f"(first {self.settings['first_trained_on']}, then {trained}{held})")
         elif trained is not None and trained != bare(self.suite["scenario"]):
             parts.append(f"(trained on {trained})")
-        if variant:
-            parts.append(f"({variant})")
-        if row["lesion"] != "intact":
-            parts.append(f"/ {row['lesion']}")
-        if not row["deterministic"]:
-            parts.append("(sampled)")
         return " ".join(parts)
 
     def _made_of(self) -> list[str]:
@@ -111,9 +119,9 @@ class Evaluated:
 class Collection:
     """Comparable evaluations, and what was left out with the reason."""
 
-    groups: list[list[Evaluated]]
+    groups: list[list[StoredEvaluation]]
     excluded: list[tuple[str, str]]
-    training: list[Evaluated] = field(default_factory=list)
+    training: list[StoredEvaluation] = field(default_factory=list)
     """Evaluations on the episodes that a run was trained on, which are its own."""
 
 
@@ -135,7 +143,7 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
         DrivememError: nothing found.
     """
     excluded: list[tuple[str, str]] = []
-    found: list[Evaluated] = []
+    found: list[StoredEvaluation] = []
     runs = _runs(paths)
     for run in runs:
         evaluations = sorted((run.folder / "evaluations").glob("*/episodes.parquet"))
@@ -154,8 +162,8 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
             + (f" ({len(runs)} runs are there: `drivemem evaluate` them first)" if runs else "")
         )
     training = [one for one in found if one.suite.get("name") == "train"]
-    groups: list[list[Evaluated]] = []
-    for same_episodes in _by(unseen, Evaluated.episodes_key):
+    groups: list[list[StoredEvaluation]] = []
+    for same_episodes in _by(unseen, StoredEvaluation.episodes_key):
         groups += _by_sensors(same_episodes, excluded)
     groups = [_without_copies(group, excluded) for group in groups]
     return Collection(groups, excluded, training)
@@ -176,7 +184,7 @@ def _runs(paths: list[str | Path]) -> list[Run]:
     return list(runs.values())
 
 
-def _read(run: Run, file: Path, name: str | None = None) -> Evaluated:
+def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
     suite = read_json(file.parent / "suite.json")
@@ -190,9 +198,9 @@ def _read(run: Run, file: Path, name: str | None = None) -> Evaluated:
     settings = {key: value for key, value in known.items() if key not in _WITHOUT_EFFECT}
     start = settings.pop("start_from", None)
     if start is None:
-        return Evaluated(run, file.parent, suite, rows, settings, name=name)
+        return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)
     settings["first_trained_on"] = _first_scenario(Path(start))
-    return Evaluated(run, file.parent, suite, rows, settings, Path(start), name)
+    return StoredEvaluation(run, file.parent, suite, rows, settings, Path(start), name)
 
 
 @cache
@@ -209,16 +217,18 @@ def _first_scenario(start: Path) -> str:
         return start.as_posix()
 
 
-def _by(found: list[Evaluated], key: Callable[[Evaluated], str]) -> list[list[Evaluated]]:
-    groups: dict[str, list[Evaluated]] = {}
+def _by(
+    found: list[StoredEvaluation], key: Callable[[StoredEvaluation], str]
+) -> list[list[StoredEvaluation]]:
+    groups: dict[str, list[StoredEvaluation]] = {}
     for one in found:
         groups.setdefault(key(one), []).append(one)
     return list(groups.values())
 
 
 def _by_sensors(
-    same_episodes: list[Evaluated], excluded: list[tuple[str, str]]
-) -> list[list[Evaluated]]:
+    same_episodes: list[StoredEvaluation], excluded: list[tuple[str, str]]
+) -> list[list[StoredEvaluation]]:
     """A group for each kind of sensors; full-sensor agents, the upper bound, join every one."""
     limited = [one for one in same_episodes if not one.first["full_sensors"]]
     full = [one for one in same_episodes if one.first["full_sensors"]]
@@ -227,7 +237,9 @@ def _by_sensors(
     return [[*_of_one_version(group, excluded), *full] for group in groups] or [full]
 
 
-def _of_one_version(group: list[Evaluated], excluded: list[tuple[str, str]]) -> list[Evaluated]:
+def _of_one_version(
+    group: list[StoredEvaluation], excluded: list[tuple[str, str]]
+) -> list[StoredEvaluation]:
     """Leave out evaluations with another version of the scenario than most (a tie: the first)."""
     hashes = [one.suite["hash"] for one in group]
     usual = max(hashes, key=hashes.count, default=None)
@@ -238,9 +250,11 @@ def _of_one_version(group: list[Evaluated], excluded: list[tuple[str, str]]) -> 
     return [one for one in group if one.suite["hash"] == usual]
 
 
-def _without_copies(group: list[Evaluated], excluded: list[tuple[str, str]]) -> list[Evaluated]:
+def _without_copies(
+    group: list[StoredEvaluation], excluded: list[tuple[str, str]]
+) -> list[StoredEvaluation]:
     """Leave out copies of a run: the same settings and seed are no second training run."""
-    kept: dict[str, Evaluated] = {}
+    kept: dict[str, StoredEvaluation] = {}
     for one in group:
         same = kept.setdefault(json.dumps([one.label(), one.settings], sort_keys=True), one)
         if same is not one:

@@ -7,39 +7,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
-from drivemem.comparison.measures import SWEPT, Curve, memory_sizes, retention_curves, swept_lesions
-from drivemem.comparison.tables import SuiteTable
-
-_TITLES = {
-    "span": "How much memory is needed",
-    "reset_every": "Forgetting now and then",
-    "freeze": "Memory that stands still",
-    "noise": "Noise on the memory state",
-    "shuffle": "Memory out of order",
-    "swap": "Another episode's memory",
-    "stack": "How many frames are needed",
-    "prune": "Pruned weights",
-    "prune_random": "Randomly pruned weights",
-    "weight_noise": "Noise on the weights",
-    "quantize": "Coarser weights",
-}
-_LOGARITHMIC = ("span", "reset_every", "shuffle", "stack", "quantize")
+from drivemem.comparison.measures import Curve, memory_sizes, retention_curves, swept_lesions
+from drivemem.comparison.rows import SuiteTable
+from drivemem.lesions import lesions
 
 
 def lesion_figures(table: SuiteTable) -> list[Figure]:
     """A dose-response figure for each lesion that was given in several doses."""
     figures = []
     for lesion, curves in swept_lesions(table).items():
+        info = lesions()[lesion]
         figure, axes = canvas(2.6)
-        _draw(axes, curves, styles(table), logarithmic=lesion in _LOGARITHMIC)
-        axes.set_xlabel(SWEPT[lesion])
+        _draw(axes, curves, styles(table), logarithmic=info.scale == "logarithmic")
+        axes.set_xlabel(info.axis)
         legend(figure, columns=1)
         figures.append(
             Figure(
-                _TITLES[lesion],
+                info.title,
                 f"Lesion {lesion}: the same weights on the same episodes. Thin line: the agent "
-                "uncut. 95 % intervals.",
-                to_svg(figure, f"Success on {table.title} against {SWEPT[lesion]}"),
+                "intact. 95 % intervals.",
+                to_svg(figure, f"Success on {table.title} against {info.axis}"),
             )
         )
     return figures

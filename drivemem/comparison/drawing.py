@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
-from drivemem.comparison.tables import Row, SuiteTable
+from drivemem.comparison.rows import Row, SuiteTable
 
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -45,10 +45,10 @@ class Style(NamedTuple):
 def styles(*tables: SuiteTable) -> dict[str, Style]:
     """A style for each row's label; a lesion has that of its agent."""
     rows = [row for table in tables for row in table.rows]
-    labels = [row.label for row in rows if row.kind in ("agent", "upper bound")]
-    # A lesion's agent may not have been driven whole through this suite.
-    cut = [row.label.removesuffix(f" / {row.lesion}") for row in rows]
-    labels = list(dict.fromkeys([*labels, *cut, *(row.label for row in rows)]))
+    labels = [row.label for row in rows if row.is_trained]
+    # A lesion's agent may not have been driven intact through this suite.
+    intact = [row.intact for row in rows]
+    labels = list(dict.fromkeys([*labels, *intact, *(row.label for row in rows)]))
     return {
         label: Style(
             PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)],

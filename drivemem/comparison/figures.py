@@ -20,9 +20,10 @@ from drivemem.comparison.drawing import (
     styles,
     to_svg,
 )
-from drivemem.comparison.measures import lesion_of, swept_lesions, uncut
+from drivemem.comparison.measures import swept_lesions
+from drivemem.comparison.rows import OTHER, Row, SuiteTable
 from drivemem.comparison.statistics import performance_profile, student_band
-from drivemem.comparison.tables import OTHER, Row, SuiteTable
+from drivemem.lesions import split_lesion
 
 OUTCOME_COLOURS = {
     "success": "#009E73", "collision": "#D55E00", "off_road": "#CC79A7", "wrong_route": "#E69F00",
@@ -55,7 +56,7 @@ def _shown(table: SuiteTable) -> list[Row]:
     return [
         row
         for row in table.rows
-        if (found := lesion_of(row)) is None or (uncut(row), found[0]) not in curves
+        if row.dose is None or (row.intact, split_lesion(row.lesion)[0]) not in curves
     ]
 
 
@@ -91,7 +92,7 @@ def success_intervals(table: SuiteTable) -> Figure:
     of_label = styles(table)
     for y, row in enumerate(rows):
         value, low, high = row.success
-        trained = row.kind in ("agent", "upper bound")
+        trained = row.is_trained
         colour = of_label[row.label].color if trained else "#888888"
         if row.success.known:
             axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
@@ -116,7 +117,7 @@ def learning_curves(table: SuiteTable) -> Figure | None:
     for row in table.rows:
         curves = [read_curve(one.run.metrics_file) for one in row.members]
         curves = [curve for curve in curves if len(curve[0]) > 1]
-        if row.kind not in ("agent", "upper bound") or not curves:
+        if not row.is_trained or not curves:
             continue
         first, last = max(c[0][0] for c in curves), min(c[0][-1] for c in curves)
         steps = np.linspace(min(first, last), last, 200)

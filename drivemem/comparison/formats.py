@@ -7,8 +7,9 @@ import io
 import math
 from typing import Any
 
+from drivemem.comparison.rows import Difference, Row, SuiteTable
 from drivemem.comparison.statistics import Interval
-from drivemem.comparison.tables import METRICS, Row, SuiteTable
+from drivemem.schemas import MEASURES
 
 HEADER = (
     "agent", "runs", "success [95 %]", "collision", "timeout, stuck, other", "return",
@@ -51,12 +52,17 @@ def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
             **_limits("success", row.success), "collision": row.collision, "other": row.other,
             "return": row.mean_return, "mean_speed": row.mean_speed,
             **_limits("gap_closed", row.gap_closed), **_limits("success_iqm", row.middle),
-            **_limits("improvement", row.improvement), "versus_baseline": row.versus,
-            "versus_intact": row.versus_intact, **{name: row.metrics.get(name) for name in METRICS},
+            **_limits("improvement", row.improvement), "versus_baseline": _said(row.versus),
+            "versus_intact": _said(row.versus_intact),
+            **{name: row.metrics.get(name) for name in MEASURES},
         }
         for table in tables
         for row in table.rows
     ]  # fmt: skip
+
+
+def _said(difference: Difference | None) -> str:
+    return "" if difference is None else difference.words
 
 
 def _limits(name: str, interval: Interval | None) -> dict[str, float | None]:
@@ -76,7 +82,7 @@ def markdown(tables: list[SuiteTable]) -> str:
         for row in table.rows:
             texts = [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells(row)]
             lines.append("| " + " | ".join(texts) + " |")
-        lines += ["", table.headline(), *[f"\n{note}" for note in table.notes], ""]
+        lines += ["", table.headline(), *[f"\n{note.text}" for note in table.notes], ""]
     return "\n".join(lines)
 
 

@@ -13,26 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from drivemem.comparison.collect import Evaluated, bare
+from drivemem.comparison.collect import StoredEvaluation, bare
+from drivemem.comparison.rows import SuiteTable
 from drivemem.comparison.statistics import Interval, bootstrap
-from drivemem.comparison.tables import Row, SuiteTable, all_conditions
+from drivemem.comparison.tables import all_conditions
 from drivemem.errors import DrivememError
+from drivemem.lesions import lesion_info, lesions, split_lesion
 from drivemem.runs import read_json
-
-SWEPT = {
-    "span": "decisions remembered",
-    "reset_every": "decisions between resets",
-    "freeze": "decision after which memory stands still",
-    "noise": "noise on the memory state, standard deviation",
-    "shuffle": "decisions remembered, in random order",
-    "swap": "decision at which another episode's state takes over",
-    "stack": "frames left in the stack",
-    "prune": "share of weights set to zero",
-    "prune_random": "share of weights set to zero, whichever",
-    "weight_noise": "noise on the weights, standard deviations",
-    "quantize": "bits per weight",
-}
-"""Lesions that have a dose, and what the dose is."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +126,7 @@ def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
 
 
 def generalisation(
-    table: SuiteTable, training: Sequence[Evaluated], seed: int = 0
+    table: SuiteTable, training: Sequence[StoredEvaluation], seed: int = 0
 ) -> list[Generalisation]:
     """How much of success is lost on unseen episodes: what an agent has learned by heart.
 
@@ -167,28 +154,12 @@ def generalisation(
     return found
 
 
-def lesion_of(row: Row) -> tuple[str, float] | None:
-    """Name and dose of a row's lesion; None if it is intact or its lesion has no dose."""
-    name, _, argument = row.lesion.partition(":")
-    if name not in SWEPT:
-        return None
-    try:
-        return name, float(argument)
-    except ValueError:
-        return None
-
-
-def uncut(row: Row) -> str:
-    """Label of the agent that a lesion's row belongs to."""
-    return row.label.replace(f" / {row.lesion}", "", 1)
-
-
 def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     """Dose-response of a lesion: span curve, curves of pruning, of noise and so on.
 
     Args:
         table: of one suite.
-        lesion: one of `SWEPT`.
+        lesion: name of one that is registered with an axis.
 
     Returns:
         A curve for each agent that met at least two doses.
@@ -196,14 +167,15 @@ def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     Raises:
         DrivememError: a lesion without a dose.
     """
-    if lesion not in SWEPT:
-        raise DrivememError(f"lesion '{lesion}' has no dose (one of: {', '.join(SWEPT)})")
+    info = lesion_info(lesion)
+    if info is None or not info.axis:
+        doses = ", ".join(name for name, one in lesions().items() if one.axis)
+        raise DrivememError(f"lesion '{lesion}' has no dose (one of: {doses})")
     intact = {row.label: row.success for row in table.rows}
     points: dict[str, list[Point]] = {}
     for row in table.rows:
-        found = lesion_of(row)
-        if found is not None and found[0] == lesion:
-            points.setdefault(uncut(row), []).append(Point(found[1], row.success, row.runs))
+        if row.dose is not None and split_lesion(row.lesion)[0] == lesion:
+            points.setdefault(row.intact, []).append(Point(row.dose, row.success, row.runs))
     return [
         Curve(label, _rising(of_label), intact.get(label))
         for label, of_label in points.items()
@@ -213,7 +185,9 @@ def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
 
 def swept_lesions(table: SuiteTable) -> dict[str, list[Curve]]:
     """All lesions of a table that were given in at least two doses, with their curves."""
-    curves = {name: lesion_curves(table, name) for name in SWEPT}
+    if all(row.dose is None for row in table.rows):
+        return {}
+    curves = {name: lesion_curves(table, name) for name, info in lesions().items() if info.axis}
     return {name: found for name, found in curves.items() if found}
 
 
@@ -285,7 +259,7 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
     cells: dict[tuple[str, str], tuple[Interval, int]] = {}
     for table in tables:
         for row in table.rows:
-            if row.kind != "agent" or row.members[0].first["driver"] != memory:
+            if row.kind != "agent" or row.driver != memory:
                 continue
             if any(one.start is not None for one in row.members):
                 continue  # it knows two scenarios: see `forgetting`

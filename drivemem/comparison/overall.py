@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.comparison.statistics import (
     Interval,
     interquartile_mean,
     probability_of_improvement,
     rate_interval,
 )
-from drivemem.comparison.tables import Row, SuiteTable
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,7 @@ def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
     if len(tables) < 2 or len({table.scenario for table in tables}) < len(tables):
         return []
     generator = np.random.default_rng(seed)
-    by_label = [
-        {row.label: row for row in table.rows if row.kind in ("agent", "upper bound")}
-        for table in tables
-    ]
+    by_label = [{row.label: row for row in table.rows if row.is_trained} for table in tables]
     common = [label for label in by_label[0] if all(label in rows for rows in by_label)]
     found = []
     for label in common:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from drivemem.comparison.drawing import INK, Figure, canvas, in_lines, legend, styles, to_svg
-from drivemem.comparison.tables import Row, SuiteTable
+from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.probes.files import TABLES
@@ -134,7 +134,7 @@ def _by_age(table: SuiteTable, name: str, column: str, title: str, caption: str)
     of_label = styles(table)
     for row in table.rows:
         curves = [curve for curve in map(_curve(column), probes_of(row, name)) if curve]
-        if row.kind not in ("agent", "upper bound") or not curves:
+        if not row.is_trained or not curves:
             continue
         ages = sorted(set.intersection(*(set(curve) for curve in curves)))
         values = np.array([[curve[age] for age in ages] for curve in curves])

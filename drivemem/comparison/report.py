@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from drivemem.comparison.collect import Collection, Evaluated
+from drivemem.comparison.collect import Collection, StoredEvaluation
 from drivemem.comparison.curves import retention_figures
 from drivemem.comparison.figures import suite_figures
 from drivemem.comparison.formats import (
@@ -25,10 +25,12 @@ from drivemem.comparison.formats import (
 from drivemem.comparison.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.comparison.overall import overall
 from drivemem.comparison.probing import probe_figures
-from drivemem.comparison.tables import METRICS, SuiteTable
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.comparison.rows import KINDS, SuiteTable
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
+from drivemem.lesions import INTACT
 from drivemem.runs import manifest, read_json
+from drivemem.schemas import EPISODE_COLUMNS, MEASURES
 
 DIFFERING = 8
 """Episodes shown in which two drivers differ most."""
@@ -79,7 +81,8 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
             for table in tables
         ],
         header=HEADER,
-        metrics=METRICS,
+        metrics=MEASURES,
+        kinds=KINDS,
         overall=overall(tables),
         retention=retention_figures(tables),
         transfers=_transfers(tables),
@@ -93,14 +96,14 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
     members = [one for row in table.rows for one in row.members]
     runs: dict[Path, dict[str, Any]] = {}
     for one in members:
-        if one.first["lesion"] == "intact":
+        if one.first["lesion"] == INTACT:
             runs.setdefault(one.run.folder, _run_facts(one))
     return {
         "table": table,
         "headline": table.headline(),
         "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
         "metrics": [
-            name for name in METRICS if any(r.metrics[name] is not None for r in table.rows)
+            name for name in MEASURES if any(r.metrics[name] is not None for r in table.rows)
         ],
         "figures": suite_figures(table),
         "probes": probe_figures(table),
@@ -110,7 +113,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
     }
 
 
-def _run_facts(one: Evaluated) -> dict[str, Any]:
+def _run_facts(one: StoredEvaluation) -> dict[str, Any]:
     path = one.run.folder / "manifest.json"
     facts = read_json(path) if path.exists() else {}
     return {
@@ -125,7 +128,7 @@ def _run_facts(one: Evaluated) -> dict[str, Any]:
     }
 
 
-def _pages(folder: Path, members: list[Evaluated]) -> list[tuple[str, str]]:
+def _pages(folder: Path, members: list[StoredEvaluation]) -> list[tuple[str, str]]:
     """Replay pages beside the runs and their recordings, as (name, link from the report)."""
     found: dict[Path, None] = {}
     for one in members:
@@ -167,7 +170,7 @@ def _differing(table: SuiteTable) -> dict[str, Any] | None:
     return {"rows": rows, "labels": [best.label, base.label], "folders": folders}
 
 
-def _recorded(one: Evaluated) -> set[int]:
+def _recorded(one: StoredEvaluation) -> set[int]:
     """Numbers of the episodes that can be replayed."""
     file = one.run.folder / "recordings" / one.folder.name / "episodes.parquet"
     if not file.is_file():
@@ -179,12 +182,7 @@ def _recorded(one: Evaluated) -> set[int]:
 
 
 def _transfers(tables: list[SuiteTable]) -> list[tuple[str, Transfer]]:
-    memories = {
-        row.members[0].first["driver"]: None
-        for table in tables
-        for row in table.rows
-        if row.kind == "agent"
-    }
+    memories = {row.driver: None for table in tables for row in table.rows if row.kind == "agent"}
     found = [(memory, transfer_matrix(tables, memory)) for memory in memories]
     return [(memory, transfer) for memory, transfer in found if transfer is not None]
 

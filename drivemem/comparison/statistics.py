@@ -221,30 +221,6 @@ def welch(a: Runs, b: Runs) -> float:
     return float(stats.ttest_ind_from_stats(*moments, equal_var=False).pvalue)
 
 
-def sign_flip(
-    differences: ArrayLike, generator: np.random.Generator, repetitions: int = REPETITIONS
-) -> float:
-    """Two-sided p of paired differences under random signs (one per episode seed or run).
-
-    Exact for at most 12 differences, else by `repetitions` random flips.
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    if d.ndim != 1 or len(d) == 0:
-        raise ValueError(f"differences have shape {d.shape}: give one per episode seed or run")
-    if len(d) <= 12:
-        bits = np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1
-        sums, extra = (1.0 - 2.0 * bits) @ d, 0
-    else:
-        # The sum under random signs is the sum of all less twice that of the flipped.
-        sums, extra = np.empty(repetitions), 1
-        for part in _parts(repetitions, len(d)):
-            flips = generator.integers(2, size=(part.stop - part.start, len(d)), dtype=np.int8)
-            sums[part] = d.sum() - 2.0 * (flips @ d)
-    tolerance = 1e-9 * np.abs(d).sum()
-    extreme = int(np.sum(np.abs(sums) >= abs(d.sum()) - tolerance))
-    return float((extreme + extra) / (len(sums) + extra))
-
-
 def mcnemar(a: ArrayLike, b: ArrayLike) -> float:
     """Exact McNemar test of two single policies on the same episodes: two-sided p."""
     x, y = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
@@ -305,29 +281,6 @@ def holm(p_values: ArrayLike) -> Floats:
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return adjusted
-
-
-def verdict(interval: Interval, runs: int, p: float) -> str:
-    """What a difference allows to say in words; both the interval and the test must agree.
-
-    Args:
-        interval: of the difference.
-        runs: of the side with fewer.
-        p: of the test over runs, adjusted for several comparisons.
-    """
-    if runs < MIN_RUNS:
-        return f"{runs} run{'s' if runs > 1 else ''}: too few to call (at least {MIN_RUNS})"
-    if p < 0.05 and interval.low > 0:
-        return f"significantly better ({p_words(p)})"
-    if p < 0.05 and interval.high < 0:
-        return f"significantly worse ({p_words(p)})"
-    unsure = " over runs, but the interval holds 0" if p < 0.05 else ""
-    return f"no difference shown ({p_words(p)}{unsure})"
-
-
-def p_words(p: float) -> str:
-    """A p-value for readers: below 1e-4 the tests' assumptions, not the data, make the digits."""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
 
 
 def clipped(interval: Interval, least: float, most: float) -> Interval:

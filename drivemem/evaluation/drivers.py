@@ -34,7 +34,7 @@ class Decision(NamedTuple):
     """(N, W) over past frames, the oldest first, mean over heads and layers."""
 
 
-class Evaluated(Protocol):
+class ActingDriver(Protocol):
     """A driver during an evaluation; it owns its state."""
 
     def begin(self, worlds: int) -> None:
@@ -152,7 +152,7 @@ class ReferenceDriver:
     """Anything with SB3's `predict` behind the same interface.
 
     Args:
-        driver: of `drivemem.evaluation.external_drivers.build_driver`.
+        driver: of `drivemem.evaluation.external_drivers.resolve_driver`.
         deterministic: passed on.
     """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,90 +11,70 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.episodes import (
+from drivemem.episodes import as_json, plain, write_columns, write_table
+from drivemem.errors import DrivememError
+from drivemem.evaluation.drivers import Decision, Identity
+from drivemem.evaluation.recorder import Recorder
+from drivemem.evaluation.rollout import Moment, SuiteCallback, Transition
+from drivemem.evaluation.selection import Selection
+from drivemem.evaluation.suites import Suite
+from drivemem.schemas import (
     ACTOR_COLUMNS,
     EPISODE_COLUMNS,
     RECORDED_COLUMNS,
     SCHEMA_VERSION,
     STEP_COLUMNS,
-    as_json,
-    plain,
-    write_columns,
-    write_table,
 )
-from drivemem.errors import DrivememError
-from drivemem.evaluation.drivers import Decision, Identity
-from drivemem.evaluation.recorder import Recorder
-from drivemem.evaluation.selection import Selection
-from drivemem.evaluation.suites import Suite, SuiteSeeds
 
 
-class EpisodeLog:
+class EpisodeLog(SuiteCallback):
     """Collects episodes of a vector environment, and the recordings asked for.
 
     Args:
         env: the worlds.
         suite: the episodes.
-        seeds: the rule that gives them to the worlds.
         identity: who drives.
         backend: on which backend.
         selection: what to record.
         done: rows of episodes that were driven before.
+        save: given the rows so far after every step, in case of an interruption.
     """
 
     def __init__(
         self,
         env: Any,
         suite: Suite,
-        seeds: SuiteSeeds,
         identity: Identity,
         backend: str,
         selection: Selection,
         done: Sequence[dict[str, Any]] = (),
+        save: Callable[[list[dict[str, Any]]], None] | None = None,
     ) -> None:
-        self._env, self._suite, self._seeds = env, suite, seeds
-        self._identity, self._backend = identity, backend
+        self._suite, self._identity, self._backend = suite, identity, backend
+        self._save = save
         self.recorder = Recorder(env, selection)
         self._dt = suite.scenario.decision_s
         self.episodes: list[dict[str, Any]] = list(done)
-        worlds = env.num_envs
-        # Number in the suite of each world's episode.
-        self._number = np.array([seeds.index(world, 0) for world in range(worlds)])
-        self._count = np.zeros(worlds, dtype=np.int64)
-        self._returns = np.zeros(worlds)
-        self._lengths = np.zeros(worlds, dtype=np.int64)
+        self._returns = np.zeros(env.num_envs)
 
-    @property
-    def open(self) -> bool:
-        """Whether episodes of the suite are still being driven."""
-        return len(self.episodes) < len(self._suite.seeds)
-
-    def begin(self, observation: Any) -> None:
-        """After the first reset."""
-        if self.recorder.active:
-            self.recorder.look(self._number, self._lengths, observation)
-
-    def add(
-        self,
-        decision: Decision,
-        rewards: NDArray[np.float64],
-        ended: NDArray[np.bool_],
-        infos: dict[str, Any],
-        observation: Any,
+    def decided(
+        self, moment: Moment, observation: Any, masks: NDArray[Any] | None, decision: Decision
     ) -> None:
-        """After every step; `observation` is what the next decision will see."""
+        """Record what the decision met."""
         if self.recorder.active:
-            self.recorder.decide(self._number, self._lengths, decision, rewards, ended, infos)
-        self._returns += rewards
-        self._lengths += 1
-        for world in np.flatnonzero(ended):
-            if self._number[world] < len(self._suite.seeds):
-                self._close(int(world), infos["final_info"])
-            self._count[world] += 1
-            self._number[world] = self._seeds.index(int(world), int(self._count[world]))
-            self._returns[world], self._lengths[world] = 0.0, 0
+            self.recorder.look(moment, observation)
+
+    def stepped(self, moment: Moment, decision: Decision, transition: Transition) -> None:
+        """Record what was done, and close the episodes that ended."""
         if self.recorder.active:
-            self.recorder.look(self._number.copy(), self._lengths.copy(), observation)
+            self.recorder.decide(moment, decision, transition)
+        self._returns += transition.rewards
+        for world in np.flatnonzero(transition.ended):
+            if moment.episode[world] < len(self._suite.seeds):
+                self._close(int(world), moment, transition.infos["final_info"])
+            self._returns[world] = 0.0
+        if self._save is not None:
+            self._save(self.episodes)
 
     def cut_short(self) -> Suite:
         """End the suite with the episodes that were driven; one world drives them in order.
@@ -136,8 +116,8 @@ class EpisodeLog:
         self._suite.save(folder / "suite.json")
         return True
 
-    def _close(self, world: int, info: dict[str, Any]) -> None:
-        number = int(self._number[world])
+    def _close(self, world: int, moment: Moment, info: dict[str, Any]) -> None:
+        number, length = int(moment.episode[world]), int(moment.step[world]) + 1
         told = {key: plain(info[key][world]) for key in EPISODE_COLUMNS if key in info}
         outcome = str(told["outcome"])
         scenario, who = self._suite.scenario, self._identity
@@ -162,8 +142,8 @@ class EpisodeLog:
                 "success": outcome == "success",
                 "collision": outcome == "collision",
                 "return": float(self._returns[world]),
-                "length": int(self._lengths[world]),
-                "duration_s": float(self._lengths[world] * self._dt),
+                "length": length,
+                "duration_s": float(length * self._dt),
                 "digest": "",
                 "schema_version": SCHEMA_VERSION,
             }

@@ -1,11 +1,13 @@
-"""Drivers from anywhere: drivemem's own by name, a user's factory, or a model trained with SB3."""
+"""Drivers from anywhere: ours and other packages' by name, a user's factory, a model of SB3."""
 
 from __future__ import annotations
 
 import importlib
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,15 @@ from numpy.typing import NDArray
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem_envs import Scenario
 from drivemem_envs.drivers import Driver, make_driver
+from drivemem_envs.drivers import driver_names as reference_drivers
 from drivemem_envs.sensing.spec import Tracker
 
-_KNOWN = ("constant", "random", "idm", "hold_last", "ghost")
+ENTRY_POINTS = "drivemem.drivers"
+"""Group in which other packages name factories, called with a scenario, that return a driver."""
 
 
 @dataclass(frozen=True)
-class Built:
+class ResolvedDriver:
     """A driver and the scenario as it wants to observe it."""
 
     name: str
@@ -31,13 +35,13 @@ class Built:
     tracker: Tracker
 
 
-def build_driver(name: str, scenario: Scenario, trust: bool = False) -> Built:
+def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> ResolvedDriver:
     """A driver by name.
 
     Args:
-        name: a reference driver of `drivemem list drivers`; `module:factory`, called with
-            (scenario, action space) and returning an object with SB3's `predict` (and `tracker`,
-            if it wants one); or `sb3:ALGORITHM:FILE`, a model of Stable-Baselines3 or sb3-contrib.
+        name: one of `driver_names()`; `module:factory`, called with (scenario, action space) and
+            returning an object with SB3's `predict` (and `tracker`, if it wants one); or
+            `sb3:ALGORITHM:FILE`, a model of Stable-Baselines3 or sb3-contrib.
         scenario: what it will drive.
         trust: allow files that run code when they are loaded.
 
@@ -47,22 +51,68 @@ def build_driver(name: str, scenario: Scenario, trust: bool = False) -> Built:
     kind, _, rest = name.partition(":")
     if kind == "sb3":
         return _sb3(rest, scenario, trust)
-    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in _KNOWN:
+    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in map(_kind, reference_drivers()):
         return _from_factory(name, scenario)
     if name == "manual":
-        return Built(name, None, scenario, scenario.observation.tracker)
+        return ResolvedDriver(name, None, scenario, scenario.observation.tracker)
+    if name in (packaged := _packaged()):
+        return _of_package(packaged[name], scenario)
     try:
         driver = make_driver(name, scenario, _spaces(scenario)[1])
     except ValueError as error:
-        raise DrivememError(str(error)) from error
-    return _built(name, driver, scenario)
+        others = f"; of other packages: {', '.join(packaged)}" if packaged else ""
+        raise DrivememError(f"{error}{others}") from error
+    return _resolved(name, driver, scenario)
 
 
-def _built(name: str, driver: Driver, scenario: Scenario) -> Built:
+def driver_names() -> dict[str, str]:
+    """Drivers that are known by name, ours and other packages', and a line about each.
+
+    Raises:
+        DrivememError: a package's driver has the name of one of ours, or cannot be imported.
+    """
+    return reference_drivers() | {
+        name: (_load(entry).__doc__ or "").strip().partition("\n")[0]
+        for name, entry in _packaged().items()
+    }
+
+
+def _packaged() -> dict[str, EntryPoint]:
+    """Drivers of other packages by name."""
+    found = {entry.name: entry for entry in sorted(entry_points(group=ENTRY_POINTS))}
+    taken = set(found) & set(map(_kind, reference_drivers()))
+    if taken:
+        name = min(taken)
+        raise DrivememError(
+            f"driver '{name}' of {found[name].value} has the name of one of drivemem's: its "
+            "package must choose another"
+        )
+    return found
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:  # the package's module can raise anything
+        raise DrivememError(
+            f"driver '{entry.name}' ({entry.value}) cannot be imported: {error}"
+        ) from error
+
+
+def _kind(name: str) -> str:
+    """A driver's name without its argument."""
+    return name.partition(":")[0]
+
+
+def _of_package(entry: EntryPoint, scenario: Scenario) -> ResolvedDriver:
+    return _made(entry.name, "(scenario)", lambda: _load(entry)(scenario), scenario)
+
+
+def _resolved(name: str, driver: Driver, scenario: Scenario) -> ResolvedDriver:
     tracker: Tracker = getattr(driver, "tracker", scenario.observation.tracker)
     # Who is told what is hidden meets the same episodes with full sensors.
     met = scenario.twin() if getattr(driver, "full_sensors", False) else scenario
-    return Built(name, driver, met.with_(tracker=tracker), tracker)
+    return ResolvedDriver(name, driver, met.with_(tracker=tracker), tracker)
 
 
 def _spaces(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
@@ -75,7 +125,7 @@ def _spaces(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
     return found
 
 
-def _from_factory(name: str, scenario: Scenario) -> Built:
+def _from_factory(name: str, scenario: Scenario) -> ResolvedDriver:
     module, _, attribute = name.partition(":")
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a script beside the user, as `python -m` would find it
@@ -88,11 +138,20 @@ def _from_factory(name: str, scenario: Scenario) -> Built:
         ) from error
     finally:
         sys.path.remove(here)
+    return _made(
+        name, "(scenario, action space)", lambda: factory(scenario, _spaces(scenario)[1]), scenario
+    )
+
+
+def _made(name: str, called: str, make: Callable[[], Any], scenario: Scenario) -> ResolvedDriver:
+    """What a factory makes, if it is a driver."""
     try:
-        driver = factory(scenario, _spaces(scenario)[1])
-    except Exception as error:
+        driver = make()
+    except DrivememError:
+        raise
+    except Exception as error:  # the user's factory can raise anything
         raise DrivememError(
-            f"driver '{name}': the factory, called with (scenario, action space), failed: "
+            f"driver '{name}': the factory, called with {called}, failed: "
             f"{type(error).__name__}: {error}"
         ) from error
     if not callable(getattr(driver, "predict", None)):
@@ -100,10 +159,10 @@ def _from_factory(name: str, scenario: Scenario) -> Built:
             f"driver '{name}' made {type(driver).__name__}, which has no predict(observation, "
             "state, episode_start, deterministic, action_masks)"
         )
-    return _built(name, driver, scenario)
+    return _resolved(name, driver, scenario)
 
 
-def _sb3(rest: str, scenario: Scenario, trust: bool) -> Built:
+def _sb3(rest: str, scenario: Scenario, trust: bool) -> ResolvedDriver:
     algorithm, _, file = rest.partition(":")
     path = Path(file)
     if not algorithm or not file:
@@ -134,7 +193,7 @@ def _sb3(rest: str, scenario: Scenario, trust: bool) -> Built:
                 f"{path} {what} {wants}, but {scenario.name} has {has}: it was trained on another "
                 "environment"
             )
-    return _built(f"sb3:{algorithm}:{path.stem}", _Sb3Driver(model), scenario)
+    return _resolved(f"sb3:{algorithm}:{path.stem}", _Sb3Driver(model), scenario)
 
 
 def _algorithm(name: str) -> Any:

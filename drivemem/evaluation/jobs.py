@@ -1,99 +1,106 @@
-"""Entries: one driver about to meet one suite, a trained run's agent or any other driver."""
+"""Jobs: one driver about to meet one suite, a trained run's agent or any other driver."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from drivemem.backends import announce, choose_backend
 from drivemem.errors import DrivememError
+from drivemem.evaluation.config import Backend, EvaluateConfig
 from drivemem.evaluation.drivers import (
+    ActingDriver,
     AgentDriver,
-    Evaluated,
     Identity,
     ReferenceDriver,
     agent_identity,
     driver_identity,
 )
-from drivemem.evaluation.external_drivers import build_driver
+from drivemem.evaluation.external_drivers import resolve_driver
 from drivemem.evaluation.suites import Suite, SuiteSeeds, load_suite, make_suite, training_suite
-from drivemem.lesions import folder_name
-from drivemem.runs import RUNS, Run, write_json_file
-from drivemem.settings import parse_pairs
+from drivemem.lesions import INTACT, folder_name, parse_lesions
+from drivemem.runs import RUNS, Run, open_run, write_json_file
 from drivemem_envs import Scenario
 
-Backend = Literal["auto", "compiled", "reference"]
+MANUAL = "manual"
+"""The driver that is a person at the keys."""
 
 
 @dataclass(frozen=True)
-class Changes:
-    """How the evaluated scenario differs from the driver's own."""
-
-    full_sensors: bool = False
-    sensors: dict[str, Any] | None = None
-    dials: tuple[str, ...] = ()
-
-    def apply(self, scenario: Scenario) -> Scenario:
-        """The changed scenario.
-
-        Raises:
-            DrivememError: unknown keys or values out of range.
-        """
-        try:
-            changed = scenario.twin() if self.full_sensors else scenario
-            return changed.with_(
-                sensors=self.sensors or None, config=parse_pairs(self.dials, "--dials") or None
-            )
-        except ValueError as error:
-            raise DrivememError(str(error).splitlines()[0]) from error
-
-
-@dataclass(frozen=True)
-class Entry:
+class Job:
     """One driver about to meet one suite."""
 
     home: Run
-    driver: Evaluated
+    driver: ActingDriver
     identity: Identity
     own: Scenario
     """What the driver was made for; evaluations elsewhere get a name that says so."""
     suite: Suite
 
 
-def agent_entry(
-    home: Run, elsewhere: str | None, changes: Changes, lesion: str, sampled: bool,
-    suite: str | Path, episodes: int,
-) -> Entry:  # fmt: skip
+def make_jobs(run: str | Path | None, config: EvaluateConfig) -> Iterator[Job]:
+    """What an evaluation comes to: a job for each lesion.
+
+    Args:
+        run: folder of a trained run, or of a driver evaluated before; None: the driver of the
+            configuration.
+        config: what is asked for.
+
+    Raises:
+        DrivememError: no such run, driver, scenario or lesion.
+    """
+    home = None if run is None else open_run(run)
+    if home is not None and home.is_driver():
+        stored = home.settings()
+        config = config.model_copy(
+            update={
+                "driver": stored["driver"], "scenario": config.scenario or stored["scenario"],
+                "out": config.out or str(home.folder),
+            }
+        )  # fmt: skip
+        home = None
+    lesions = parse_lesions(config.lesion)
+    if home is None:
+        if config.driver is None or config.scenario is None:
+            raise DrivememError("give a run, or --driver NAME and --scenario NAME")
+        if lesions != [INTACT]:
+            raise DrivememError(
+                f"lesion '{config.lesion}' cuts trained agents; {config.driver} is none"
+            )
+        yield driver_job(config.driver, config.scenario, config)
+        return
+    for lesion in lesions:
+        yield agent_job(home, lesion, config)
+
+
+def agent_job(home: Run, lesion: str, config: EvaluateConfig) -> Job:
     """A trained run's agent about to meet a suite.
 
     Args:
         home: the run.
-        elsewhere: another scenario than it was trained on.
-        changes: of the scenario.
         lesion: `name:argument` or `intact`.
-        sampled: draw actions in place of the most likely.
-        suite: `test`, `eval`, `train` or the path of a suite.json.
-        episodes: how many.
+        config: what else is asked for.
 
     Raises:
         DrivememError: no trained agent, unknown names, a lesion that does not fit.
     """
     if not (home.model / "agent.json").is_file():
         raise DrivememError(f"{home.folder} has no trained agent; {_way_to_an_agent(home)}")
-    config = home.config()
-    own = _changed(config.scenario, config.scenario_changes())
+    trained = home.config()
+    own = _changed(trained.scenario, trained.scenario_changes())
     met = own
-    if elsewhere is not None:  # the run's dials are those of its own scenario
-        met = _changed(elsewhere, {**config.scenario_changes(), "config": None})
-    met = changes.apply(met)
-    chosen = (
-        training_suite(met, episodes, config.seed, config.num_envs)
-        if suite == "train"
-        else _suite(suite, met, episodes)
+    if config.scenario is not None:  # the run's dials are those of its own scenario
+        met = _changed(config.scenario, {**trained.scenario_changes(), "config": None})
+    met = config.changed(met)
+    suite = (
+        training_suite(met, config.episodes, trained.seed, trained.num_envs)
+        if config.suite == "train"
+        else _suite(config.suite, met, config.episodes)
     )
-    agent = AgentDriver(home.model, lesion, not sampled)
-    return Entry(home, agent, agent_identity(home, lesion, not sampled), own, chosen)
+    agent = AgentDriver(home.model, lesion, not config.sampled)
+    return Job(home, agent, agent_identity(home, lesion, not config.sampled), own, suite)
 
 
 def _way_to_an_agent(home: Run) -> str:
@@ -105,27 +112,25 @@ def _way_to_an_agent(home: Run) -> str:
     )
 
 
-def driver_entry(
-    driver: str, scenario: str, changes: Changes, sampled: bool, suite: str | Path,
-    episodes: int, out: str | Path | None, trust: bool,
-) -> Entry:  # fmt: skip
-    """A driver that was not trained here, about to meet a suite; arguments as in `evaluate`.
+def driver_job(driver: str, scenario: str, config: EvaluateConfig) -> Job:
+    """A driver that was not trained here, about to meet a suite.
 
     Raises:
         DrivememError: unknown names, a driver that fails, a folder that is another run's.
     """
     own = _changed(scenario, {})
-    if suite == "train":
+    if config.suite == "train":
         raise DrivememError("suite 'train' is a run's own training episodes; a driver has none")
-    met = _suite(suite, changes.apply(own), episodes)
-    built = build_driver(driver, met.scenario, trust)
-    met = Suite(met.name, built.scenario, met.seeds)
-    home = Run(Path(out) if out else RUNS / f"{_bare(own.name)}-{folder_name(built.name)}")
-    _write_driver_folder(home, driver, own.name, built.tracker)
+    met = _suite(config.suite, config.changed(own), config.episodes)
+    found = resolve_driver(driver, met.scenario, config.trust)
+    met = Suite(met.name, found.scenario, met.seeds)
+    name = f"{_bare(own.name)}-{folder_name(found.name)}"
+    home = Run(RUNS / name if config.out is None else Path(config.out))
+    _write_driver_folder(home, driver, own.name, found.tracker)
     identity = driver_identity(
-        built.name, home.name, built.tracker, built.scenario.sensors.is_full, not sampled
+        found.name, home.name, found.tracker, found.scenario.sensors.is_full, not config.sampled
     )
-    return Entry(home, ReferenceDriver(built.driver, not sampled), identity, own, met)
+    return Job(home, ReferenceDriver(found.driver, not config.sampled), identity, own, met)
 
 
 def _changed(name: str, changes: dict[str, Any]) -> Scenario:
@@ -141,7 +146,7 @@ def _bare(name: str) -> str:
     return name.removeprefix("drivemem/")
 
 
-def _suite(suite: str | Path, scenario: Scenario, episodes: int) -> Suite:
+def _suite(suite: str, scenario: Scenario, episodes: int) -> Suite:
     """A suite by name, or a published one met with the driver's own observation."""
     if suite in ("test", "eval"):
         return make_suite(scenario, episodes, suite)  # type: ignore[arg-type]
@@ -188,11 +193,11 @@ def open_worlds(
     return env, chosen
 
 
-def evaluation_name(entry: Entry) -> str:
+def evaluation_name(job: Job) -> str:
     """`<suite>-<lesion>`; elsewhere than at home behind the scenario's name and a hash."""
-    identity, suite = entry.identity, entry.suite
+    identity, suite = job.identity, job.suite
     name = f"{suite.name}-{folder_name(identity.lesion)}"
     name += "" if identity.deterministic else "-sampled"
-    if suite.episodes_hash() == Suite("", entry.own, ()).episodes_hash():
+    if suite.episodes_hash() == Suite("", job.own, ()).episodes_hash():
         return name
     return f"{_bare(suite.scenario.name)}-{suite.episodes_hash()[:6]}-{name}"

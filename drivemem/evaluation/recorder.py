@@ -5,7 +5,6 @@ Every step costs a few array copies for all worlds together; rows are made when 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from itertools import groupby
 from typing import Any
@@ -13,13 +12,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.episodes import ACTOR_COLUMNS, TRACE_COLUMNS, as_json
+from drivemem.episodes import TRACE_COLUMNS, Digest, as_json
 from drivemem.evaluation.drivers import Decision
+from drivemem.evaluation.rollout import Moment, Transition
 from drivemem.evaluation.selection import Selection
+from drivemem.schemas import ACTOR_COLUMNS, STEP_COLUMNS
 
 _ACTOR = tuple(name for name in ACTOR_COLUMNS if name not in ("episode", "step"))
 _EGO = {"ego_x": "x", "ego_y": "y", "ego_heading": "heading", "ego_speed": "speed"}
-_NUMBERS = ("value", "entropy", "log_prob", "memory_norm", "memory_change")
+_NUMBERS = tuple(
+    name for name, kind in STEP_COLUMNS.items() if kind == "DOUBLE" and name in Decision._fields
+)
+"""What a driver tells of a decision as one number."""
 
 Columns = dict[str, Any]
 
@@ -39,20 +43,15 @@ class Recorder:
         self.occluders: dict[int, str] = {}
         self.digests: dict[int, str] = {}
         self._truths: list[Columns] = []
-        self._deeds: list[Columns] = []
+        self._decisions: list[Columns] = []
         self._wanted = np.array([selection.watches(k) for k in range(selection.limit)], dtype=bool)
         self.active = selection.limit > 0
         if self.active:
             env.keep_final_truth(True)
 
-    def look(self, numbers: NDArray[np.int64], steps: NDArray[np.int64], observation: Any) -> None:
-        """Record the truth that the next decision meets, and the cue that it is shown.
-
-        Args:
-            numbers: (N,) number in the suite of each world's episode.
-            steps: (N,) decisions taken in it.
-            observation: what the next decision sees.
-        """
+    def look(self, moment: Moment, observation: Any) -> None:
+        """Record the truth that a decision meets, and the cue that it is shown."""
+        numbers, steps = moment.episode, moment.step
         watched = self._is_watched(numbers)
         if not watched.any():
             return
@@ -77,20 +76,19 @@ class Recorder:
                 shapes = np.asarray(occluders[world]).tolist()
                 self.occluders[int(numbers[world])] = json.dumps(shapes)
 
-    def decide(
-        self, numbers: NDArray[np.int64], steps: NDArray[np.int64], decision: Decision,
-        rewards: NDArray[np.float64], ended: NDArray[np.bool_], infos: dict[str, Any],
-    ) -> None:  # fmt: skip
-        """Record what was done; `steps` (N,) counts the decisions before this one."""
+    def decide(self, moment: Moment, decision: Decision, transition: Transition) -> None:
+        """Record what was done, and the last state of episodes that end with it."""
+        numbers, steps, ended = moment.episode, moment.step, transition.ended
         rows = np.flatnonzero(self._is_watched(numbers))
         if not len(rows):
             return
         columns = {name: getattr(decision, name) for name in (*_NUMBERS, "probs", "attention")}
-        self._deeds.append(
+        self._decisions.append(
             {
-                "episode": numbers[rows], "step": steps[rows], "reward": np.array(rewards)[rows],
+                "episode": numbers[rows], "step": steps[rows],
+                "reward": np.array(transition.rewards)[rows],
                 "action": np.asarray(decision.actions)[rows],
-                "rewards": _terms(infos, rows, ended),
+                "rewards": _terms(transition.infos, rows, ended),
                 **{k: None if v is None else np.asarray(v)[rows] for k, v in columns.items()},
             }
         )  # fmt: skip
@@ -128,11 +126,11 @@ class Recorder:
         self._truths.append(table)
 
     def _digest(self, actors: Columns, kept: NDArray[np.int64]) -> None:
-        table = np.stack([actors[name].astype("<f8") for name in TRACE_COLUMNS], axis=1)
         bounds = np.searchsorted(actors["episode"], [*kept, np.iinfo(np.int64).max])
         for number, first, last in zip(kept, bounds[:-1], bounds[1:], strict=True):
-            rows = np.ascontiguousarray(table[first:last])
-            self.digests[int(number)] = hashlib.sha256(rows.tobytes()).hexdigest()
+            digest = Digest()
+            digest.add({name: actors[name][first:last] for name in TRACE_COLUMNS})
+            self.digests[int(number)] = digest.hexdigest()
 
     def _steps(self, kept: NDArray[np.int64], decision_s: float) -> Columns:
         looks = [table["rows"] for table in self._truths]
@@ -142,22 +140,24 @@ class Recorder:
         }
         steps["cue"] = _cues(looks)
         steps = _ordered(steps, kept)
-        deeds: Columns = {
-            name: np.concatenate([deed[name] for deed in self._deeds])
+        decisions: Columns = {
+            name: np.concatenate([one[name] for one in self._decisions])
             for name in ("episode", "step", "reward")
         }
-        deeds["action"] = _objects([_json(np.concatenate([d["action"] for d in self._deeds]))])
-        deeds["rewards"] = _rewards([deed["rewards"] for deed in self._deeds])
+        decisions["action"] = _objects(
+            [_json(np.concatenate([one["action"] for one in self._decisions]))]
+        )
+        decisions["rewards"] = _rewards([one["rewards"] for one in self._decisions])
         for name in (*_NUMBERS, "probs"):
-            if self._deeds[0][name] is not None:
-                deeds[name] = np.concatenate([deed[name] for deed in self._deeds])
-        if self._deeds[0]["attention"] is not None:
-            deeds["attention"] = _objects(deed["attention"].tolist() for deed in self._deeds)
-        deeds = _ordered(deeds, kept)
-        if "attention" in deeds:  # oldest first, frames of this episode alone
-            pairs = zip(deeds["attention"], deeds["step"], strict=True)
-            deeds["attention"] = _objects([[weights[-(step + 1) :] for weights, step in pairs]])
-        return _joined(steps, deeds) | {"t_s": steps["step"] * decision_s}
+            if self._decisions[0][name] is not None:
+                decisions[name] = np.concatenate([one[name] for one in self._decisions])
+        if self._decisions[0]["attention"] is not None:
+            decisions["attention"] = _objects(one["attention"].tolist() for one in self._decisions)
+        decisions = _ordered(decisions, kept)
+        if "attention" in decisions:  # oldest first, frames of this episode alone
+            pairs = zip(decisions["attention"], decisions["step"], strict=True)
+            decisions["attention"] = _objects([[weights[-(step + 1) :] for weights, step in pairs]])
+        return _joined(steps, decisions) | {"t_s": steps["step"] * decision_s}
 
     def _is_watched(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         if not len(self._wanted):
@@ -224,12 +224,12 @@ def _ordered(columns: Columns, kept: NDArray[np.int64]) -> Columns:
     return {name: column[order] for name, column in columns.items()}
 
 
-def _joined(steps: Columns, deeds: Columns) -> Columns:
-    """Deeds beside the states that they were done in; an episode's last state has none."""
+def _joined(steps: Columns, decisions: Columns) -> Columns:
+    """Decisions beside the states that they were taken in; an episode's last state has none."""
     key = steps["episode"] * (1 << 32) + steps["step"]
-    place = np.searchsorted(key, deeds["episode"] * (1 << 32) + deeds["step"])
+    place = np.searchsorted(key, decisions["episode"] * (1 << 32) + decisions["step"])
     joined = dict(steps)
-    for name, column in deeds.items():
+    for name, column in decisions.items():
         if name in ("episode", "step"):
             continue
         if column.dtype == object:

@@ -8,35 +8,34 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import PolicyDriver
-from drivemem.evaluation.jobs import Entry
+from drivemem.evaluation.jobs import Job
 from drivemem.runs import manifest, read_json, write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 
 _EVERY_S = 30.0
 _PARTIAL = "partial.parquet"
 
 
-class Unfinished:
+class ResumableEvaluation:
     """The folder of one evaluation, from its first episode to its last.
 
     Args:
-        entry: who drives what.
+        job: who drives what.
         folder: of the evaluation.
         backend: on which backend.
     """
 
-    def __init__(
-        self, entry: Entry, folder: Path, backend: Literal["compiled", "reference"]
-    ) -> None:
+    def __init__(self, job: Job, folder: Path, backend: Literal["compiled", "reference"]) -> None:
         self.folder, self.backend = folder, backend
-        self.suite = entry.suite
-        agent = isinstance(entry.driver, PolicyDriver)
+        self.suite = job.suite
+        agent = isinstance(job.driver, PolicyDriver)
         self._known = agent
         """A driver from elsewhere may have changed in ways that cannot be seen."""
-        self._resumable = isinstance(entry.driver, PolicyDriver) and entry.driver.repeats_alone
-        self._facts = manifest("unfinished", backend=backend, of=_what(entry) if agent else None)
+        self._resumable = isinstance(job.driver, PolicyDriver) and job.driver.repeats_alone
+        self._facts = manifest("unfinished", backend=backend, of=_what(job) if agent else None)
         self._saved_at = time.monotonic()
 
     def finished(self) -> list[dict[str, Any]] | None:
@@ -72,7 +71,7 @@ class Unfinished:
             write_json_file(self.folder / "manifest.json", self._facts)
 
     def finish(self, rows: list[dict[str, Any]]) -> None:
-        """Write the whole evaluation.
+        """Write the evaluation, all of it.
 
         Raises:
             DrivememError: the folder cannot be written.
@@ -104,15 +103,15 @@ def _read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _what(entry: Entry) -> dict[str, Any]:
+def _what(job: Job) -> dict[str, Any]:
     """What an agent's evaluation depends on, besides the program."""
     weights = hashlib.sha256()
-    for file in sorted(entry.home.model.glob("*")):
+    for file in sorted(job.home.model.glob("*")):
         weights.update(file.read_bytes())
     return {
         "agent": weights.hexdigest(),
-        "suite": entry.suite.hash(),
-        "scenario": entry.suite.scenario.hash(),
-        "lesion": entry.identity.lesion,
-        "deterministic": entry.identity.deterministic,
+        "suite": job.suite.hash(),
+        "scenario": job.suite.scenario.hash(),
+        "lesion": job.identity.lesion,
+        "deterministic": job.identity.deterministic,
     }

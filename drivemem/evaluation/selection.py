@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivemem.episodes import EPISODE_COLUMNS, read_table
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import Suite
 from drivemem.runs import open_run, read_json
+from drivemem.schemas import EPISODE_COLUMNS
 
 _DISAGREEMENTS = "disagreements:"
 
@@ -75,7 +76,7 @@ def record_number(record: str | int) -> int:
 
 
 def _successes(other: str, suite: Suite) -> tuple[bool, ...]:
-    """How another run ended the episodes of a suite, its memory whole."""
+    """How another run ended the episodes of a suite, its memory intact."""
     run = open_run(Path(other))
     found: list[tuple[bool, Path]] = []
     for folder in sorted((run.folder / "evaluations").glob("*")):

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
@@ -131,6 +134,10 @@ class SuiteSeeds:
         """Number in the suite of a world's episode; beyond the suite's end for idle ones."""
         place = world + episode * self.worlds
         return self.order[place] if place < len(self.order) else len(self.seeds) + place
+
+    def indices(self, count: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers in the suite (N,) of the episodes that worlds drive after `count` (N,) others."""
+        return np.array([self.index(world, int(number)) for world, number in enumerate(count)])
 
     def __call__(self, world: int, episode: int) -> int:
         """Seed of a world's episode; idle worlds repeat the last."""

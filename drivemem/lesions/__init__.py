@@ -3,23 +3,30 @@
 A working-memory lesion changes the state between steps; a long-term one changes the weights once.
 """
 
-from drivemem.lesions import weights, working  # noqa: F401  they register themselves
 from drivemem.lesions.base import (
     INTACT,
     Lesion,
+    LesionInfo,
     folder_name,
+    lesion_info,
     lesion_names,
+    lesions,
     make_lesion,
     parse_lesions,
     register_lesion,
+    split_lesion,
 )
 
 __all__ = [
     "INTACT",
     "Lesion",
+    "LesionInfo",
     "folder_name",
+    "lesion_info",
     "lesion_names",
+    "lesions",
     "make_lesion",
     "parse_lesions",
     "register_lesion",
+    "split_lesion",
 ]

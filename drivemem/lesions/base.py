@@ -5,27 +5,34 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
-from drivemem_agents.memory import State
-from drivemem_agents.observations import Observation
-from drivemem_agents.policy import MemoryPolicy
+
+if TYPE_CHECKING:
+    from drivemem_agents.memory import State
+    from drivemem_agents.observations import Observation
+    from drivemem_agents.policy import MemoryPolicy
 
 INTACT = "intact"
+ENTRY_POINTS = "drivemem.lesions"
+"""Group in which other packages name modules that register lesions."""
+
+Part = Literal["working", "stack", "weights"]
 
 
 class Lesion:
     """Base: leaves everything intact."""
 
-    needs_state = True
-    """Whether it cuts working memory: then the policy must carry a state."""
     draws = False
     """Whether it draws random numbers as it goes, so that episodes depend on each other."""
-    name = ""
-    """Under which it is registered."""
 
     def __init__(self, argument: str) -> None:
         if argument:
@@ -37,13 +44,6 @@ class Lesion:
         Raises:
             DrivememError: the message names lesions that would do.
         """
-        if self.needs_state and not policy.initial_state(1):
-            others = [name for name, (kind, _) in sorted(_LESIONS.items()) if not kind.needs_state]
-            raise DrivememError(
-                f"lesion '{self.name}' cuts working memory, but memory "
-                f"'{policy.settings['memory']}' carries no state; lesions of its weights are: "
-                f"{', '.join(others)}"
-            )
 
     def prepare(self, policy: MemoryPolicy) -> MemoryPolicy:
         """The policy to evaluate (a changed copy for long-term lesions)."""
@@ -63,31 +63,105 @@ class Lesion:
         return state
 
 
-_LESIONS: dict[str, tuple[type[Lesion], str]] = {}
+@dataclass(frozen=True)
+class LesionInfo:
+    """What is known of a registered lesion: THE place where commands and reports learn it."""
+
+    name: str
+    summary: str
+    """A line for `drivemem list`."""
+    make: type[Lesion]
+    part: Part
+    """What is cut: working memory, a stack of frames, or the weights."""
+    axis: str
+    """What its argument counts, as the title of a figure's axis; empty: it has no dose."""
+    title: str
+    """Of the figure of success against the dose."""
+    scale: Literal["linear", "logarithmic"]
+    """Of the figure's axis."""
+    erases: str
+    """The argument that leaves no working memory at all; empty: none does."""
+    needs_state: bool
+    """Whether the policy must carry a memory state."""
 
 
-def register_lesion(name: str, summary: str) -> Callable[[type[Lesion]], type[Lesion]]:
-    """Class decorator: make a lesion selectable as `name:argument`."""
+_LESIONS: dict[str, LesionInfo] = {}
+
+
+def register_lesion(
+    name: str,
+    summary: str,
+    *,
+    part: Part = "working",
+    axis: str = "",
+    title: str = "",
+    scale: Literal["linear", "logarithmic"] = "linear",
+    erases: str = "",
+    needs_state: bool | None = None,
+) -> Callable[[type[Lesion]], type[Lesion]]:
+    """Class decorator: make a lesion selectable as `name:argument`.
+
+    Args:
+        name: as it is selected.
+        summary: a line for `drivemem list`.
+        part: what is cut: working memory, a stack of frames, or the weights.
+        axis: what the argument counts, if it is a dose; reports then draw success against it.
+        title: of that figure; default: the name.
+        scale: of the figure's axis.
+        erases: the argument that leaves no working memory at all, such as span's 1.
+        needs_state: whether the policy must carry a memory state; default: unless weights are cut.
+
+    Raises:
+        ValueError: the name is taken.
+    """
 
     def register(cls: type[Lesion]) -> type[Lesion]:
         if name in _LESIONS:
             raise ValueError(f"lesion '{name}' is already registered")
-        cls.name = name
-        _LESIONS[name] = (cls, summary)
+        state = part != "weights" if needs_state is None else needs_state
+        _LESIONS[name] = LesionInfo(
+            name, summary, cls, part, axis, title or name, scale, erases, state
+        )
         return cls
 
     return register
 
 
+@cache
+def _load() -> None:
+    """Register our lesions and those of other packages: on first use, since they need PyTorch."""
+    for module in ("working", "weights"):
+        import_module(f"drivemem.lesions.{module}")
+    for entry in entry_points(group=ENTRY_POINTS):
+        entry.load()
+
+
+def lesions() -> dict[str, LesionInfo]:
+    """All registered lesions, as reports show them: ours in the order of their files."""
+    _load()
+    return dict(_LESIONS)
+
+
 def lesion_names() -> dict[str, str]:
     """Registered lesions and a line about each."""
-    return {name: summary for name, (_, summary) in sorted(_LESIONS.items())}
+    return {name: info.summary for name, info in sorted(lesions().items())}
+
+
+def lesion_info(text: str) -> LesionInfo | None:
+    """What is registered of the lesion `name:argument`; None if it is intact or unknown here."""
+    return None if text == INTACT else lesions().get(split_lesion(text)[0])
+
+
+def split_lesion(text: str) -> tuple[str, str]:
+    """Name and argument of a lesion, such as ("span", "4"); the argument may be empty."""
+    name, _, argument = text.partition(":")
+    return name, argument
 
 
 def parse_lesions(text: str) -> list[str]:
     """`span:1,2,4` as `["span:1", "span:2", "span:4"]`; `intact` alone as itself."""
-    name, colon, arguments = text.partition(":")
-    return [f"{name}:{argument}" for argument in arguments.split(",")] if colon else [name]
+    name, arguments = split_lesion(text)
+    return [f"{name}:{one}" for one in arguments.split(",")] if ":" in text else [name]
 
 
 def make_lesion(text: str, policy: MemoryPolicy) -> Lesion:
@@ -98,15 +172,20 @@ def make_lesion(text: str, policy: MemoryPolicy) -> Lesion:
             place for.
     """
     if text == INTACT:
-        return Intact("")
-    name, _, argument = text.partition(":")
-    if name not in _LESIONS:
-        near = difflib.get_close_matches(name, _LESIONS, n=1)
+        return Lesion("")
+    name, argument = split_lesion(text)
+    known = dict(sorted(lesions().items()))
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise DrivememError(f"unknown lesion '{name}'{hint} (one of: {', '.join(known)})")
+    lesion = known[name].make(argument)
+    if known[name].needs_state and not policy.initial_state(1):
+        others = [name for name, info in known.items() if not info.needs_state]
         raise DrivememError(
-            f"unknown lesion '{name}'{hint} (one of: {', '.join(sorted(_LESIONS))})"
+            f"lesion '{name}' cuts working memory, but memory '{policy.settings['memory']}' "
+            f"carries no state; lesions of its weights are: {', '.join(others)}"
         )
-    lesion = _LESIONS[name][0](argument)
     lesion.check(policy)
     return lesion
 
@@ -135,7 +214,7 @@ def number(argument: str, name: str, least: float = 0.0) -> float:
     return value
 
 
-def whole(argument: str, name: str, least: int) -> int:
+def whole_number(argument: str, name: str, least: int) -> int:
     """A lesion's argument as a whole number.
 
     Raises:
@@ -145,9 +224,3 @@ def whole(argument: str, name: str, least: int) -> int:
     if value != int(value):
         raise DrivememError(f"lesion '{name}' needs a whole number, not {argument}")
     return int(value)
-
-
-class Intact(Lesion):
-    """No lesion."""
-
-    needs_state = False

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from drivemem.errors import DrivememError
-from drivemem.lesions.base import Lesion, number, register_lesion, whole
+from drivemem.lesions.base import Lesion, number, register_lesion, whole_number
 from drivemem_agents.policy import MemoryPolicy
 
 
 class _WeightLesion(Lesion):
     """A lesion of long-term memory: the weights of a copy are changed."""
-
-    needs_state = False
 
     def prepare(self, policy: MemoryPolicy) -> MemoryPolicy:
         """A changed copy of the policy."""
@@ -42,7 +40,13 @@ def _share(argument: str, name: str) -> float:
     return share
 
 
-@register_lesion("prune", "set the share P of smallest weights to zero")
+@register_lesion(
+    "prune",
+    "set the share P of smallest weights to zero",
+    part="weights",
+    axis="share of weights set to zero",
+    title="Pruned weights",
+)
 class Prune(_WeightLesion):
     """Magnitude pruning over all weight matrices together (Han et al. 2015)."""
 
@@ -61,7 +65,13 @@ class Prune(_WeightLesion):
             weight[weight.abs() <= threshold] = 0.0
 
 
-@register_lesion("prune_random", "set the share P of weights to zero, whichever they are")
+@register_lesion(
+    "prune_random",
+    "set the share P of weights to zero, whichever they are",
+    part="weights",
+    axis="share of weights set to zero, whichever",
+    title="Randomly pruned weights",
+)
 class PruneRandom(_WeightLesion):
     """Random pruning over all weight matrices together, seeded: the yardstick of `prune`."""
 
@@ -79,7 +89,13 @@ class PruneRandom(_WeightLesion):
             weight *= part.reshape(weight.shape).to(weight.device)
 
 
-@register_lesion("weight_noise", "add normal noise of S times each matrix's deviation")
+@register_lesion(
+    "weight_noise",
+    "add normal noise of S times each matrix's deviation",
+    part="weights",
+    axis="noise on the weights, standard deviations",
+    title="Noise on the weights",
+)
 class WeightNoise(_WeightLesion):
     """W + sigma * std(W) * N(0, 1), seeded."""
 
@@ -94,7 +110,11 @@ class WeightNoise(_WeightLesion):
             weight += self.sigma * weight.std() * noise
 
 
-@register_lesion("reinit", "re-initialise one part: encoder, memory or heads")
+@register_lesion(
+    "reinit",
+    "re-initialise one part: encoder, memory or heads",
+    part="weights",
+)
 class Reinit(_WeightLesion):
     """One part's layers get fresh random weights, seeded."""
 
@@ -123,12 +143,19 @@ class Reinit(_WeightLesion):
                         reset()
 
 
-@register_lesion("quantize", "round weights to B bits (symmetric, per matrix)")
+@register_lesion(
+    "quantize",
+    "round weights to B bits (symmetric, per matrix)",
+    part="weights",
+    axis="bits per weight",
+    title="Coarser weights",
+    scale="logarithmic",
+)
 class Quantize(_WeightLesion):
     """Each matrix is rounded to 2^(b-1) - 1 levels on either side of zero."""
 
     def __init__(self, argument: str) -> None:
-        self.bits = whole(argument, "quantize", 2)
+        self.bits = whole_number(argument, "quantize", 2)
 
     def change(self, policy: MemoryPolicy) -> None:
         """Round."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drivemem.errors import DrivememError
-from drivemem.lesions.base import Lesion, number, register_lesion, whole
+from drivemem.lesions.base import Lesion, number, register_lesion, whole_number
 from drivemem_agents.memory import State
 from drivemem_agents.observations import Observation
 from drivemem_agents.policy import MemoryPolicy
@@ -17,79 +17,19 @@ _SWAP_WITHIN = 20
 """Decisions among which a bare `swap` draws its moment."""
 
 
-@register_lesion("reset_every", "forget everything every K decisions (inf: never)")
-class ResetEvery(Lesion):
-    """The state is replaced by the initial one every k decisions of an episode."""
-
-    def __init__(self, argument: str) -> None:
-        self.period = None if argument == "inf" else whole(argument, "reset_every", 1)
-
-    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
-        """Keep the policy, which knows its initial state."""
-        self._policy = policy
-
-    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
-        """The state, initial where the period is over."""
-        if self.period is None:
-            return state
-        over = torch.as_tensor(step % self.period == 0, device=self._policy.device)
-        return self._policy.reset_state(state, over)
-
-
-@register_lesion("freeze", "stop updating the state after decision T of the episode")
-class Freeze(Lesion):
-    """From decision t on, every step starts from the state reached then."""
-
-    def __init__(self, argument: str) -> None:
-        self.at = number(argument, "freeze")
-
-    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
-        """Keep nothing yet."""
-        self._kept: State = {}
-
-    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
-        """The state, or what it was at t."""
-        if not self._kept:
-            self._kept = {key: value.clone() for key, value in state.items()}
-        device = next(iter(state.values())).device
-        moving = torch.as_tensor(step <= self.at, device=device)
-        for key, value in state.items():
-            self._kept[key] = torch.where(_wide(moving, value), value, self._kept[key])
-        return {key: value.clone() for key, value in self._kept.items()}
-
-
-@register_lesion("noise", "add normal noise of deviation S to the state at every decision")
-class Noise(Lesion):
-    """State + sigma * N(0, 1), seeded."""
-
-    draws = True
-
-    def __init__(self, argument: str) -> None:
-        self.sigma = number(argument, "noise")
-
-    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
-        """Seed the noise, so that evaluations repeat."""
-        self._generator = torch.Generator().manual_seed(0)
-
-    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
-        """The noisy state."""
-        if self.sigma == 0.0:
-            return state
-        return {
-            key: value
-            + self.sigma * torch.randn(value.shape, generator=self._generator).to(value.device)
-            if value.is_floating_point()
-            else value
-            for key, value in state.items()
-        }
-
-
-@register_lesion("span", "remember only the last K decisions (the present one included)")
+@register_lesion(
+    "span",
+    "remember only the last K decisions (the present one included)",
+    axis="decisions remembered",
+    title="How much memory is needed",
+    scale="logarithmic",
+    erases="1",
+)
 class Span(Lesion):
     """The state is recomputed from the initial one over the last k - 1 observations."""
 
     def __init__(self, argument: str) -> None:
-        self.steps = whole(argument, "span", 1)
+        self.steps = whole_number(argument, "span", 1)
 
     def begin(self, policy: MemoryPolicy, worlds: int) -> None:
         """Keep the policy, which recomputes."""
@@ -116,14 +56,104 @@ class Span(Lesion):
         }
 
 
-@register_lesion("shuffle", "remember the last K decisions in random order (no K: all of them)")
+@register_lesion(
+    "reset_every",
+    "forget everything every K decisions (inf: never)",
+    axis="decisions between resets",
+    title="Forgetting now and then",
+    scale="logarithmic",
+    erases="1",
+)
+class ResetEvery(Lesion):
+    """The state is replaced by the initial one every k decisions of an episode."""
+
+    def __init__(self, argument: str) -> None:
+        self.period = None if argument == "inf" else whole_number(argument, "reset_every", 1)
+
+    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
+        """Keep the policy, which knows its initial state."""
+        self._policy = policy
+
+    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
+        """The state, initial where the period is over."""
+        if self.period is None:
+            return state
+        over = torch.as_tensor(step % self.period == 0, device=self._policy.device)
+        return self._policy.reset_state(state, over)
+
+
+@register_lesion(
+    "freeze",
+    "stop updating the state after decision T of the episode",
+    axis="decision after which memory stands still",
+    title="Memory that stands still",
+)
+class Freeze(Lesion):
+    """From decision t on, every step starts from the state reached then."""
+
+    def __init__(self, argument: str) -> None:
+        self.at = number(argument, "freeze")
+
+    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
+        """Keep nothing yet."""
+        self._kept: State = {}
+
+    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
+        """The state, or what it was at t."""
+        if not self._kept:
+            self._kept = {key: value.clone() for key, value in state.items()}
+        device = next(iter(state.values())).device
+        moving = torch.as_tensor(step <= self.at, device=device)
+        for key, value in state.items():
+            self._kept[key] = torch.where(_wide(moving, value), value, self._kept[key])
+        return {key: value.clone() for key, value in self._kept.items()}
+
+
+@register_lesion(
+    "noise",
+    "add normal noise of deviation S to the state at every decision",
+    axis="noise on the memory state, standard deviation",
+    title="Noise on the memory state",
+)
+class Noise(Lesion):
+    """State + sigma * N(0, 1), seeded."""
+
+    draws = True
+
+    def __init__(self, argument: str) -> None:
+        self.sigma = number(argument, "noise")
+
+    def begin(self, policy: MemoryPolicy, worlds: int) -> None:
+        """Seed the noise, so that evaluations repeat."""
+        self._generator = torch.Generator().manual_seed(0)
+
+    def before(self, state: State, observation: Observation, step: NDArray[np.int64]) -> State:
+        """The noisy state."""
+        if self.sigma == 0.0:
+            return state
+        return {
+            key: value
+            + self.sigma * torch.randn(value.shape, generator=self._generator).to(value.device)
+            if value.is_floating_point()
+            else value
+            for key, value in state.items()
+        }
+
+
+@register_lesion(
+    "shuffle",
+    "remember the last K decisions in random order (no K: all of them)",
+    axis="decisions remembered, in random order",
+    title="Memory out of order",
+    scale="logarithmic",
+)
 class Shuffle(Lesion):
     """The state is recomputed with the episode's last k past observations in random order."""
 
     draws = True
 
     def __init__(self, argument: str) -> None:
-        self.steps = whole(argument, "shuffle", 1) if argument else None
+        self.steps = whole_number(argument, "shuffle", 1) if argument else None
 
     def begin(self, policy: MemoryPolicy, worlds: int) -> None:
         """Keep the policy, which recomputes, and seed the order, so that evaluations repeat."""
@@ -166,14 +196,19 @@ class Shuffle(Lesion):
         return self._policy.state_after(frames, self._policy.initial_state(self._worlds), starts)
 
 
-@register_lesion("swap", "take over another episode's state at decision T (no T: a random one)")
+@register_lesion(
+    "swap",
+    "take over another episode's state at decision T (no T: a random one)",
+    axis="decision at which another episode's state takes over",
+    title="Another episode's memory",
+)
 class Swap(Lesion):
     """Once an episode, the state is replaced by the one that another world has at that moment."""
 
     draws = True
 
     def __init__(self, argument: str) -> None:
-        self.at = whole(argument, "swap", 1) if argument else None
+        self.at = whole_number(argument, "swap", 1) if argument else None
 
     def begin(self, policy: MemoryPolicy, worlds: int) -> None:
         """Seed the draws, so that evaluations repeat.
@@ -202,16 +237,23 @@ class Swap(Lesion):
         return {key: value[torch.as_tensor(givers)] for key, value in state.items()}
 
 
-@register_lesion("stack", "leave a frame stack only its newest K frames (the present one included)")
+@register_lesion(
+    "stack",
+    "leave a frame stack only its newest K frames (the present one included)",
+    part="stack",
+    axis="frames left in the stack",
+    title="How many frames are needed",
+    scale="logarithmic",
+    erases="1",
+)
 class Stack(Lesion):
     """Older frames of the stack are zero, as before the episode."""
 
     def __init__(self, argument: str) -> None:
-        self.frames = whole(argument, "stack", 1)
+        self.frames = whole_number(argument, "stack", 1)
 
     def check(self, policy: MemoryPolicy) -> None:
         """Refuse other memories than `frame_stack`."""
-        super().check(policy)
         if policy.settings["memory"] != "frame_stack":
             raise DrivememError(
                 "lesion 'stack' shortens the stack of memory 'frame_stack', which memory "

@@ -67,8 +67,9 @@ def probe(
         DrivememError: no trained run, unknown names, nothing to decode, or an unwritable folder.
     """
     from drivemem.evaluation.attention import AttentionTap
+    from drivemem.evaluation.config import evaluate_config
     from drivemem.evaluation.drivers import AgentDriver
-    from drivemem.evaluation.jobs import Changes, agent_entry, evaluation_name, open_worlds
+    from drivemem.evaluation.jobs import agent_job, evaluation_name, open_worlds
     from drivemem.evaluation.suites import SuiteSeeds
     from drivemem.probes.attention import AttentionWatch
     from drivemem.probes.linear import MIN_EPISODES
@@ -86,46 +87,46 @@ def probe(
         raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
     if num_envs < 1:
         raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
-    entry = agent_entry(home, None, Changes(), lesion, False, suite, episodes)
-    if len(entry.suite.seeds) < MIN_EPISODES:
+    job = agent_job(home, lesion, evaluate_config(suite=suite, episodes=episodes))
+    if len(job.suite.seeds) < MIN_EPISODES:
         raise DrivememError(
-            f"{len(entry.suite.seeds)} episodes are too few to probe: give --episodes "
+            f"{len(job.suite.seeds)} episodes are too few to probe: give --episodes "
             f"{MIN_EPISODES} or more"
         )
-    driver = entry.driver
+    driver = job.driver
     if not isinstance(driver, AgentDriver):
         raise DrivememError(f"{home.folder} is no trained agent")
-    seeds = SuiteSeeds(entry.suite, min(num_envs, len(entry.suite.seeds)))
+    seeds = SuiteSeeds(job.suite, min(num_envs, len(job.suite.seeds)))
     workers = os.cpu_count() if num_workers is None else num_workers
-    env, chosen = open_worlds(entry.suite, seeds, backend, workers)
+    env, chosen = open_worlds(job.suite, seeds, backend, workers)
     tap = AttentionTap(driver.policy.memory)
-    looks = AttentionWatch(tap, len(entry.suite.seeds), env.decision_s)
-    salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(entry.suite.seeds)))
+    looks = AttentionWatch(tap, len(job.suite.seeds), env.decision_s)
+    salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(job.suite.seeds)))
     try:
         title = f"{home.name} probe ({chosen})"
-        with Progress(title, len(entry.suite.seeds), "episodes", 0, quiet) as bar:
-            watchers = (looks, salient) if tap else (salient,)
+        with Progress(title, len(job.suite.seeds), "episodes", 0, quiet) as bar:
+            callbacks = (looks, salient) if tap else (salient,)
             traces = collect_traces(
-                env, driver, entry.suite, seeds, bar, frames=frames, watchers=watchers
+                env, driver, job.suite, seeds, bar, frames=frames, callbacks=callbacks
             )
     finally:
         tap.close()
         env.close()
-    folder = home.folder / "probes" / evaluation_name(entry)
-    found = _judge(traces, looks, salient, folder, entry)
-    entry.suite.save(folder / "suite.json")
+    folder = home.folder / "probes" / evaluation_name(job)
+    found = _judge(traces, looks, salient, folder, job)
+    job.suite.save(folder / "suite.json")
     facts = {"backend": chosen, "frames": frames, "notes": found.notes}
     write_json_file(folder / "manifest.json", manifest("done", **facts))
     return found
 
 
-def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, entry: Any) -> Probe:
+def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, job: Any) -> Probe:
     """Fit the probes and write what they found."""
     from drivemem.probes.files import write_probe
     from drivemem.probes.linear import probe_targets
     from drivemem.probes.targets import hidden_targets, latent_targets
 
-    hidden, identity = traces.hidden, entry.identity
+    hidden, identity = traces.hidden, job.identity
     targets = hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed)
     targets += latent_targets(traces.latent, traces.cue_age_s)
     probed = probe_targets(traces.inputs, targets, traces.episode)
@@ -135,11 +136,11 @@ def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, entry: Any) -
             f"memory '{identity.driver}' carries no state: the observation alone is probed"
         )
     found = Probe(
-        folder, entry.home.name, identity.driver, probed.scores, looks.table(), salient.table(),
+        folder, job.home.name, identity.driver, probed.scores, looks.table(), salient.table(),
         notes,
     )  # fmt: skip
     about = {"run": found.run, "driver": found.driver, "lesion": identity.lesion}
-    about["scenario"] = entry.suite.scenario.name
+    about["scenario"] = job.suite.scenario.name
     write_probe(
         folder,
         {
@@ -152,7 +153,7 @@ def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, entry: Any) -
                 {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
                 for one in found.saliency
             ],
-            "decoded": _decoded(traces, probed.predictions, entry.suite.seeds),
+            "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
         },
     )
     return found

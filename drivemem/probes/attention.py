@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.evaluation.attention import AttentionTap
-from drivemem.probes.traces import Moment
+from drivemem.probes.traces import ProbedMoment
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class AttentionWatch:
         self._sums: dict[tuple[str, int], list[Any]] = defaultdict(lambda: [0.0, 0.0, 0])
 
     def see(
-        self, observation: Any, actions: NDArray[Any], moment: Moment, masks: NDArray[Any] | None
+        self,
+        observation: Any,
+        actions: NDArray[Any],
+        moment: ProbedMoment,
+        masks: NDArray[Any] | None,
     ) -> None:
         """Take note of one decision."""
         weights = self._tap.weights()

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from drivemem.probes.traces import Moment
+from drivemem.probes.traces import ProbedMoment
 from drivemem_agents.policy import MemoryPolicy
 
 DECISIONS = 12
@@ -48,7 +48,11 @@ class SaliencyWatch:
         self._masks: dict[int, list[NDArray[Any]]] = defaultdict(list)
 
     def see(
-        self, observation: Any, actions: NDArray[Any], moment: Moment, masks: NDArray[Any] | None
+        self,
+        observation: Any,
+        actions: NDArray[Any],
+        moment: ProbedMoment,
+        masks: NDArray[Any] | None,
     ) -> None:
         """Take note of one decision."""
         kept = np.flatnonzero(moment.episode < self._episodes)

@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.evaluation.drivers import Evaluated
+from drivemem.evaluation.drivers import ActingDriver, Decision
+from drivemem.evaluation.rollout import Moment, SuiteCallback, drive_suite
 from drivemem.evaluation.suites import Suite, SuiteSeeds
 from drivemem.probes.targets import Hidden, nearest_hidden
 from drivemem.progress import Progress
@@ -17,7 +18,7 @@ WIDEST = 512
 """Inputs of a probe; wider ones are projected at random, which nearly keeps what is linear."""
 
 
-class Remembering(Evaluated, Protocol):
+class Remembering(ActingDriver, Protocol):
     """A driver that shows the memory state it carries."""
 
     @property
@@ -26,25 +27,23 @@ class Remembering(Evaluated, Protocol):
         ...
 
 
-class Watcher(Protocol):
-    """What else wants to know of every decision, such as attention and saliency."""
-
-    def see(
-        self, observation: Any, actions: NDArray[Any], moment: Moment, masks: NDArray[Any] | None
-    ) -> None:
-        """Take note of one decision of N worlds."""
-
-
 @dataclass(frozen=True)
-class Moment:
-    """Where N worlds are at one decision."""
+class ProbedMoment(Moment):
+    """Where N worlds are at one decision, and what is hidden there."""
 
-    episode: NDArray[np.int64]
-    """Number in the suite; beyond its end for idle worlds."""
-    step: NDArray[np.int64]
     hidden: Hidden
     cue_age_s: NDArray[np.float64]
     """Since a cue was last shown, s; without a cue, since the episode began."""
+
+
+class ProbeCallback(Protocol):
+    """What else wants to know of every decision, such as attention and saliency."""
+
+    def see(
+        self, observation: Any, actions: NDArray[Any], moment: ProbedMoment,
+        masks: NDArray[Any] | None,
+    ) -> None:  # fmt: skip
+        """Take note of one decision of N worlds."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Traces:
 
 def collect_traces(
     env: Any, driver: Remembering, suite: Suite, seeds: SuiteSeeds, bar: Progress,
-    *, frames: int = 4, watchers: tuple[Watcher, ...] = (),
+    *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (),
 ) -> Traces:  # fmt: skip
     """Drive all episodes of a suite and keep what probes need.
 
@@ -76,46 +75,55 @@ def collect_traces(
         seeds: the rule that gives them to the worlds.
         bar: where progress is shown.
         frames: depth of the frame stack, the present one included.
-        watchers: told of every decision.
+        callbacks: told of every decision.
     """
-    worlds, wanted = env.num_envs, len(suite.seeds)
-    observation, _ = env.reset()
-    driver.begin(worlds)
-    starts = np.ones(worlds, dtype=bool)
-    count, step = np.zeros(worlds, dtype=np.int64), np.zeros(worlds, dtype=np.int64)
-    number = np.array([seeds.index(world, 0) for world in range(worlds)])
-    shown_at = np.zeros(worlds, dtype=np.int64)
-    masked = hasattr(env.single_action_space, "n")
-    stack: NDArray[np.float32] | None = None
-    rows: list[dict[str, NDArray[Any]]] = []
-    projections: dict[str, NDArray[np.float32]] = {}
-    done = 0
-    while done < wanted:
-        seen = flat_rows(observation)
-        stack = seen[:, None].repeat(frames, axis=1) * 0 if stack is None else stack
-        stack = np.concatenate([np.where(starts[:, None, None], 0, stack)[:, 1:], seen[:, None]], 1)
-        shown_at = np.where(_cue_shown(observation, starts), step, shown_at)
-        hidden = nearest_hidden(env.truth())
-        moment = Moment(number.copy(), step.copy(), hidden, (step - shown_at) * env.decision_s)
+    collector = _Collector(env, driver, len(suite.seeds), frames, callbacks)
+    drive_suite(env, driver, seeds, bar, [collector])
+    return _joined(collector.rows, env.decision_s)
+
+
+class _Collector(SuiteCallback):
+    """Keeps a row of every decision of a suite's episodes."""
+
+    def __init__(
+        self, env: Any, driver: Remembering, episodes: int, frames: int,
+        callbacks: tuple[ProbeCallback, ...],
+    ) -> None:  # fmt: skip
+        self._env, self._driver, self._episodes = env, driver, episodes
+        self._frames, self._callbacks = frames, callbacks
+        self._shown_at = np.zeros(env.num_envs, dtype=np.int64)
+        self._stack: NDArray[np.float32] | None = None
+        self._projections: dict[str, NDArray[np.float32]] = {}
+        self.rows: list[dict[str, NDArray[Any]]] = []
+
+    def decided(
+        self, moment: Moment, observation: Any, masks: NDArray[Any] | None, decision: Decision
+    ) -> None:
+        """Take in what was hidden, seen and remembered."""
+        env, seen = self._env, flat_rows(observation)
+        shown = _cue_shown(observation, moment.starts)
+        self._shown_at = np.where(shown, moment.step, np.where(moment.starts, 0, self._shown_at))
+        probed = ProbedMoment(
+            moment.episode, moment.step, nearest_hidden(env.truth()),
+            (moment.step - self._shown_at) * env.decision_s,
+        )  # fmt: skip
+        for callback in self._callbacks:
+            callback.see(observation, decision.actions, probed, masks)
+        stack = self._stacked(seen, moment.starts)
+        inputs = {"observation": seen, "frame stack": stack.reshape(env.num_envs, -1)}
+        if self._driver.state:
+            inputs["memory"] = flat_rows(self._driver.state)
         latent = np.asarray(env.latent(), dtype=np.float64)
-        masks = env.action_masks() if masked else None
-        decision = driver.decide(observation, starts, masks)
-        for watcher in watchers:
-            watcher.see(observation, decision.actions, moment, masks)
-        inputs = {"observation": seen, "frame stack": stack.reshape(worlds, -1)}
-        if driver.state:
-            inputs["memory"] = flat_rows(driver.state)
-        kept = np.flatnonzero(number < wanted)
-        rows.append(_row(moment, inputs, latent, kept, projections))
-        observation, _, terminated, truncated, _ = env.step(decision.actions)
-        starts = terminated | truncated
-        done += int((starts & (number < wanted)).sum())
-        count += starts
-        step = np.where(starts, 0, step + 1)
-        shown_at = np.where(starts, 0, shown_at)
-        number = np.array([seeds.index(world, int(count[world])) for world in range(worlds)])
-        bar.update(done)
-    return _joined(rows, env.decision_s)
+        kept = np.flatnonzero(moment.episode < self._episodes)
+        self.rows.append(_row(probed, inputs, latent, kept, self._projections))
+
+    def _stacked(self, seen: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """The newest frames (N, K, D) of each world's episode, zeros before its start."""
+        if self._stack is None:
+            self._stack = np.zeros((len(seen), self._frames, seen.shape[1]), dtype=np.float32)
+        past = np.where(starts[:, None, None], 0, self._stack)[:, 1:]
+        self._stack = np.concatenate([past, seen[:, None]], axis=1)
+        return self._stack
 
 
 def flat_rows(parts: Any) -> NDArray[np.float32]:
@@ -136,7 +144,7 @@ def _cue_shown(observation: Any, starts: NDArray[np.bool_]) -> NDArray[np.bool_]
 
 
 def _row(
-    moment: Moment, inputs: dict[str, NDArray[np.float32]], latent: NDArray[np.float64],
+    moment: ProbedMoment, inputs: dict[str, NDArray[np.float32]], latent: NDArray[np.float64],
     kept: NDArray[np.int64], projections: dict[str, NDArray[np.float32]],
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     row: dict[str, NDArray[Any]] = {

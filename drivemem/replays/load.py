@@ -17,30 +17,18 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.episodes import SCHEMA_VERSION
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
-_NUMBER, _TEXT, _TRUTH_VALUE, _LIST = "number", "text", "true or false", "list"
-REQUIRED: Mapping[str, Mapping[str, str]] = {
-    "episodes": {
-        "episode": _NUMBER, "seed": _NUMBER, "scenario": _TEXT, "sensors": _TEXT, "slots": _TEXT,
-        "tracker": _TEXT, "backend": _TEXT, "driver": _TEXT, "run": _TEXT, "lesion": _TEXT,
-        "outcome": _TEXT, "success": _TRUTH_VALUE, "return": _NUMBER, "length": _NUMBER,
-        "duration_s": _NUMBER, "digest": _TEXT, "occluders": _TEXT, "config": _TEXT,
-        "schema_version": _NUMBER,
-    },
-    "steps": {
-        "episode": _NUMBER, "step": _NUMBER, "t_s": _NUMBER, "action": _TEXT, "reward": _NUMBER,
-        "rewards": _TEXT, "value": _NUMBER, "entropy": _NUMBER, "log_prob": _NUMBER,
-        "probs": _LIST, "memory_norm": _NUMBER, "memory_change": _NUMBER,
-    },
-    "actors": {
-        "episode": _NUMBER, "step": _NUMBER, "id": _NUMBER, "kind": _NUMBER, "x": _NUMBER,
-        "y": _NUMBER, "heading": _NUMBER, "speed": _NUMBER, "length": _NUMBER, "width": _NUMBER,
-        "crashed": _TRUTH_VALUE, "visible_fraction": _NUMBER,
-        "perceived": _TRUTH_VALUE, "age_s": _NUMBER,
-    },
+_FAMILIES = {
+    "INTEGER": "number", "BIGINT": "number", "DOUBLE": "number", "VARCHAR": "text",
+    "BOOLEAN": "true or false", "DOUBLE[]": "list",
 }  # fmt: skip
+"""What a column of a type may be read from: files of other writers have other numbers."""
+REQUIRED: Mapping[str, Mapping[str, str]] = {
+    table: {name: _FAMILIES[column.kind] for name, column in columns.items() if column.needed}
+    for table, columns in {"episodes": RECORDED, "steps": STEPS, "actors": ACTORS}.items()
+}
 DECODED = ("decoded_x", "decoded_y")
 """Optional columns of actors: where a probe of the memory places them, m."""
 _SAME_PLACE_M = 0.01
@@ -314,11 +302,11 @@ def _near(place: Path) -> str:
 
 
 def _is_of(kind: str, family: str) -> bool:
-    if family == _LIST:
+    if family == "list":
         return kind.endswith("]")
-    if family == _TEXT:
+    if family == "text":
         return kind in {"VARCHAR", "JSON"}
-    if family == _TRUTH_VALUE:
+    if family == "true or false":
         return kind == "BOOLEAN"
     return kind.endswith("INT") or kind.startswith(("INT", "BIGINT", "DOUBLE", "FLOAT", "DECIMAL"))
 

@@ -16,9 +16,10 @@ from typing import Any
 import duckdb
 
 from drivemem.comparison.collect import Collection
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_query, write_table
+from drivemem.episodes import read_table, write_query, write_table
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json
+from drivemem.schemas import EPISODE_COLUMNS
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import DONE, clear, note_done, state_of
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
-from drivemem.comparison.differences import Difference
-from drivemem.comparison.statistics import MIN_RUNS, holm
-from drivemem.comparison.tables import Row, SuiteTable
+from drivemem.comparison.differences import differences
+from drivemem.comparison.rows import About, Call, Row, SuiteTable
+from drivemem.comparison.statistics import MIN_RUNS
+from drivemem.lesions import split_lesion
 from drivemem_envs import registry
 
 FRAMES = "frame_stack"
-_KINDS = ("upper bound", "agent")
+CONSTANT = "constant"
 
 
 def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
@@ -21,16 +23,16 @@ def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
     place: dict[str, int] = {}
     for table in tables:
         for row in table.rows:
-            if row.kind in _KINDS:
+            if row.is_trained:
                 success.setdefault(row.label, []).append(row.success.estimate)
-                memoryless = row.members[0].first["driver"] == table.baseline
+                memoryless = row.driver == table.baseline
                 place[row.label] = 2 if row.kind == "upper bound" else 0 if memoryless else 1
     return sorted(place, key=lambda label: (place[label], float(np.mean(success[label]))))
 
 
 def with_agents(tables: Sequence[SuiteTable]) -> list[SuiteTable]:
     """The scenarios on which an agent was trained; on others only reference drivers drove."""
-    return [table for table in tables if any(row.kind in _KINDS for row in table.rows)]
+    return [table for table in tables if any(row.is_trained for row in table.rows)]
 
 
 def _ceiling(table: SuiteTable) -> str:
@@ -52,7 +54,7 @@ def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
         rows = {row.label: row for row in table.rows}
         cells = [_ceiling(table), *(_cell(rows.get(label)) for label in labels)]
         lines.append(f"| {table.title} | " + " | ".join(cells) + " |")
-    runs = sorted({row.runs for table in tables for row in table.rows if row.kind in _KINDS})
+    runs = sorted({row.runs for table in tables for row in table.rows if row.is_trained})
     if runs:
         extent = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         lines += [
@@ -87,13 +89,11 @@ def _cell(row: Row | None) -> str:
 
 def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
     """How often each agent was better, worse, or neither, than the memoryless one."""
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, Counter[Call]] = {}
     for table in tables:
         for row in table.rows:
             if row.kind == "agent" and row.versus:
-                call = _call(row.versus)
-                counts.setdefault(row.label, {}).setdefault(call, 0)
-                counts[row.label][call] += 1
+                counts.setdefault(row.label, Counter())[row.versus.call] += 1
     lines = []
     for label, found in counts.items():
         parts = [f"{call} on {number}" for call, number in sorted(found.items())]
@@ -109,51 +109,38 @@ def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
     ]
 
 
-def _call(versus: str) -> str:
-    for known in ("significantly better", "significantly worse", "no difference shown"):
-        if known in versus:
-            return known
-    return "too few runs to call"
-
-
 def _about(table: SuiteTable) -> list[str]:
     lines = [table.headline(), ""]
     for row in table.rows:
-        if row.kind in _KINDS and row.versus:
-            lines.append(f"- {row.label}: {row.versus}")
+        if row.is_trained and row.versus:
+            lines.append(f"- {row.label}: {row.versus.words}")
     lines += [f"- {text}" for text in _against_frames(table)]
-    lines += [f"- {row.label}: {row.versus_intact} than whole" for row in _cuts(table)]
-    beaten = [note for note in table.notes if "engineered" in note]
-    return [*lines, *(f"- {note}" for note in beaten)]
+    lines += [f"- {text}" for text in _against_intact(table)]
+    return [*lines, *(f"- {note.text}" for note in table.notes if note.about is About.TRACKER)]
 
 
 def _against_frames(table: SuiteTable) -> list[str]:
     """Learned memories beside the frame stack, which remembers a few frames and nothing else."""
     agents = [row for row in table.rows if row.kind == "agent"]
-    frames = next((row for row in agents if row.members[0].first["driver"] == FRAMES), None)
+    frames = next((row for row in agents if row.driver == FRAMES), None)
     if frames is None:
         return []
-    memories = [
-        row for row in agents if row.members[0].first["driver"] not in (FRAMES, table.baseline)
-    ]
-    generator = np.random.default_rng(0)
-    differences = [Difference(row, frames, generator) for row in memories]
-    adjusted = np.array([one.p for one in differences])
-    defined = np.isfinite(adjusted)
-    adjusted[defined] = holm(adjusted[defined])
+    memories = [row for row in agents if row.driver not in (FRAMES, table.baseline)]
+    found = differences([(row, frames) for row in memories], np.random.default_rng(0))
     return [
-        f"{row.label} against {frames.label}: {one.words(float(p))}"
-        for row, one, p in zip(memories, differences, adjusted, strict=True)
+        f"{row.label} against {frames.label}: {one.words}"
+        for row, one in zip(memories, found, strict=True)
     ]
 
 
-def _cuts(table: SuiteTable) -> list[Row]:
+def _against_intact(table: SuiteTable) -> list[str]:
     """Lesions that leave no memory at all, where they were made."""
-    strongest = ("reset_every:1", "span:1", "stack:1")
     return [
-        row
+        f"{row.label} against {row.intact}: {row.versus_intact.words}"
         for row in table.rows
-        if row.kind == "lesion" and row.lesion in strongest and row.versus_intact
+        if row.cut is not None
+        and row.versus_intact is not None
+        and split_lesion(row.lesion)[1] == row.cut.erases != ""
     ]
 
 
@@ -177,9 +164,10 @@ def cards(tables: Sequence[SuiteTable]) -> str:
 def _shown(table: SuiteTable) -> list[tuple[str, Row]]:
     """Rows of a card: reference drivers, of constant actions only the best, then agents."""
     rows = [row for row in table.rows if row.kind == "reference"]
-    constant = [row for row in rows if row.label.startswith("constant:")]
+    actions = {row.label: row.driver.partition(":") for row in rows}
+    constant = [row for row in rows if actions[row.label][0] == CONSTANT]
     found = [(row.label, row) for row in rows if row not in constant]
     if constant:
         best = max(constant, key=lambda row: row.success.estimate)
-        found.append((f"best constant ({best.label.removeprefix('constant:')})", best))
-    return found + [(row.label, row) for row in table.rows if row.kind in _KINDS]
+        found.append((f"best constant ({actions[best.label][2]})", best))
+    return found + [(row.label, row) for row in table.rows if row.is_trained]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivemem.comparison.drawing import DASHES, MARKERS, PALETTE, canvas, legend, to_svg
-from drivemem.comparison.tables import SuiteTable
+from drivemem.comparison.rows import SuiteTable
 from drivemem.studies.findings import agent_order
 
 _GROUND, _TEXT = "#ffffff", "#1b1f24"

@@ -72,54 +72,97 @@ class Metric:
     """Where the definition comes from."""
     dtype: type = float
     """How it is shown: float, int, bool or str. Of another package's metrics: float."""
+    title: str = ""
+    """What a report's table of measures calls it, with its unit; empty: not shown there, but for
+    another package's, which has its name."""
     compute: Callable[[EgoTrace], float] | None = None
     """Another package's function, called at the end of every episode; nan: not defined. None:
     the kernels compute it."""
 
 
 METRICS = (
-    Metric("progress_m", "m", "length of the ego's path"),
+    Metric("progress_m", "m", "length of the ego's path", title="progress, m"),
     Metric("mean_speed", "m/s", "mean over decisions"),
     Metric(
-        "min_ttc", "s",
+        "min_ttc",
+        "s",
         "time to collision: first touch of two oriented rectangles that keep their velocity (swept"
-        f" separating-axis test), if within {TTC_HORIZON_S:g} s", "nuPlan, CriMe",
+        f" separating-axis test), if within {TTC_HORIZON_S:g} s",
+        "nuPlan, CriMe",
+        title="min TTC, s",
     ),
     Metric(
-        "share_ttc_below_1_5", "",
-        f"share of decisions with a time to collision below {TTC_CRITICAL_S:g} s", "nuPlan, CriMe",
+        "share_ttc_below_1_5",
+        "",
+        f"share of decisions with a time to collision below {TTC_CRITICAL_S:g} s",
+        "nuPlan, CriMe",
+        title="time with TTC < 1.5 s",
     ),
     Metric(
-        "pet", "s",
+        "pet",
+        "s",
         "post-encroachment time: least time between the ego and another vehicle passing within"
         f" {CROSSING_M:g} m of one point on paths that cross at more than 30 degrees, at the"
-        " decision rate", "Allen et al. 1978",
+        " decision rate",
+        "Allen et al. 1978",
+        title="PET, s",
     ),
-    Metric("hard_brakes", "", f"onsets of deceleration above {HARD_BRAKING:g} m/s²", "", int),
-    Metric("max_jerk", "m/s³", "largest change of acceleration, at the decision rate", "nuPlan"),
     Metric(
-        "at_fault", "",
+        "hard_brakes",
+        "",
+        f"onsets of deceleration above {HARD_BRAKING:g} m/s²",
+        "",
+        int,
+        title="hard brakes",
+    ),
+    Metric(
+        "max_jerk",
+        "m/s³",
+        "largest change of acceleration, at the decision rate",
+        "nuPlan",
+        title="max jerk, m/s³",
+    ),
+    Metric(
+        "at_fault",
+        "",
         f"class of the collision: {', '.join(f'`{each}`' for each in FAULTS[1:])} (the ego stands;"
         " the other stands; the ego's front hits; it is hit from behind; else), from the poses at"
-        " contact; the ego is at fault with the second and third", "nuPlan", str,
+        " contact; the ego is at fault with the second and third",
+        "nuPlan",
+        str,
     ),
     Metric(
-        "exposure", "decisions",
+        "exposure",
+        "decisions",
         f"with a relevant actor hidden: within {RELEVANT_DISTANCE_M:g} m, or within"
-        f" {TTC_HORIZON_S:g} s of touching", "drivemem", int,
+        f" {TTC_HORIZON_S:g} s of touching",
+        "drivemem",
+        int,
+        title="exposure, decisions",
     ),
     Metric(
-        "hidden_origin_collision", "",
-        "the actor hit was not perceived at some decision in the last second", "drivemem", bool,
+        "hidden_origin_collision",
+        "",
+        "the actor hit was not perceived at some decision in the last second",
+        "drivemem",
+        bool,
+        title="hidden-origin collision",
     ),
     Metric(
-        "reveal_to_contact_s", "s",
-        "from when the actor hit was last revealed to the contact", "drivemem",
+        "reveal_to_contact_s",
+        "s",
+        "from when the actor hit was last revealed to the contact",
+        "drivemem",
+        title="reveal to contact, s",
     ),
     Metric(
-        "blind_entry_speed", "m/s", "speed when a relevant actor was first hidden", "drivemem"
+        "blind_entry_speed",
+        "m/s",
+        "speed when a relevant actor was first hidden",
+        "drivemem",
+        title="blind entry, m/s",
     ),
-)  # fmt: skip
+)
 """drivemem's own, in the order of their columns."""
 
 _REGISTERED: dict[str, Metric] = {}

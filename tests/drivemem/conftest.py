@@ -11,11 +11,12 @@ import torch
 
 import drivemem_envs
 from drivemem.comparison import Comparison
-from drivemem.comparison.tables import Row
+from drivemem.comparison.rows import Row
 from drivemem.config import TrainConfig
-from drivemem.episodes import EPISODE_COLUMNS, as_json, write_table
+from drivemem.episodes import as_json, write_table
 from drivemem.evaluation.suites import make_suite
 from drivemem.runs import Run, write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 from drivemem.training.train import train
 
 torch.set_num_threads(1)

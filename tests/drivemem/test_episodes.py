@@ -12,18 +12,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from drivemem.episodes import (
-    ACTOR_COLUMNS,
-    EPISODE_COLUMNS,
-    STEP_COLUMNS,
-    Digest,
-    actor_rows,
-    as_json,
-    plain,
-    read_table,
-    write_table,
-)
+from drivemem.episodes import Digest, as_json, plain, read_table, write_table
 from drivemem.errors import DrivememError
+from drivemem.schemas import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS
 
 COLUMNS = {
     "number": "INTEGER", "seed": "BIGINT", "value": "DOUBLE", "word": "VARCHAR",
@@ -170,16 +161,6 @@ def test_the_digest_sees_the_last_bit_and_nothing_of_perception() -> None:
     x = truth(2, np.random.default_rng(1))["x"]
     assert of(x=np.nextafter(x, np.inf)) != of()
     assert of(visible_fraction=np.zeros(2), age_s=np.ones(2)) == of()
-
-
-def test_actor_rows_are_in_the_order_of_the_columns(tmp_path: Path) -> None:
-    one = truth(3, np.random.default_rng(2))
-    write_table(tmp_path / "a.parquet", ACTOR_COLUMNS, actor_rows(7, 4, one))
-    read = read_table(tmp_path / "a.parquet", ACTOR_COLUMNS)
-    assert len(read) == 3
-    for actor, row in enumerate(read):
-        assert (row["episode"], row["step"]) == (7, 4)
-        assert all(row[name] == one[name][actor].item() for name in one)
 
 
 def test_plain_and_json_take_numpy_scalars() -> None:

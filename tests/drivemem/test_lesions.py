@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from benchmarks.toys import TMazes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import AgentDriver, Decision
-from drivemem.lesions import folder_name, lesion_names, make_lesion, parse_lesions, register_lesion
+from drivemem.lesions import (
+    INTACT,
+    folder_name,
+    lesion_info,
+    lesion_names,
+    lesions,
+    make_lesion,
+    parse_lesions,
+    register_lesion,
+)
 from drivemem_agents import MemoryPPO
 from drivemem_agents.memory import memory_names
 
@@ -394,6 +403,7 @@ def test_every_lesion_has_a_summary_and_is_tested_here() -> None:
 
 
 def test_a_name_is_registered_once() -> None:
+    assert "span" in lesions()
     with pytest.raises(ValueError, match="'span' is already registered"):
         register_lesion("span", "again")(object)  # type: ignore[arg-type]
 
@@ -402,3 +412,24 @@ def test_several_arguments_are_several_lesions() -> None:
     assert parse_lesions("span:1,2,4") == ["span:1", "span:2", "span:4"]
     assert parse_lesions("intact") == ["intact"]
     assert folder_name("reset_every:1") == "reset_every-1"
+
+
+def test_what_is_known_of_a_lesion_is_what_it_registered() -> None:
+    span, reinit = lesion_info("span:4"), lesion_info("reinit:heads")
+    assert span is not None and reinit is not None
+    assert (span.part, span.scale, span.erases, span.needs_state) == (
+        "working", "logarithmic", "1", True
+    )  # fmt: skip
+    assert span.axis and span.title and not reinit.axis
+    assert {name for name, info in lesions().items() if not info.needs_state} == set(LONG_TERM)
+    assert lesion_info(INTACT) is None and lesion_info("of_another_package:1") is None
+
+
+@pytest.mark.parametrize(
+    "lesion", [f"{name}:{info.erases}" for name, info in lesions().items() if info.erases]
+)
+def test_what_is_said_to_erase_memory_does(folder: Folder, lesion: str) -> None:
+    """A decision depends on the present observation alone: the same as with a reset before it."""
+    memory = "frame_stack" if lesion.startswith("stack") else "gru"
+    reset = drive(folder(memory), "reset_every:1")
+    assert equal(drive(folder(memory), lesion), reset)

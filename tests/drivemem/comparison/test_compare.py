@@ -12,15 +12,23 @@ import pytest
 
 from drivemem.comparison import Comparison, compare_runs
 from drivemem.comparison.overall import overall
+from drivemem.comparison.rows import About, Row
 from drivemem.comparison.statistics import MIN_RUNS, holm, mcnemar, wilson
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.runs import write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 from tests.drivemem.conftest import row
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 Write = Callable[..., Path]
+
+
+def versus(one: Row) -> str:
+    """A row against the memoryless agent, in words."""
+    assert one.versus is not None
+    return one.versus.words
 
 
 def reasons(comparison: Comparison) -> dict[str, str]:
@@ -61,7 +69,7 @@ def test_gap_closed_by_hand(study: Path) -> None:
     assert closed is not None
     assert closed.estimate == pytest.approx((gru - none) / (full - none))
     assert not closed.known, "two runs do not show that there is a gap"
-    assert any("not surely above 0" in note for note in comparison.tables[0].notes)
+    assert any("not surely above 0" in note.text for note in comparison.tables[0].notes)
     lesion = row(comparison, "gru / reset_every:1").gap_closed
     assert lesion is not None
     assert lesion.estimate == pytest.approx((cut - none) / (full - none))
@@ -101,12 +109,12 @@ def test_without_an_upper_bound_or_baseline_the_gap_is_not_defined(
 ) -> None:
     write("gru", "SSSC", memory="gru")
     (table,) = compare_runs([tmp_path / "runs"]).tables
-    assert any("No memoryless agent" in note for note in table.notes)
+    assert any("No memoryless agent" in note.text for note in table.notes)
     assert "no memoryless agent" in table.headline()
     write("none", "SSCC")
     (table,) = compare_runs([tmp_path / "runs"]).tables
     assert table.gap is None and table.rows[0].gap_closed is None
-    assert any("No full-sensor agent (--full-sensors)" in note for note in table.notes)
+    assert any("No full-sensor agent (--full-sensors)" in note.text for note in table.notes)
 
 
 def test_a_small_gap_is_not_divided_by(write: Write, tmp_path: Path) -> None:
@@ -115,7 +123,7 @@ def test_a_small_gap_is_not_divided_by(write: Write, tmp_path: Path) -> None:
     write("gru", "SSSS", memory="gru")
     comparison = compare_runs([tmp_path / "runs"])
     assert row(comparison, "gru").gap_closed is None
-    assert any("nothing to close" in note for note in comparison.tables[0].notes)
+    assert any("nothing to close" in note.text for note in comparison.tables[0].notes)
 
 
 def test_single_runs_are_compared_by_mcnemar_and_claim_nothing(
@@ -126,23 +134,24 @@ def test_single_runs_are_compared_by_mcnemar_and_claim_nothing(
     comparison = compare_runs([tmp_path / "runs"])
     p = mcnemar([1, 0, *[1] * 8], [1, 1, *[0] * 8])
     gru = row(comparison, "gru")
-    assert gru.versus.startswith("+0.700 on the same episodes")
-    assert f"p = {p:.2g}" in gru.versus
+    assert versus(gru).startswith("+0.700 on the same episodes")
+    assert f"p = {p:.2g}" in versus(gru)
     assert gru.success == wilson(9, 10)
 
 
 def test_pairs_are_episodes_whatever_the_order_of_rows(write: Write, tmp_path: Path) -> None:
     write("none", "SSCCCCCCCC")
     gru = write("gru", "SCSSSSSSSS", memory="gru")
-    before = row(compare_runs([tmp_path / "runs"]), "gru").versus
+    before = versus(row(compare_runs([tmp_path / "runs"]), "gru"))
     (file,) = gru.glob("evaluations/*/episodes.parquet")
     write_table(file, EPISODE_COLUMNS, read_table(file, EPISODE_COLUMNS)[::-1])
-    assert row(compare_runs([tmp_path / "runs"]), "gru").versus == before
+    assert versus(row(compare_runs([tmp_path / "runs"]), "gru")) == before
 
 
 def said(comparison: Comparison) -> str:
     (table,) = comparison.tables
-    words = [table.headline(), *table.notes, *(row.versus for row in table.rows)]
+    words = [table.headline(), *(note.text for note in table.notes)]
+    words += [row.versus.words for row in table.rows if row.versus]
     return "\n".join(words).lower()
 
 
@@ -163,7 +172,7 @@ def test_a_single_full_sensor_run_is_too_few_too(write: Write, tmp_path: Path) -
         write(f"none-s{seed}", "CCCC", seed=seed)
         write(f"gru-s{seed}", "SSSC", memory="gru", seed=seed)
     write("full-s0", "SSSS", full=True)
-    notes = "\n".join(compare_runs([tmp_path / "runs"]).tables[0].notes)
+    notes = "\n".join(note.text for note in compare_runs([tmp_path / "runs"]).tables[0].notes)
     assert f"Fewer than {MIN_RUNS} training runs for none (full sensors)" in notes
 
 
@@ -301,8 +310,8 @@ def test_a_baseline_of_another_form_is_refused(study: Path, baseline: str) -> No
 
 def test_another_baseline(study: Path) -> None:
     comparison = compare_runs([study], baseline="memory=gru")
-    assert row(comparison, "none").versus.startswith("-0.450")
-    assert row(comparison, "gru").versus == ""
+    assert versus(row(comparison, "none")).startswith("-0.450")
+    assert row(comparison, "gru").versus is None
 
 
 def test_the_headline_never_calls_a_memoryless_agent_one_with_memory(
@@ -320,10 +329,10 @@ def test_the_headline_never_calls_a_memoryless_agent_one_with_memory(
     assert "(1 training run with memory, 2 without)" in table.headline()
 
 
-def test_a_lesion_is_paired_with_the_same_runs_uncut(study: Path) -> None:
+def test_a_lesion_is_paired_with_the_same_runs_intact(study: Path) -> None:
     cut = row(compare_runs([study]), "gru / reset_every:1")
-    assert cut.versus_intact.startswith("-0.300 [")
-    assert "2 runs: too few to call" in cut.versus_intact
+    assert cut.versus_intact is not None and cut.versus_intact.words.startswith("-0.300 [")
+    assert "2 runs: too few to call" in cut.versus_intact.words
 
 
 def test_p_values_of_several_agents_are_corrected(write: Write, tmp_path: Path) -> None:
@@ -334,7 +343,7 @@ def test_p_values_of_several_agents_are_corrected(write: Write, tmp_path: Path) 
     episodes = {name: [letter == "S" for letter in 4 * word] for name, word in outcomes.items()}
     raw = [mcnemar(episodes[name], episodes["none"]) for name in ("gru", "lstm")]
     for name, p in zip(("gru", "lstm"), holm(raw), strict=True):
-        assert f"p = {p:.2g};" in row(comparison, name).versus
+        assert f"p = {p:.2g};" in versus(row(comparison, name))
 
 
 def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path: Path) -> None:
@@ -343,7 +352,7 @@ def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path
     write("ghost", "SSCCC", memory="ghost", seed=None, tracker="constant_velocity")
     write("gru", "SSSCC", memory="gru")
     (table,) = compare_runs([tmp_path / "runs"]).tables
-    (note,) = (note for note in table.notes if "engineered" in note)
+    (note,) = (note.text for note in table.notes if note.about is About.TRACKER)
     assert "(gru) against the best engineered one (none behind hold_last): -0.200" in note
     assert "with memory (gru) 60%" in table.headline()  # an engineered memory was not learned
 
@@ -390,4 +399,4 @@ def test_a_sampled_row_is_no_agent_of_its_own(write: Write, tmp_path: Path) -> N
     ]  # fmt: skip
     best = table.best()
     assert best is not None and best.label == "gru"
-    assert row(comparison, "gru (sampled)").versus == ""
+    assert row(comparison, "gru (sampled)").versus is None

@@ -13,9 +13,10 @@ import pytest
 
 from drivemem.comparison import compare_runs
 from drivemem.comparison.formats import HEADER, cells
-from drivemem.episodes import EPISODE_COLUMNS, read_table, write_table
+from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.runs import write_json_file
+from drivemem.schemas import EPISODE_COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("error")
 

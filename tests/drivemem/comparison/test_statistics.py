@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from drivemem.comparison.rows import Call, Difference
 from drivemem.comparison.statistics import (
-    MIN_RUNS,
     Interval,
     bootstrap,
     bootstrap_function,
@@ -25,8 +25,6 @@ from drivemem.comparison.statistics import (
     probability_of_improvement,
     rate_interval,
     run_means,
-    sign_flip,
-    verdict,
     welch,
     wilson,
 )
@@ -220,7 +218,9 @@ def test_equal_agents_are_rarely_called_different(generator: np.random.Generator
         scores = (generator.uniform(size=(10, 100)) < worth).astype(float)
         a, b = scores[:5], scores[5:]
         interval = paired_difference(a, b, generator, repetitions=200)
-        calls += "significant" in verdict(interval, 5, welch(a, b))
+        p = welch(a, b)
+        found = Difference(interval.estimate, interval, p, 5, single=False, adjusted=p)
+        calls += found.call in (Call.BETTER, Call.WORSE)
     assert calls <= 16  # 5 % would be 10
 
 
@@ -305,35 +305,6 @@ def test_welch_is_scipys_over_the_means_of_runs(generator: np.random.Generator) 
     assert welch(runs(1, 1), runs(0, 0)) == 0.0
 
 
-# Darwin's maize, crossed minus self-fertilised (1/8 inch), from Fisher, "The design of
-# experiments", 1935, section 21: 863 of the 2^15 sums are as large as the one observed.
-MAIZE = (49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48)
-
-
-def test_sign_flip_has_fishers_p_value(generator: np.random.Generator) -> None:
-    p = sign_flip(MAIZE, generator, repetitions=100_000)
-    assert p == pytest.approx(2 * 863 / 2**15, abs=0.003)
-
-
-def test_sign_flip_of_few_differences_is_exact(generator: np.random.Generator) -> None:
-    assert sign_flip([1, 2, 3], generator) == 2 / 8
-    assert sign_flip([0.0, 0.0], generator) == 1.0
-    differences = np.array([0.3, -0.1, 0.5, 0.2, -0.4, 0.9, 0.05, 0.6])
-    exact = stats.permutation_test(
-        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
-    )
-    assert sign_flip(differences, generator) == pytest.approx(exact.pvalue)
-
-
-def test_sign_flip_of_nothing_is_refused(generator: np.random.Generator) -> None:
-    with pytest.raises(ValueError, match=r"shape \(0,\)"):
-        sign_flip([], generator)
-
-
-def test_sign_flip_is_never_zero(generator: np.random.Generator) -> None:
-    assert sign_flip(np.ones(40), generator, repetitions=999) == 1 / 1000
-
-
 def test_mcnemar_by_hand() -> None:
     a = [1] * 9 + [0] * 1 + [1] * 30 + [0] * 5
     b = [0] * 9 + [1] * 1 + [1] * 30 + [0] * 5
@@ -345,23 +316,6 @@ def test_mcnemar_by_hand() -> None:
 def test_holm_has_the_values_of_rs_p_adjust() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.9]).tolist() == [1.0, 1.0]
-
-
-@pytest.mark.parametrize("count", range(1, MIN_RUNS))
-@pytest.mark.parametrize("limits", [(0.2, 0.4), (-0.4, -0.2), (-0.1, 0.1), (-math.inf, math.inf)])
-def test_too_few_runs_are_never_called_significant(count: int, limits: tuple[float, float]) -> None:
-    words = verdict(Interval(0.3, *limits), count, 1e-9)
-    assert "significant" not in words
-    assert f"{count} run" in words and f"at least {MIN_RUNS}" in words
-
-
-def test_verdict_needs_the_interval_and_the_test() -> None:
-    assert "significantly better" in verdict(Interval(0.3, 0.1, 0.5), MIN_RUNS, 0.01)
-    assert "significantly worse" in verdict(Interval(-0.3, -0.5, -0.1), MIN_RUNS, 0.01)
-    for interval in (Interval(0.1, -0.1, 0.3), Interval(0.0, 0.0, 0.0)):
-        assert "no difference shown" in verdict(interval, MIN_RUNS, 0.01)
-    assert "no difference shown" in verdict(Interval(0.3, 0.1, 0.5), MIN_RUNS, 0.06)
-    assert "no difference shown" in verdict(Interval(0.3, 0.1, 0.5), MIN_RUNS, math.nan)
 
 
 def test_runs_that_tie_have_wilsons_interval_over_one_runs_episodes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from pathlib import Path
@@ -11,13 +12,17 @@ import numpy as np
 import pytest
 
 import drivemem.evaluation
-from drivemem.episodes import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS, read_table
+import drivemem_envs
+from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
+from drivemem.evaluation.config import EvaluateConfig, evaluate_config
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.evaluate import evaluate
+from drivemem.evaluation.rollout import Moment
 from drivemem.replays.load import find_recording
 from drivemem.replays.verify import verify
 from drivemem.runs import Run, read_json, write_json_file
+from drivemem.schemas import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS
 from drivemem.training.train import train
 from tests.drivemem.conftest import small
 
@@ -39,15 +44,15 @@ def drive(home: Run, **options: Any) -> drivemem.evaluation.evaluate.Evaluation:
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
     """Press Ctrl-C after some decisions."""
-    count, add = [0], EpisodeLog.add
+    count, stepped = [0], EpisodeLog.stepped
 
     def counted(self: EpisodeLog, *arguments: Any) -> None:
-        add(self, *arguments)
+        stepped(self, *arguments)
         count[0] += 1
         if count[0] == steps:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(EpisodeLog, "add", counted)
+    monkeypatch.setattr(EpisodeLog, "stepped", counted)
 
 
 @pytest.mark.parametrize("lesion", ["intact", "reset_every:3", "span:4"])
@@ -67,9 +72,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(
     with monkeypatch.context() as patch:
         close = EpisodeLog._close
 
-        def counted(self: EpisodeLog, world: int, info: dict[str, Any]) -> None:
+        def counted(self: EpisodeLog, world: int, moment: Moment, info: dict[str, Any]) -> None:
             driven.append(world)
-            close(self, world, info)
+            close(self, world, moment, info)
 
         patch.setattr(EpisodeLog, "_close", counted)
         resumed = drive(copy, lesion=lesion).rows
@@ -226,3 +231,27 @@ def test_a_run_without_an_agent_says_how_to_get_one(copy: Run) -> None:
     shutil.rmtree(copy.checkpoints)
     with pytest.raises(DrivememError, match=r"restored .* come without weights.*another --out"):
         drive(copy)
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest(run: Run) -> None:
+    with pytest.raises(DrivememError, match="no setting 'epsiodes'; did you mean 'episodes'"):
+        evaluate(run.folder, epsiodes=3)
+    with pytest.raises(DrivememError, match="setting 'backend' is 'gpu'"):
+        evaluate(run.folder, backend="gpu")
+
+
+def test_settings_from_python_mean_what_they_mean_on_the_command_line(tmp_path: Path) -> None:
+    config = evaluate_config(record=3, suite=tmp_path / "suite.json", dials=["exits_count=5"])
+    assert (config.record, config.suite) == ("3", str(tmp_path / "suite.json"))
+    assert config.dials == ("exits_count=5",)
+    scenario = drivemem_envs.scenario("exit-recall")
+    assert evaluate_config(sensors=None).changed(scenario) == scenario
+    near = evaluate_config(sensors={"range_m": 20}).changed(scenario)
+    assert near.sensors.range_m == 20
+    assert evaluate_config(sensors={"range_m": None}).changed(near).sensors.range_m is None
+
+
+def test_evaluate_shows_its_settings() -> None:
+    shown = inspect.signature(evaluate).parameters
+    assert list(shown) == ["run", "quiet", *EvaluateConfig.model_fields]
+    assert shown["episodes"].default == EvaluateConfig().episodes

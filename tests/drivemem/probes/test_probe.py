@@ -21,7 +21,7 @@ from drivemem.probes.files import TABLES
 from drivemem.probes.linear import Score, probe_targets
 from drivemem.probes.saliency import SaliencyWatch
 from drivemem.probes.targets import Hidden, latent_targets
-from drivemem.probes.traces import Moment, Traces, collect_traces
+from drivemem.probes.traces import ProbedMoment, Traces, collect_traces
 from drivemem.progress import Progress
 from drivemem.runs import Run
 from drivemem_agents import MemoryPPO
@@ -58,12 +58,12 @@ class KeepsNothing(KeepsTheSign):
         return Decision(np.full(len(starts), IDLE))
 
 
-def traces_of(driver: Any, watchers: tuple[Any, ...] = ()) -> Traces:
+def traces_of(driver: Any, callbacks: tuple[Any, ...] = ()) -> Traces:
     suite = make_suite(drivemem_envs.scenario("exit-recall"), EPISODES)
     seeds = SuiteSeeds(suite, WORLDS)
     env = drivemem_envs.make_vec(suite.scenario, WORLDS, seeds=seeds)
     with Progress("test", EPISODES, "episodes", quiet=True) as bar:
-        return collect_traces(env, driver, suite, seeds, bar, frames=4, watchers=watchers)
+        return collect_traces(env, driver, suite, seeds, bar, frames=4, callbacks=callbacks)
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def watched(policy: MemoryPolicy, steps: int = 9) -> dict[int, float]:
             np.array([-1]), nothing, np.full((1, 2), np.nan), np.full((1, 2), np.nan), nothing,
             np.zeros((1, 3)),
         )  # fmt: skip
-        moment = Moment(np.array([0]), np.array([step]), hidden, nothing)
+        moment = ProbedMoment(np.array([0]), np.array([step]), hidden, nothing)
         frame = {
             key: np.random.default_rng(step).uniform(-1, 1, (1, *space.shape)).astype(np.float32)
             for key, space in policy.observation_space.spaces.items()  # type: ignore[attr-defined]

@@ -12,15 +12,8 @@ import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem.episodes import (
-    ACTOR_COLUMNS,
-    RECORDED_COLUMNS,
-    SCHEMA_VERSION,
-    STEP_COLUMNS,
-    Digest,
-    actor_rows,
-    write_table,
-)
+from drivemem.episodes import Digest, write_table
+from drivemem.schemas import ACTOR_COLUMNS, RECORDED_COLUMNS, SCHEMA_VERSION, STEP_COLUMNS
 from drivemem_envs.drivers import make_driver
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `walled_intersection`
@@ -46,18 +39,18 @@ def record(
     folder.mkdir(parents=True, exist_ok=True)
     found = drivemem_envs.scenario(scenario)
     env = drivemem_envs.make(found, tracker=None).unwrapped
-    pilot = make_driver(by, found, env.action_space)
+    driver = make_driver(by, found, env.action_space)
     env.close()
-    env = drivemem_envs.make(found, tracker=pilot.tracker).unwrapped
+    env = drivemem_envs.make(found, tracker=driver.tracker).unwrapped
     tables: dict[str, list[dict[str, Any]]] = {"episodes": [], "steps": [], "actors": []}
     for number, seed in enumerate(seeds):
-        _drive(env, pilot, number, seed, tables, policy_columns)
+        _drive(env, driver, number, seed, tables, policy_columns)
         row = tables["episodes"][-1]
         row |= {
             "episode": number, "seed": seed, "scenario": found.name, "config": "{}",
             "schema_version": SCHEMA_VERSION,
             "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
-            "tracker": pilot.tracker, "backend": "reference", "driver": by,
+            "tracker": driver.tracker, "backend": "reference", "driver": by,
             "run": folder.name, "train_seed": None, "lesion": "intact", "deterministic": True,
             "occluders": json.dumps(env.occluders().tolist()),
         }  # fmt: skip
@@ -70,14 +63,19 @@ def record(
 
 
 def _drive(
-    env: Any, pilot: Any, number: int, seed: int, tables: dict[str, Any], policy_columns: bool
+    env: Any, driver: Any, number: int, seed: int, tables: dict[str, Any], policy_columns: bool
 ) -> None:
     observation, info = env.reset(seed=seed)
     digest, step, total, state = Digest(), 0, 0.0, None
     while True:
         truth = env.truth()
         digest.add(truth)
-        tables["actors"] += actor_rows(number, step, truth)
+        columns = {name: truth[name] for name in ACTOR_COLUMNS if name in truth}
+        tables["actors"] += [
+            {"episode": number, "step": step}
+            | {name: column[actor].item() for name, column in columns.items()}
+            for actor in range(len(truth["id"]))
+        ]
         row = {"episode": number, "step": step, "t_s": step * env.decision_s}
         tables["steps"].append(row)
         if "outcome" in info:
@@ -87,7 +85,7 @@ def _drive(
             if isinstance(observation, dict)
             else observation[None]
         )
-        actions, state = pilot.predict(batch, state, np.array([step == 0]))
+        actions, state = driver.predict(batch, state, np.array([step == 0]))
         row["action"] = json.dumps(actions[0].tolist())
         if "cue" in observation:
             row["cue"] = json.dumps(observation["cue"].tolist())

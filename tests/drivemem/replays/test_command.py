@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+import drivemem
 from drivemem.cli import run_command
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.replays import replay
+from tests.drivemem.replays.conftest import record
 
 SCENARIO = "occluded-intersection-v0"
 
@@ -63,3 +65,12 @@ def test_bad_usage_is_exit_code_2() -> None:
     with pytest.raises(SystemExit) as stopped:
         run_command("replay", [])
     assert stopped.value.code == 2
+
+
+def test_compare_and_replay_can_be_called_again(
+    study: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = record(tmp_path_factory.mktemp("recording"), "constant:IDLE", [3])
+    for _ in range(2):
+        assert len(drivemem.compare([study]).tables) == 1
+        assert drivemem.replay(folder, page=folder / "page.html").page == folder / "page.html"

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from drivemem.episodes import EPISODE_COLUMNS, read_table
+from drivemem.episodes import read_table
+from drivemem.schemas import EPISODE_COLUMNS
 from drivemem.studies import load_study, make_plan
 from drivemem.studies.local import missing_cells, run_local
 from drivemem.studies.state import state_of

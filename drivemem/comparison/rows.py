@@ -1,0 +1,232 @@
+"""What comparison tables hold: rows, differences between them, notes; every fact is a field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drivemem.comparison.collect import StoredEvaluation
+from drivemem.comparison.statistics import MIN_RUNS, Interval
+from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_lesion
+
+KINDS = {
+    "upper bound": "upper bound: nothing hidden",
+    "agent": "agents",
+    "sampled": "the same agents, actions drawn in place of the most likely",
+    "lesion": "the same agents with memory cut",
+    "reference": "reference drivers, not trained",
+}
+"""Kinds of rows in the order of tables, and what a table calls them."""
+OTHER = ("timeout", "stuck", "wrong_route", "violation", "off_road")
+"""Outcomes that tables sum up as one."""
+
+
+class About(StrEnum):
+    """What a note for the reader is about."""
+
+    GAP = "gap"
+    BASELINE = "baseline"
+    TRACKER = "tracker"
+    FEW_RUNS = "few runs"
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the reader of a table must know."""
+
+    about: About
+    text: str
+
+
+class Call(StrEnum):
+    """What a difference allows to say."""
+
+    BETTER = "significantly better"
+    WORSE = "significantly worse"
+    UNSHOWN = "no difference shown"
+    TOO_FEW = "too few runs to call"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Success of one row less that of another on the same episodes."""
+
+    estimate: float
+    interval: Interval
+    p: float
+    """Of the test over runs; of single runs, over their episodes."""
+    runs: int
+    """Of the trained side with fewer."""
+    single: bool
+    """Whether both sides are single runs, of whose other runs nothing is known."""
+    adjusted: float
+    """p, corrected for the number of comparisons."""
+
+    @property
+    def call(self) -> Call:
+        """What it allows to say; both the interval and the test must agree."""
+        if self.runs < MIN_RUNS:
+            return Call.TOO_FEW
+        if self.adjusted < 0.05 and self.interval.low > 0:
+            return Call.BETTER
+        if self.adjusted < 0.05 and self.interval.high < 0:
+            return Call.WORSE
+        return Call.UNSHOWN
+
+    @property
+    def words(self) -> str:
+        """The difference, and what it allows to say: the one place that puts it into words."""
+        if self.single:
+            return (
+                f"{self.estimate:+.3f} on the same episodes (McNemar {p_words(self.adjusted)}; "
+                "single runs)"
+            )
+        extent = f"{self.estimate:+.3f} [{self.interval.low:+.3f}, {self.interval.high:+.3f}]"
+        if self.call is Call.TOO_FEW:
+            runs = f"{self.runs} run{'s' if self.runs > 1 else ''}"
+            return f"{extent}: {runs}: too few to call (at least {MIN_RUNS})"
+        unsure = self.call is Call.UNSHOWN and self.adjusted < 0.05
+        but = " over runs, but the interval holds 0" if unsure else ""
+        return f"{extent}: {self.call} ({p_words(self.adjusted)}{but})"
+
+
+def p_words(p: float) -> str:
+    """A p-value for readers: below 1e-4 the tests' assumptions, not the data, make the digits."""
+    return "p < 0.0001" if p < 1e-4 else f"p = {p:.2g}"
+
+
+@dataclass
+class Row:
+    """One agent or reference driver on one suite."""
+
+    label: str
+    kind: str
+    """One of `KINDS`."""
+    intact: str
+    """Label of the row of the same agent with nothing cut: its own where nothing is."""
+    driver: str
+    """Name of the memory, or of the reference driver."""
+    lesion: str
+    """What was cut, such as `span:4`; `intact` if nothing."""
+    tracker: str
+    runs: int
+    episodes: int
+    success: Interval
+    collision: float
+    other: float
+    mean_return: float
+    mean_speed: float
+    outcomes: dict[str, float]
+    members: list[StoredEvaluation]
+    metrics: dict[str, float | None]
+    middle: Interval | None = None
+    """Interquartile mean of success over runs; None below four runs, where it is the mean."""
+    gap_closed: Interval | None = None
+    improvement: Interval | None = None
+    """Probability that a run succeeds more often than one of the memoryless agent."""
+    versus: Difference | None = None
+    """Against the memoryless agent."""
+    versus_intact: Difference | None = None
+    """A lesion against the same runs without it."""
+
+    @property
+    def successes(self) -> list[NDArray[np.float64]]:
+        """Success of each run's episodes."""
+        return [one.column("success") for one in self.members]
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is an agent as it was trained: nothing cut, nothing drawn."""
+        return self.kind in ("agent", "upper bound")
+
+    @property
+    def cut(self) -> LesionInfo | None:
+        """What is registered of its lesion; None if it has none, or one unknown here."""
+        return lesion_info(self.lesion)
+
+    @property
+    def dose(self) -> float | None:
+        """How much was cut; None if nothing was, or the lesion is not one of doses."""
+        if self.lesion == INTACT or self.cut is None or not self.cut.axis:
+            return None
+        try:
+            return float(split_lesion(self.lesion)[1])
+        except ValueError:
+            return None
+
+
+@dataclass
+class SuiteTable:
+    """All rows of one suite."""
+
+    scenario: str
+    suite_hash: str
+    episodes: int
+    rows: list[Row]
+    gap: Interval | None
+    notes: list[Note]
+    baseline: str
+    variant: str = ""
+    """What tells this suite from others of the scenario, such as `cue_window_s=2.0`."""
+
+    @property
+    def title(self) -> str:
+        """The scenario, and what tells this suite from others of it."""
+        return f"{self.scenario}, {self.variant}" if self.variant else self.scenario
+
+    def note(self, about: About, text: str) -> None:
+        """Add a note for the reader."""
+        self.notes.append(Note(about, text))
+
+    def plain_baselines(self, kind: str) -> list[Row]:
+        """Rows of a kind (agent, upper bound) of the baseline's memory, behind no tracker."""
+        return [
+            row
+            for row in self.rows
+            if row.kind == kind and row.driver == self.baseline and row.tracker == "none"
+        ]
+
+    def named(self, kind: str) -> Row | None:
+        """The baseline's row of a kind: the plain one if there is one, else a variant of it."""
+        return min(self.plain_baselines(kind), key=lambda row: len(row.label), default=None)
+
+    def with_memory(self) -> list[Row]:
+        """Agents that are neither the baseline nor a variant of it, such as behind a tracker."""
+        return [row for row in self.rows if row.kind == "agent" and row.driver != self.baseline]
+
+    def best(self) -> Row | None:
+        """The learned memory that succeeds most often; None if there is none."""
+        return max(self.with_memory(), key=lambda row: row.success.estimate, default=None)
+
+    def headline(self) -> str:
+        """The comparison in one sentence."""
+        base, best = self.named("agent"), self.best()
+        if base is None:
+            return f"{self.title}: no memoryless agent to compare with."
+        if best is None:
+            return f"{self.title}: no agent with memory to compare with the memoryless one."
+        sentence = (
+            f"{self.title}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
+            f"succeed, without {base.success.estimate:.0%}"
+        )
+        if best.gap_closed is not None and best.gap_closed.known:
+            sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
+        sentence += self._cut(best)
+        runs = f"{best.runs} training run{'s' if best.runs > 1 else ''}"
+        runs += " each" if best.runs == base.runs else f" with memory, {base.runs} without"
+        count = len(self.with_memory())
+        chosen = f"the best of {count} agents with memory; " if count > 1 else ""
+        return f"{sentence} ({chosen}{runs})."
+
+    def _cut(self, best: Row) -> str:
+        """What cutting its working memory does to an agent, in words."""
+        cut = [row for row in self.rows if row.kind == "lesion" and row.intact == best.label]
+        cut = [row for row in cut if row.cut is not None and row.cut.part != "weights"]
+        if not cut:
+            return ""
+        # Of all cuts the plainest is told: no memory at all; else the one that costs most.
+        told = min(cut, key=lambda row: (row.lesion != "reset_every:1", row.success.estimate))
+        return f"; the same agent under {told.lesion} {told.success.estimate:.0%}"

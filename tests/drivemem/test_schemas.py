@@ -1,0 +1,50 @@
+"""Columns are declared once: writers, readers, reports and the page of files agree with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivemem.replays.load import REQUIRED
+from drivemem.schemas import (
+    ACTORS,
+    EPISODE_COLUMNS,
+    EPISODES,
+    MEASURES,
+    RECORDED,
+    STEPS,
+    Column,
+    as_markdown,
+)
+from drivemem_envs.metrics import METRICS
+
+PAGE = Path(__file__).parents[2] / "docs" / "files.md"
+TABLES = {"episodes": RECORDED, "steps": STEPS, "actors": ACTORS}
+
+
+@pytest.mark.parametrize("columns", TABLES.values(), ids=TABLES)
+def test_the_page_of_files_shows_every_column(columns: dict[str, Column]) -> None:
+    assert as_markdown(columns) in PAGE.read_text(encoding="utf-8")
+
+
+def test_every_metric_is_a_column_and_replays_do_without() -> None:
+    assert set(METRICS) <= set(EPISODE_COLUMNS)
+    assert not any(EPISODES[name].needed for name in METRICS)
+
+
+def test_what_a_report_measures_are_numbers() -> None:
+    assert set(MEASURES) - {"duration_s"} <= set(METRICS)
+    assert not any(EPISODES[name].kind == "VARCHAR" for name in MEASURES)
+
+
+def test_what_replays_need_is_declared() -> None:
+    assert {name: set(columns) for name, columns in REQUIRED.items()} == {
+        name: {key for key, column in columns.items() if column.needed}
+        for name, columns in TABLES.items()
+    }
+
+
+@pytest.mark.parametrize("columns", TABLES.values(), ids=TABLES)
+def test_every_column_has_a_meaning(columns: dict[str, Column]) -> None:
+    assert all(one.meaning and "|" not in one.meaning for one in columns.values())
