@@ -1,37 +1,105 @@
 """Reference drivers: what any trained agent must be compared with.
 
-They observe what agents observe, and go through the same evaluation.
+They observe what agents observe, and go through the same evaluation. Other packages add theirs with
+`register_driver` or the entry point group below.
 """
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+import inspect
+import re
+import warnings
+from collections.abc import Callable
+from functools import cache, partial
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple
 
 from gymnasium import spaces
 
 from drivemem_envs.drivers.base import Driver
-from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver, action_labels
+from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver
 from drivemem_envs.drivers.oracle import OracleDriver
 from drivemem_envs.drivers.rule_based import RuleBasedDriver
 from drivemem_envs.scenario_spec import Scenario
 
-__all__ = ["Driver", "driver_names", "make_driver"]
+__all__ = ["Driver", "driver_names", "make_driver", "register_driver"]
 
-_RULES = {"idm": "none", "hold_last": "hold_last", "ghost": "constant_velocity"}
-_SUMMARIES = {
-    "constant:ACTION": "always one action, by label (constant:IDLE) or index",
-    "random": "uniform over the available actions, seeded",
-    "oracle": "told what is hidden, by the scenario's own rule: the upper bound",
-    "idm": "rule-based: gap, time to collision and crossing cars, on what is visible now",
-    "hold_last": "the same rules behind a tracker that keeps hidden actors where last seen",
-    "ghost": "the same rules behind a tracker that moves hidden actors at constant velocity",
+ENTRY_POINT_GROUP = "drivemem.drivers"
+
+Factory = Callable[[Scenario, spaces.Space[Any]], Driver]
+
+
+class _Entry(NamedTuple):
+    factory: Callable[..., Driver]
+    summary: str
+    argument: str = ""
+    """What stands behind a colon after the name; the factory takes it first."""
+
+
+_DRIVERS: dict[str, _Entry] = {
+    "constant": _Entry(
+        ConstantDriver, "always one action, by label (constant:IDLE) or index", "ACTION"
+    ),
+    "random": _Entry(
+        lambda _scenario, action_space: RandomDriver(action_space),
+        "uniform over the available actions, seeded",
+    ),
+    "oracle": _Entry(
+        OracleDriver, "told what is hidden, by the scenario's own rule: the upper bound"
+    ),
+    "idm": _Entry(
+        partial(RuleBasedDriver, tracker="none"),
+        "rule-based: gap, time to collision and crossing cars, on what is visible now",
+    ),
+    "hold_last": _Entry(
+        partial(RuleBasedDriver, tracker="hold_last"),
+        "the same rules behind a tracker that keeps hidden actors where last seen",
+    ),
+    "ghost": _Entry(
+        partial(RuleBasedDriver, tracker="constant_velocity"),
+        "the same rules behind a tracker that moves hidden actors at constant velocity",
+    ),
 }
+
+
+def register_driver(name: str, factory: Factory) -> None:
+    """Make a driver known by name, on the command line too.
+
+    Args:
+        name: letters, digits, `-` and `_`.
+        factory: makes it from a scenario and the action space of one world; the first line of its
+            docstring says what it is.
+
+    Raises:
+        ValueError: the name is taken or has other characters.
+    """
+    if name in _DRIVERS:
+        raise ValueError(f"driver '{name}' is already registered; choose another name")
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ValueError(f"driver name '{name}' needs letters, digits, '-' and '_' alone")
+    summary = (inspect.getdoc(factory) or "").partition("\n")[0]
+    _DRIVERS[name] = _Entry(factory, summary or "a driver of another package")
+
+
+@cache
+def _load_entry_points() -> None:
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            factory = point.load()
+            if point.name not in _DRIVERS or _DRIVERS[point.name].factory is not factory:
+                register_driver(point.name, factory)
+        except Exception as error:  # another package's mistake must not disable this one
+            warnings.warn(f"driver '{point.name}' is left out: {error}", stacklevel=2)
 
 
 def driver_names() -> dict[str, str]:
     """Names of the reference drivers and a line about each."""
-    return dict(_SUMMARIES)
+    _load_entry_points()
+    return {
+        f"{name}:{entry.argument}" if entry.argument else name: entry.summary
+        for name, entry in _DRIVERS.items()
+    }
 
 
 def make_driver(name: str, scenario: Scenario, action_space: spaces.Space[Any]) -> Driver:
@@ -45,20 +113,12 @@ def make_driver(name: str, scenario: Scenario, action_space: spaces.Space[Any]) 
     Raises:
         ValueError: unknown name or action; the message names the nearest.
     """
+    _load_entry_points()
     kind, _, argument = name.partition(":")
-    if kind == "constant":
-        return ConstantDriver(argument, scenario, action_space)
-    if kind == "random" and not argument:
-        return RandomDriver(action_space)
-    if kind in _RULES and not argument:
-        return RuleBasedDriver(scenario, action_space, _RULES[kind])  # type: ignore[arg-type]
-    if kind == "oracle" and not argument:
-        return OracleDriver(scenario, action_space)
-    near = difflib.get_close_matches(kind, ["constant", "random", "oracle", *_RULES], n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise ValueError(f"unknown driver '{name}'{hint} (one of: {', '.join(_SUMMARIES)})")
-
-
-def constant_drivers(scenario: Scenario) -> list[str]:
-    """Every constant driver of a scenario with discrete actions, by label."""
-    return [f"constant:{label}" for label in action_labels(scenario)]
+    entry = _DRIVERS.get(kind)
+    if entry is None or (argument and not entry.argument):
+        near = difflib.get_close_matches(kind, _DRIVERS, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"unknown driver '{name}'{hint} (one of: {', '.join(driver_names())})")
+    given = (argument,) if entry.argument else ()
+    return entry.factory(*given, scenario, action_space)

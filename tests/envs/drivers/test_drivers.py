@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem_envs.drivers import driver_names, make_driver
-from drivemem_envs.drivers.constant import action_labels
+from drivemem_envs import drivers
+from drivemem_envs.drivers import driver_names, make_driver, register_driver
+from drivemem_envs.drivers.constant import ConstantDriver, action_labels
 
 
 def evaluate(name: str, driver: str, episodes: int, **changes: Any) -> list[dict[str, Any]]:
@@ -138,3 +140,39 @@ def test_every_driver_has_a_line():
     known = {"constant:ACTION", "random", "oracle", "idm", "hold_last", "ghost"}
     assert set(driver_names()) == known
     assert all(line and "\n" not in line for line in driver_names().values())
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """drivemem's own drivers alone, before and after."""
+    monkeypatch.setattr(drivers, "_DRIVERS", dict(drivers._DRIVERS))
+    monkeypatch.setattr(drivers, "entry_points", lambda group: [])
+    drivers._load_entry_points.cache_clear()
+    yield
+    drivers._load_entry_points.cache_clear()
+
+
+def always_first(scenario, action_space):
+    """Always the first action."""
+    return ConstantDriver("0", scenario, action_space)
+
+
+def test_a_driver_of_another_package_is_known_by_name(registered):
+    register_driver("first", always_first)
+    assert driver_names()["first"] == "Always the first action."
+    actions, _ = build("highway-fast-v0", "first").predict({"vehicles": np.zeros((2, 5, 5))})
+    np.testing.assert_array_equal(actions, [0, 0])
+    for name, message in [("first", "already registered"), ("a:b", "letters, digits")]:
+        with pytest.raises(ValueError, match=message):
+            register_driver(name, always_first)
+
+
+def test_entry_points_add_drivers_and_a_broken_one_disables_nothing(registered, monkeypatch):
+    broken = EntryPoint("nowhere", "no_such_package:driver", drivers.ENTRY_POINT_GROUP)
+    taken = EntryPoint("idm", "drivemem_envs.drivers.constant:RandomDriver", broken.group)
+    theirs = EntryPoint("zero", "drivemem_envs.drivers.constant:RandomDriver", broken.group)
+    monkeypatch.setattr(drivers, "entry_points", lambda group: [broken, taken, theirs])
+    with pytest.warns(UserWarning, match="is left out") as told:
+        assert "zero" in driver_names()
+    assert len(told) == 2
+    assert "rule-based" in driver_names()["idm"]
