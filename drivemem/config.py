@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
-from drivemem.training.privileged import PrivilegedView
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+
+PrivilegedView = Literal["actors", "grid"]
+"""What a privileged critic is told of the truth."""
 
 SensorChanges: Any = create_model(
     "SensorChanges",

@@ -127,6 +127,30 @@ STEP_COLUMNS, ACTOR_COLUMNS = types(STEPS), types(ACTORS)
 MEASURES = {name: column.title for name, column in EPISODES.items() if column.title}
 """Columns of episodes whose means a report shows, and what it calls them."""
 
+PROBES: dict[str, dict[str, str]] = {
+    "scores": {
+        "run": "VARCHAR", "driver": "VARCHAR", "lesion": "VARCHAR", "scenario": "VARCHAR",
+        "input": "VARCHAR", "target": "VARCHAR", "measure": "VARCHAR", "age_low_s": "DOUBLE",
+        "age_high_s": "DOUBLE", "score": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE",
+        "chance": "DOUBLE", "decisions": "INTEGER", "episodes": "INTEGER",
+    },
+    "attention": {
+        "run": "VARCHAR", "what": "VARCHAR", "layer": "INTEGER", "head": "INTEGER",
+        "age_steps": "INTEGER", "age_s": "DOUBLE", "mass": "DOUBLE", "uniform": "DOUBLE",
+        "decisions": "INTEGER",
+    },
+    "saliency": {
+        "run": "VARCHAR", "age_steps": "INTEGER", "age_s": "DOUBLE", "share": "DOUBLE",
+        "low": "DOUBLE", "high": "DOUBLE", "decisions": "INTEGER",
+    },
+    "decoded": {
+        "episode": "INTEGER", "seed": "BIGINT", "step": "INTEGER", "id": "BIGINT",
+        "decoded_x": "DOUBLE", "decoded_y": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
+        "age_s": "DOUBLE",
+    },
+}  # fmt: skip
+"""Tables of a probe, name to columns (docs/probes.md)."""
+
 
 def as_markdown(columns: Mapping[str, Column]) -> str:
     """The columns as a table of docs/files.md."""

@@ -16,8 +16,8 @@ from drivemem.comparison.drawing import INK, Figure, canvas, in_lines, legend, s
 from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
-from drivemem.probes.files import TABLES
 from drivemem.runs import read_json
+from drivemem.schemas import PROBES
 
 INPUTS = ("observation", "frame stack", "memory")
 _COLOUR = "#0072B2"
@@ -61,7 +61,7 @@ def probes_of(row: Row, name: str) -> list[Records]:
         try:
             if not _same_scene(folder, one.suite):
                 continue
-            found.append(read_table(folder / f"{name}.parquet", TABLES[name]))
+            found.append(read_table(folder / f"{name}.parquet", PROBES[name]))
         except DrivememError:
             continue  # damaged, or of another version: the probe is made again in seconds
     return [records for records in found if records]

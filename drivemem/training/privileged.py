@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-PrivilegedView = Literal["actors", "grid"]
+from drivemem.config import PrivilegedView
 
 NEAREST = 6
 """Actors described by the view `actors`, nearest first."""

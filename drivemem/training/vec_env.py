@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
-from drivemem.training.privileged import PrivilegedView, privileged_size, privileged_vector
+from drivemem.config import PrivilegedView
+from drivemem.training.privileged import privileged_size, privileged_vector
 
 _NOTHING: dict[str, Any] = {}
 

@@ -17,13 +17,13 @@ from drivemem.evaluation.attention import AttentionTap
 from drivemem.evaluation.drivers import Decision
 from drivemem.evaluation.suites import SuiteSeeds, make_suite
 from drivemem.probes import probe
-from drivemem.probes.files import TABLES
 from drivemem.probes.linear import Score, probe_targets
 from drivemem.probes.saliency import SaliencyWatch
 from drivemem.probes.targets import Hidden, latent_targets
 from drivemem.probes.traces import ProbedMoment, Traces, collect_traces
 from drivemem.progress import Progress
 from drivemem.runs import Run
+from drivemem.schemas import PROBES
 from drivemem_agents import MemoryPPO
 from drivemem_agents.memory import make_memory
 from drivemem_agents.policy import MemoryPolicy
@@ -123,9 +123,9 @@ def test_a_run_is_probed_and_written(run: Run, tmp_path: Path) -> None:
     assert {score.input for score in found.scores} == {"observation", "frame stack", "memory"}
     assert found.attention == [] and found.saliency
     assert sum(1 for note in found.notes if "hidden actor" in note) == 4
-    for name, columns in TABLES.items():
+    for name, columns in PROBES.items():
         assert isinstance(read_table(found.folder / f"{name}.parquet", columns), list)
-    rows = read_table(found.folder / "scores.parquet", TABLES["scores"])
+    rows = read_table(found.folder / "scores.parquet", PROBES["scores"])
     assert len(rows) == len(found.scores)
     assert rows[0]["run"] == run.name and rows[0]["lesion"] == "intact"
     assert (found.folder / "suite.json").is_file()
