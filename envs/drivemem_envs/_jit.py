@@ -5,9 +5,9 @@ Nothing compiles on import. With NUMBA_DISABLE_JIT=1 the same functions run as p
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -33,7 +33,6 @@ _KEPT, _UNUSED_S = 4, 86_400.0
 """Compiled kernels of so many source states are kept, and all that were used within a day."""
 
 _PACKAGE = Path(__file__).parent
-_OWN_IMPORT = re.compile(r"^\s*(?:from|import)\s+drivemem_envs\.([\w.]+)", re.MULTILINE)
 
 
 @overload
@@ -166,12 +165,27 @@ def source_hash() -> str:
     sources = {Path(__file__)}
     while pending:
         path = pending.pop()
-        if path in sources or path not in texts:
-            continue
-        sources.add(path)
-        for module in _OWN_IMPORT.findall(texts[path].decode()):
-            pending.append(_PACKAGE.joinpath(*module.split(".")).with_suffix(".py"))
+        if path not in sources and path in texts:
+            sources.add(path)
+            pending += _imported(texts[path])
     digest = hashlib.sha256()
     for path in sorted(sources):
         digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + texts[path] + b"\0")
     return digest.hexdigest()
+
+
+def _imported(text: bytes) -> list[Path]:
+    """Files of this package that a module may import; some of them may not exist."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:  # what is imported may be a module
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            package, *parts = name.split(".")
+            if package == _PACKAGE.name and parts:
+                place = _PACKAGE.joinpath(*parts)
+                found += [place.with_suffix(".py"), place / "__init__.py"]
+    return found

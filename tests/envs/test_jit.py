@@ -100,18 +100,24 @@ def test_the_hash_follows_every_source_that_a_kernel_can_depend_on(tmp_path, mon
     (package / "_jit.py").write_text("")
     (package / "kernel.py").write_text(
         "from drivemem_envs._jit import jit\nfrom drivemem_envs.deep.constants import G\n"
+        "from drivemem_envs.deep import codes as named\nimport drivemem_envs.deep.plain\n"
     )
+    (package / "deep" / "codes.py").write_text("A = 1\n")
+    (package / "deep" / "plain.py").write_text("B = 1\n")
     (package / "deep" / "constants.py").write_text("from drivemem_envs.further import H\n")
     (package / "further.py").write_text("H = 1\n")
     (package / "unrelated.py").write_text("")
     monkeypatch.setattr(_jit, "_PACKAGE", package)
     monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
     hashes = [_jit.source_hash.__wrapped__()]
-    for changed in ("unrelated.py", "further.py", "deep/constants.py", "kernel.py", "_jit.py"):
+    sources = (
+        "further.py", "deep/constants.py", "deep/codes.py", "deep/plain.py", "kernel.py", "_jit.py",
+    )  # fmt: skip
+    for changed in ("unrelated.py", *sources):
         (package / changed).write_text((package / changed).read_text() + "# more\n")
         hashes.append(_jit.source_hash.__wrapped__())
     assert hashes[0] == hashes[1]
-    assert len(set(hashes[1:])) == 5
+    assert len(set(hashes[1:])) == 1 + len(sources)
 
 
 def test_kernels_that_nobody_used_lately_are_dropped_but_for_the_newest(tmp_path):

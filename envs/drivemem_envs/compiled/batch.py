@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.check import checked_family
 from drivemem_envs.compiled.decision import Batch, begin, decide
@@ -23,11 +24,10 @@ from drivemem_envs.compiled.perception.observe import (
 )
 from drivemem_envs.compiled.perception.sight import Sight, make_sight
 from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
-from drivemem_envs.compiled.resets.scene_source import scene_source
-from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled.scenes.scene_source import scene_source
+from drivemem_envs.compiled.step_result import make_step_result
+from drivemem_envs.compiled.task_vector import task_vector
 from drivemem_envs.compiled.tasks.facts import Task, meanings
-from drivemem_envs.compiled.tasks.step_result import make_step_result
-from drivemem_envs.compiled.tasks.task_vector import task_vector
 from drivemem_envs.episode_trace import make_trace
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenario_spec import Scenario

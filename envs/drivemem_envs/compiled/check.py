@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.export.supported import CompiledUnsupported, refuse
 from drivemem_envs.compiled.families import Family, family_of
 from drivemem_envs.compiled.perception.native_observations import native_kind
-from drivemem_envs.compiled.resets.scene_source import scene_source
-from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.scenario_spec import Scenario
 
 

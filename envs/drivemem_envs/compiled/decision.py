@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
 from drivemem_envs.compiled.dynamics.step import advance, world_of
@@ -16,10 +17,10 @@ from drivemem_envs.compiled.perception.native_observations import Native, show_n
 from drivemem_envs.compiled.perception.observe import View, show
 from drivemem_envs.compiled.perception.sight import Sight, look
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
-from drivemem_envs.compiled.resets.template import Template
-from drivemem_envs.compiled.tasks import codes, custom_tasks
+from drivemem_envs.compiled.step_result import StepResult, finish_decision, record_decision
+from drivemem_envs.compiled.tasks import custom_tasks
 from drivemem_envs.compiled.tasks.facts import Task
-from drivemem_envs.compiled.tasks.step_result import StepResult, finish_decision, record_decision
+from drivemem_envs.compiled.template import Template
 from drivemem_envs.episode_trace import EpisodeTrace
 
 

@@ -1,8 +1,8 @@
 """THE table of task families: what each rewards, which worlds have it, how their episodes begin.
 
 Everything else reads it: which worlds compile (`check`), the numbers of a task, resets. Kernels
-take the codes (`tasks.codes`) and choose by them in `tasks.reward`, `tasks.custom_tasks` and
-`resets.dispatch`.
+take the codes (`codes`) and choose by them in `tasks.reward`, `tasks.custom_tasks` and
+`scenes.dispatch`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from highway_env.envs.intersection_env import IntersectionEnv
 from highway_env.vehicle.behavior import IDMVehicle
 from numpy.typing import NDArray
 
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.resets import (
     highway,
@@ -31,13 +32,7 @@ from drivemem_envs.compiled.resets import (
     two_way,
     u_turn,
 )
-from drivemem_envs.compiled.tasks import (
-    codes,
-    exit_recall,
-    lane_keeping,
-    parking,
-    single_decision,
-)
+from drivemem_envs.compiled.tasks import exit_recall, lane_keeping, parking, single_decision
 
 # Not from `_jit`: what imports that is taken for a source of kernels, and compiles them anew.
 Floats = NDArray[np.float64]
@@ -51,7 +46,7 @@ class Reset:
     """How the episodes of a world begin, in kernels."""
 
     code: int
-    """By which `resets.dispatch` chooses."""
+    """By which `scenes.dispatch` chooses."""
     params: Callable[[Any], list[float]]
     """Parameters (P,) of a live world."""
     lane_rows: Callable[[Any, dict[Any, int]], list[int]]
@@ -67,7 +62,7 @@ class Family:
     """One kind of task. Subclasses of its worlds that replace no task method belong to it too."""
 
     code: int
-    """By which kernels choose; see `tasks.codes`."""
+    """By which kernels choose; see `codes`."""
     worlds: Mapping[str, Reset | None]
     """World classes as "module:Class", each with its compiled reset; None: its scenes come from
     its own live reset (a subclass of a world with a compiled reset may still have that one)."""

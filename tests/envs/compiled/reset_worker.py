@@ -18,7 +18,7 @@ from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.families import spawns
 from drivemem_envs.compiled.random import copy_stream
 from drivemem_envs.compiled.records import MDP
-from drivemem_envs.compiled.resets.scene_source import scene_source
+from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.registry import scenario as named_scenario
 

@@ -13,7 +13,7 @@ from drivemem_envs.compiled.dynamics.control import speed_to_index
 from drivemem_envs.compiled.dynamics.lanes import heading_at, local_coordinates, position_at
 from drivemem_envs.compiled.dynamics.network import closest_lane, forget
 from drivemem_envs.compiled.records import LINEAR, MDP, OneWorld
-from drivemem_envs.compiled.resets.template import OTHER, Template
+from drivemem_envs.compiled.template import OTHER, Template
 
 # Template.spawning: least and highest IDM exponent, probability of spawning after a decision.
 DELTA_LOW, DELTA_HIGH, PROBABILITY = range(3)

@@ -13,12 +13,13 @@ from highway_env.vehicle.controller import MDPVehicle
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception import occupancy_grid, percept_poses, time_to_collision
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import codes, lane_keeping, parking
+from drivemem_envs.compiled.tasks import lane_keeping, parking
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.scenario_spec import Scenario
 

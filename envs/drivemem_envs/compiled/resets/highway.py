@@ -11,7 +11,7 @@ from drivemem_envs.compiled import random
 from drivemem_envs.compiled.dynamics.lanes import local_coordinates
 from drivemem_envs.compiled.dynamics.spawn import place_on_lane, plan_route, randomize_behavior
 from drivemem_envs.compiled.records import NONE, OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 # Params: vehicles besides the ego, the ego's lane or NONE, spacing of the ego and of others,
 # exp(-5/40 lanes), the range of speeds of others.

@@ -14,7 +14,7 @@ from drivemem_envs.compiled.dynamics.neighbours import list_members
 from drivemem_envs.compiled.dynamics.spawn import ARMS, place, plan_route, remove, spawn_vehicle
 from drivemem_envs.compiled.dynamics.step import forget_all, frame
 from drivemem_envs.compiled.records import NONE, OneWorld
-from drivemem_envs.compiled.resets.template import EGO, Template
+from drivemem_envs.compiled.template import EGO, Template
 
 # Params: the ego's destination (arm) or NONE, frames before it appears, then where the first
 # vehicles are tried.

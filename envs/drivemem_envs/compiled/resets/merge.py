@@ -9,7 +9,7 @@ from drivemem_envs.compiled import random
 from drivemem_envs.compiled.dynamics.lanes import position_at
 from drivemem_envs.compiled.dynamics.spawn import place
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 # Lane rows: the lane that merges, then those of the main road. Params of the generic world:
 OTHERS, FURTHEST = range(2)

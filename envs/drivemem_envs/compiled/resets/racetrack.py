@@ -9,7 +9,7 @@ from drivemem_envs._jit import jit
 from drivemem_envs.compiled import random
 from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 # Params: lanes on which the ego may begin; the most other vehicles, without the one ahead.
 EGO_LANES, OTHERS = range(2)

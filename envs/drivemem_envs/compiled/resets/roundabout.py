@@ -15,7 +15,7 @@ from drivemem_envs.compiled.dynamics.spawn import (
     randomize_behavior,
 )
 from drivemem_envs.compiled.records import NONE, OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 # Routes: to the ego's destination, then to those of others.
 DESTINATIONS = ("nxs", "exr", "sxr", "nxr")

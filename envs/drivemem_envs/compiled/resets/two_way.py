@@ -9,7 +9,7 @@ from drivemem_envs.compiled import random
 from drivemem_envs.compiled.dynamics.lanes import position_at
 from drivemem_envs.compiled.dynamics.spawn import place, place_on_lane
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 
 def two_way_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:

@@ -14,7 +14,7 @@ from drivemem_envs.compiled.dynamics.spawn import (
     randomize_behavior,
 )
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 
 _DEVIATION = 2.0
 

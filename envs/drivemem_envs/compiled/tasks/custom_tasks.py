@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, jit
-from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import exit_recall, lane_keeping, parking, single_decision
-from drivemem_envs.compiled.tasks.codes import (
+from drivemem_envs.compiled.codes import (
     EXIT_RECALL,
     FAMILY,
     KEEPING,
     PARKING,
     SINGLE_DECISION,
 )
+from drivemem_envs.compiled.records import OneWorld
+from drivemem_envs.compiled.tasks import exit_recall, lane_keeping, parking, single_decision
 from drivemem_envs.compiled.tasks.facts import Task
 
 

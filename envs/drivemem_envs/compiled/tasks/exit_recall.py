@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import random
+from drivemem_envs.compiled import codes, random
 from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import IDLE, OneWorld
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template
-from drivemem_envs.compiled.tasks import codes
 from drivemem_envs.compiled.tasks.world_edits import put_ego, take_traffic_away
+from drivemem_envs.compiled.template import EGO, OTHER, Template
 from drivemem_envs.scenarios.exit_recall import COMMIT_M, GATE_LATERAL_M, GATE_M, SPEED
 
 # What a world remembers in an episode, in whole numbers.

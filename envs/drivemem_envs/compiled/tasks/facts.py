@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.dynamics.lanes import is_on_lane, local_coordinates
 from drivemem_envs.compiled.records import MDP, STRAIGHT, OneWorld
-from drivemem_envs.compiled.tasks import codes
 
 # What a lane means to the task (one code per lane): the ramp's lane on which merging cars are
 # counted, a lane that is the goal, a lane on which the ego has arrived after ARRIVED_M.

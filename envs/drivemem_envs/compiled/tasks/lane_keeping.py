@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.dynamics.control import take_low_level_action
 from drivemem_envs.compiled.dynamics.kinematics import derivative
 from drivemem_envs.compiled.dynamics.lanes import heading_at, is_on_lane, local_coordinates
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.random import copy_stream, uniform
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import codes
 
 _LANES = (("c", "d", 0), ("a", "b", 0))
 _LANE, _STREAM = 0, 1

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.records import OneWorld, Record
-from drivemem_envs.compiled.tasks import codes
 
 # Features of the goal and of the ego, by code.
 FEATURES = ("x", "y", "vx", "vy", "cos_h", "sin_h")

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from drivemem_envs._jit import Floats, jit
-from drivemem_envs.compiled.tasks.codes import (
+from drivemem_envs.compiled.codes import (
     ACTION_NORM,
     CENTERING_COST,
     CRASH_ENDS,

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
-from drivemem_envs.compiled import random
+from drivemem_envs.compiled import codes, random
 from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import IDLE, NONE, OneWorld
-from drivemem_envs.compiled.resets.template import EGO, Template
-from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled.template import EGO, Template
 from drivemem_envs.scenarios._shared.single_decision import (
     ANY,
     LIMIT_TOLERANCE,

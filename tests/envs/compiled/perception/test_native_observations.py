@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import drivemem_envs
+from drivemem_envs.compiled.codes import HIGHWAY, PARKING
 from drivemem_envs.compiled.dynamics.step import world_of
 from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.perception.native_observations import native_kind
 from drivemem_envs.compiled.perception.occupancy_grid import grid_layers
 from drivemem_envs.compiled.perception.time_to_collision import is_connected
-from drivemem_envs.compiled.tasks.codes import HIGHWAY, PARKING
 from drivemem_envs.compiled.tasks.parking import feature_codes
 from drivemem_envs.compiled.worlds import scratch_for
 

@@ -9,10 +9,9 @@ import pytest
 from highway_env.road.lane import CircularLane
 from highway_env.vehicle.controller import ControlledVehicle, MDPVehicle
 
-from drivemem_envs.compiled import families
-from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled import codes, families
+from drivemem_envs.compiled.task_vector import task_vector
 from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
-from drivemem_envs.compiled.tasks.task_vector import task_vector
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
 TWO_WAY = next(one for one in families.FAMILIES if one.code == codes.TWO_WAY)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.records import Scratch, Worlds
-from drivemem_envs.compiled.resets.compiled_resets import CompiledResets
-from drivemem_envs.compiled.resets.scene_bank import SceneBank
-from drivemem_envs.compiled.resets.template import Template
+from drivemem_envs.compiled.scenes.compiled_resets import CompiledResets
+from drivemem_envs.compiled.scenes.scene_bank import SceneBank
+from drivemem_envs.compiled.template import Template
 
 # Not from `_jit`: what imports that is taken for a source of kernels.
 Floats = NDArray[np.float64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import family_of, reset_of
-from drivemem_envs.compiled.resets.dispatch import reset_worlds
-from drivemem_envs.compiled.resets.make_template import make_template
+from drivemem_envs.compiled.scenes.dispatch import reset_worlds
+from drivemem_envs.compiled.scenes.make_template import make_template
 from drivemem_envs.compiled.worlds import scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 

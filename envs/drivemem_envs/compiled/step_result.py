@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import codes, custom_tasks, facts
+from drivemem_envs.compiled.tasks import custom_tasks, facts
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
 from drivemem_envs.episode_trace import (

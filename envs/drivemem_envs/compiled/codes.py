@@ -11,7 +11,7 @@ from __future__ import annotations
 CUSTOM = EXIT_RECALL
 
 # Resets are numbered by the family of their task, but for worlds that share a task and begin in
-# another way, and those whose scenes highway-env makes itself (see `resets.scene_bank`).
+# another way, and those whose scenes highway-env makes itself (see `scenes.scene_bank`).
 MERGE_GENERIC, ROUNDABOUT_GENERIC = 12, 13
 NO_RESET = -1
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs._jit import Floats
-from drivemem_envs.compiled.families import Family
-from drivemem_envs.compiled.tasks.codes import (
+from drivemem_envs.compiled.codes import (
     CENTERING_COST,
     CRASH_ENDS,
     CUSTOM,
@@ -40,6 +39,7 @@ from drivemem_envs.compiled.tasks.codes import (
     U_TURN,
     WEIGHT,
 )
+from drivemem_envs.compiled.families import Family
 
 
 def task_vector(

@@ -26,7 +26,7 @@ from drivemem_envs.compiled.export.scene import Scene, export
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.families import family_of, spawns
 from drivemem_envs.compiled.records import Worlds
-from drivemem_envs.compiled.resets.make_template import make_template
+from drivemem_envs.compiled.scenes.make_template import make_template
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
 

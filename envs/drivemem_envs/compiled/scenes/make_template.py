@@ -11,7 +11,7 @@ from highway_env import utils
 from highway_env.vehicle.behavior import IDMVehicle
 from highway_env.vehicle.controller import ControlledVehicle
 
-from drivemem_envs.compiled import records
+from drivemem_envs.compiled import codes, records
 from drivemem_envs.compiled.export.actors import driver_of, fill_actor, fill_vehicle, kind_of
 from drivemem_envs.compiled.export.scene import Scene
 from drivemem_envs.compiled.export.supported import refuse
@@ -23,8 +23,7 @@ from drivemem_envs.compiled.families import (
     spawns,
 )
 from drivemem_envs.compiled.records import IDM
-from drivemem_envs.compiled.resets.template import EGO, OTHER, Template, empty_template
-from drivemem_envs.compiled.tasks import codes
+from drivemem_envs.compiled.template import EGO, OTHER, Template, empty_template
 
 
 def make_template(scene: Scene, env: Any, reset: Reset | None) -> Template:

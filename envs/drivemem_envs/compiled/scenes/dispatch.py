@@ -6,21 +6,7 @@ import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.by_pointer import by_pointer
-from drivemem_envs.compiled.dynamics.spawn import number_actors
-from drivemem_envs.compiled.dynamics.step import world_of
-from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
-from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
-from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
-from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
-from drivemem_envs.compiled.resets.intersection import reset_intersection
-from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
-from drivemem_envs.compiled.resets.racetrack import reset_racetrack
-from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
-from drivemem_envs.compiled.resets.template import Template
-from drivemem_envs.compiled.resets.two_way import reset_two_way
-from drivemem_envs.compiled.resets.u_turn import reset_u_turn
-from drivemem_envs.compiled.tasks import exit_recall, single_decision
-from drivemem_envs.compiled.tasks.codes import (
+from drivemem_envs.compiled.codes import (
     EXIT,
     EXIT_RECALL,
     HIGHWAY,
@@ -34,6 +20,20 @@ from drivemem_envs.compiled.tasks.codes import (
     TWO_WAY,
     U_TURN,
 )
+from drivemem_envs.compiled.dynamics.spawn import number_actors
+from drivemem_envs.compiled.dynamics.step import world_of
+from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
+from drivemem_envs.compiled.random import STREAM, permutation, seed_stream, sensor_seed
+from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.resets.highway import reset_exit, reset_highway
+from drivemem_envs.compiled.resets.intersection import reset_intersection
+from drivemem_envs.compiled.resets.merge import reset_merge, reset_merge_generic
+from drivemem_envs.compiled.resets.racetrack import reset_racetrack
+from drivemem_envs.compiled.resets.roundabout import reset_roundabout, reset_roundabout_generic
+from drivemem_envs.compiled.resets.two_way import reset_two_way
+from drivemem_envs.compiled.resets.u_turn import reset_u_turn
+from drivemem_envs.compiled.tasks import exit_recall, single_decision
+from drivemem_envs.compiled.template import Template
 
 
 @jit(inner=True, inline="always")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs.compiled import records
+from drivemem_envs.compiled.codes import NO_RESET
 from drivemem_envs.compiled.records import Records
-from drivemem_envs.compiled.tasks.codes import NO_RESET
 
 EGO, OTHER = range(2)
 """Rows of the prototypes."""

@@ -18,8 +18,8 @@ import drivemem_envs
 from drivemem_envs.compiled.exactness import exact_environment
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import why_no_reset
-from drivemem_envs.compiled.resets.scene_bank import SceneBank
-from drivemem_envs.compiled.resets.scene_source import scene_source
+from drivemem_envs.compiled.scenes.scene_bank import SceneBank
+from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario

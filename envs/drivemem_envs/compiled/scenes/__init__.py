@@ -1,0 +1,1 @@
+"""Where the scenes that episodes begin with come from: kernels, or highway-env ahead of time."""
