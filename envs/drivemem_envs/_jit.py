@@ -5,9 +5,9 @@ Nothing compiles on import. With NUMBA_DISABLE_JIT=1 the same functions run as p
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -33,6 +33,10 @@ _KEPT, _UNUSED_S = 4, 86_400.0
 """Compiled kernels of so many source states are kept, and all that were used within a day."""
 
 _PACKAGE = Path(__file__).parent
+_FROM = re.compile(
+    r"^[ \t]*(?:from|import)[ \t]+drivemem_envs\.([\w.]+)(?:[ \t]+import[ \t]+(\([^)]*\)|[^\n]*))?",
+    re.MULTILINE,
+)
 
 
 @overload
@@ -177,15 +181,9 @@ def source_hash() -> str:
 def _imported(text: bytes) -> list[Path]:
     """Files of this package that a module may import; some of them may not exist."""
     found = []
-    for node in ast.walk(ast.parse(text)):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:  # what is imported may be a module
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            package, *parts = name.split(".")
-            if package == _PACKAGE.name and parts:
-                place = _PACKAGE.joinpath(*parts)
-                found += [place.with_suffix(".py"), place / "__init__.py"]
+    for module, names in _FROM.findall(text.decode()):
+        # What is imported from a package may be a module of it.
+        for name in (module, *(f"{module}.{each}" for each in re.findall(r"(\w+)", names))):
+            place = _PACKAGE.joinpath(*name.split("."))
+            found += [place.with_suffix(".py"), place / "__init__.py"]
     return found
