@@ -15,7 +15,7 @@ Documented = TypeVar("Documented", bound=type)
 
 
 class Settings(BaseModel):
-    """Frozen settings; an unknown key is refused with the nearest and all that there are."""
+    """Frozen settings; an unknown key is refused with the nearest, or else all that there are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,8 +25,8 @@ class Settings(BaseModel):
         for key in given if isinstance(given, dict) else ():
             if key not in cls.model_fields:
                 names = ", ".join(cls.model_fields) or "there are none"
-                hint = near_miss(str(key), cls.model_fields)
-                raise ValueError(f"unknown setting '{key}'{hint} (settings: {names})")
+                hint = near_miss(str(key), cls.model_fields) or f" (settings: {names})"
+                raise ValueError(f"unknown setting '{key}'{hint}")
         return given
 
     @classmethod

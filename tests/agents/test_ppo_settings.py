@@ -63,6 +63,7 @@ def test_settings_come_whole_or_by_name(agent):
     ("settings", "words"),
     [
         ({"lerning_rate": 1e-3}, "unknown setting 'lerning_rate'; did you mean 'learning_rate'"),
+        ({"xyzzy": 1}, r"unknown setting 'xyzzy' \(settings: memory, encoder, "),
         ({"n_epochs": 0}, "'n_epochs' is 0: input should be greater than or equal to 1"),
         ({"state_init": "warm"}, "'warm' is not one of 'stored', 'zero', 'burn_in', 'recompute'"),
         ({"clip_range": -0.1}, "'clip_range' is -0.1: input should be greater than 0"),
