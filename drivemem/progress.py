@@ -1,4 +1,4 @@
-"""Progress of a long job: a rich bar on a terminal, plain timed lines off one."""
+"""Progress of a long job on standard error: live on a terminal, plain timed lines off one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Any, Self
 
 from rich.console import Console
 
-_LINE_EVERY_S = 15.0
-
 
 def console() -> Console:
     """Where commands print for people."""
@@ -18,7 +16,63 @@ def console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
 
 
-class Progress:
+def duration(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+class Display:
+    """What a long job shows of itself, while the context is open.
+
+    Args:
+        quiet: show nothing.
+        line_every_s: off a terminal, the time between lines.
+    """
+
+    def __init__(self, quiet: bool, line_every_s: float) -> None:
+        self.quiet, self.is_live = quiet, not quiet and sys.stderr.isatty()
+        self._live: Any = None
+        """A rich display, on a terminal."""
+        self._line_every_s = line_every_s
+        self._begun = self._lined = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take it away, leaving what it showed last."""
+        if self._live is not None:
+            self._live.stop()
+
+    def per_second(self, count: float) -> float:
+        """Rate of what was counted since the job began."""
+        return count / max(time.monotonic() - self._begun, 1e-9)
+
+    def line_is_due(self) -> bool:
+        """Whether it is time for the next line off a terminal; if so, its turn is taken."""
+        now = time.monotonic()
+        if self.quiet or self.is_live or now - self._lined <= self._line_every_s:
+            return False
+        self._lined = now
+        return True
+
+    def line(self, text: str) -> None:
+        """Print a line, off a terminal."""
+        if not self.quiet and not self.is_live:
+            print(text, file=sys.stderr, flush=True)
+
+
+class Progress(Display):
     """Counts up to a total, with rate and time left.
 
     Args:
@@ -32,62 +86,43 @@ class Progress:
     def __init__(
         self, title: str, total: int, unit: str, done: int = 0, quiet: bool = False
     ) -> None:
-        self.title, self.total, self.unit, self.quiet = title, total, unit, quiet
-        self._start, self._started_at = time.monotonic(), done
-        self._last_line = self._start
-        self._bar: Any = None
-        self.done = done
-        if not quiet and sys.stderr.isatty():
+        super().__init__(quiet, line_every_s=15.0)
+        self.title, self.total, self.unit = title, total, unit
+        self.done = self._started_at = done
+        if self.is_live:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
 
-            self._bar = Bar(
+            self._live = Bar(
                 TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"),
                 TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
                 console=Console(stderr=True),
             )  # fmt: skip
-            self._task = self._bar.add_task(title, total=total, completed=done, rate="", note="")
+            self._task = self._live.add_task(title, total=total, completed=done, rate="", note="")
 
-    def __enter__(self) -> Self:
-        """Show it."""
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Take it away, leaving the last line."""
-        if self._bar is not None:
-            self._bar.stop()
-        elif not self.quiet and self.done > self._started_at:
-            self._line("")
+        super().__exit__(*error)
+        if self.done > self._started_at:
+            self._say("")
 
     def rate(self) -> float:
         """Counted per second so far."""
-        return (self.done - self._started_at) / max(time.monotonic() - self._start, 1e-9)
+        return self.per_second(self.done - self._started_at)
 
     def update(self, done: int, note: str = "") -> None:
         """Say how far the job is."""
         self.done = done
-        if self.quiet:
-            return
-        if self._bar is not None:
+        if self.is_live:
             rate = f"{self.rate():,.0f} {self.unit}/s"
-            self._bar.update(self._task, completed=done, rate=rate, note=note)
-        elif time.monotonic() - self._last_line > _LINE_EVERY_S:
-            self._line(note)
+            self._live.update(self._task, completed=done, rate=rate, note=note)
+        elif self.line_is_due():
+            self._say(note)
 
-    def _line(self, note: str) -> None:
-        self._last_line = time.monotonic()
+    def _say(self, note: str) -> None:
         missing = max(self.total - self.done, 0)  # whole rollouts end beyond the total
         left = f"{missing / self.rate():.0f}" if self.done > self._started_at else "?"
-        print(
+        self.line(
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit}, {self.rate():,.0f}/s, "
-            f"{left} s left  {note}".rstrip(),
-            file=sys.stderr,
-            flush=True,
+            f"{left} s left  {note}".rstrip()
         )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 
+from drivemem.progress import Display, duration
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import State, state_of
 
 _REFRESH_S = 1.0
-_LINES_EVERY_S = 60.0
 
 
-class Board:
+class Board(Display):
     """Shows which cells run, how fast, and for how long yet.
 
     Args:
@@ -26,80 +24,61 @@ class Board:
     """
 
     def __init__(self, plan: Plan, done: int, quiet: bool = False) -> None:
-        self._plan, self._done, self._quiet = plan, done, quiet
-        self._failed = 0
-        self._begun: dict[str, tuple[float, int]] = {}
-        self._begin = self._shown = self._lined = time.monotonic()
-        self._trained = 0
-        self._console = Console(stderr=True, highlight=False)
-        self._live: Any = None
-
-    def __enter__(self) -> Self:
-        """Show it."""
+        super().__init__(quiet, line_every_s=60.0)
+        self._plan, self._done = plan, done
+        self._failed = self._trained = 0
+        self._started: dict[str, tuple[float, int]] = {}
+        """When a running cell was started, and at which step."""
+        self._shown = self._begun
         self._left = sum(
-            max(0, cell.steps - state_of(self._plan.run(cell), cell).step)
-            for cell in self._plan.cells
+            max(0, cell.steps - state_of(plan.run(cell), cell).step) for cell in plan.cells
         )
-        if not self._quiet and sys.stderr.isatty():
+        if self.is_live:
             from rich.live import Live
 
-            self._live = Live(console=self._console, auto_refresh=False)
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take it away, leaving the last table."""
-        if self._live is not None:
-            self._live.stop()
+            out = Console(stderr=True, highlight=False)
+            self._live = Live(console=out, auto_refresh=False)
 
     def started(self, cell: Cell) -> None:
         """A cell begins or goes on."""
         state = state_of(self._plan.run(cell), cell)
-        self._begun[cell.name] = (time.monotonic(), state.step)
+        self._started[cell.name] = (time.monotonic(), state.step)
         at = f" from step {state.step:,}" if state.step else ""
-        self._line(f"{cell.name}: started{at}")
+        self._say(f"{cell.name}: started{at}")
 
     def ended(self, cell: Cell, error: str | None) -> None:
         """A cell is complete or has failed."""
-        before = self._begun.pop(cell.name, (0.0, 0))[1]
+        before = self._started.pop(cell.name, (0.0, 0))[1]
         state = state_of(self._plan.run(cell), cell)
         self._trained += state.step - before
         self._failed += error is not None
         self._done += error is None
         folder = self._plan.run(cell).folder
         result = f"FAILED: {error} (see {folder / 'log.txt'})" if error else "done"
-        self._line(f"{cell.name}: {result} ({self._count()})")
+        self._say(f"{cell.name}: {result} ({self._count()})")
 
     def say(self, text: str) -> None:
         """A line for people."""
-        if self._live is not None:
+        if self.is_live:
             self._live.console.print(text, markup=False)
         else:
-            self._line(text)
+            self._say(text)
 
     def show(self, running: list[Cell], waiting: int) -> None:
         """Bring the table up to date; called as often as one likes."""
         now = time.monotonic()
-        if self._quiet or now - self._shown < _REFRESH_S:
+        if not (self.line_is_due() or (self.is_live and now - self._shown > _REFRESH_S)):
             return
         self._shown = now
-        if self._live is None and now - self._lined < _LINES_EVERY_S:
-            return
         states = {cell.name: state_of(self._plan.run(cell), cell) for cell in running}
-        if self._live is not None:
+        if self.is_live:
             self._live.update(self._table(running, states, waiting), refresh=True)
             return
-        self._lined = now
         for cell in running:
             name, *cells = self._cells(cell, states[cell.name])
             titled = zip(cells, ("", " steps/s", " return", " success", " left"), strict=True)
-            self._line(f"{name}: " + ", ".join(text + unit for text, unit in titled if text))
-        self._line(f"{self._count()}, {waiting} waiting, {self._time_left(states)} left")
+            self._say(f"{name}: " + ", ".join(text + unit for text, unit in titled if text))
+        self._say(f"{self._count()}, {waiting} waiting, {self._time_left(states)} left")
 
     def _table(self, running: list[Cell], states: dict[str, State], waiting: int) -> Any:
         from rich.table import Table
@@ -114,7 +93,7 @@ class Board:
         return table
 
     def _cells(self, cell: Cell, state: State) -> tuple[str, ...]:
-        began, before = self._begun.get(cell.name, (time.monotonic(), state.step))
+        began, before = self._started.get(cell.name, (time.monotonic(), state.step))
         if state.stage == "evaluating":
             step = f"evaluation {state.evaluated + 1} of {len(cell.evaluations)}"
             return cell.name, step, "", _number(state.mean_return), _number(state.success), ""
@@ -128,29 +107,20 @@ class Board:
     def _time_left(self, states: dict[str, State]) -> str:
         """From the rate of all runs together since this call began."""
         trained = self._trained + sum(
-            state.step - self._begun[name][1]
+            state.step - self._started[name][1]
             for name, state in states.items()
-            if name in self._begun
+            if name in self._started
         )
-        rate = trained / max(time.monotonic() - self._begin, 1e-9)
+        rate = self.per_second(trained)
         return duration(max(0, self._left - trained) / rate) if rate > 0 else "?"
 
     def _count(self) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         return f"{self._done} of {len(self._plan.cells)} runs done{failed}"
 
-    def _line(self, text: str) -> None:
-        if not self._quiet and self._live is None:
-            stamp = time.strftime("%H:%M:%S")
-            print(f"{stamp} {text}", file=sys.stderr, flush=True)
+    def _say(self, text: str) -> None:
+        self.line(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}"

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from drivemem.errors import DrivememError
 from drivemem.studies.board import Board
-from drivemem.studies.local import Summary, missing_cells, worker_environment
+from drivemem.studies.local import Summary, conclude, outstanding, start_worker
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.spec import Resources
-from drivemem.studies.state import LOCK, LOG, forget_failure, note_failure, state_of
+from drivemem.studies.state import LOCK, LOG, forget_failure, state_of
 
 _POLL_S = 1.0
 _PATIENCE_S = 10.0
@@ -38,10 +36,7 @@ def run_on_ray(plan: Plan, address: str, *, quiet: bool = False) -> Summary:
         DrivememError: Ray is not installed, no cluster there, or one without the resources.
         KeyboardInterrupt: after Ctrl-C; the same call goes on.
     """
-    missing = missing_cells(plan)
-    plan.save()
-    todo = [cell for cell in plan.cells if cell.name in missing]
-    summary = Summary([cell.name for cell in plan.cells if cell.name not in missing])
+    todo, summary = outstanding(plan)
     if not todo:
         return summary
     ray = _connect(address)
@@ -137,21 +132,11 @@ def _notice(plan: Plan, waiting: Any, running: dict[str, Cell], board: Board) ->
 def _finish(
     ray: Any, plan: Plan, cell: Cell, reference: Any, board: Board, summary: Summary
 ) -> None:
-    run = plan.run(cell)
     try:
-        code = ray.get(reference)
-        why = f"its process ended with {code}"
+        why = f"its process ended with {ray.get(reference)}"
     except ray.exceptions.RayError as error:
         why = f"lost by the cluster: {str(error).splitlines()[0]}"
-    state = state_of(run, cell)
-    if state.stage == "done":
-        summary.done.append(cell.name)
-        board.ended(cell, None)
-        return
-    if state.stage != "failed":
-        note_failure(run, why)
-    summary.failed[cell.name] = state.why or why
-    board.ended(cell, summary.failed[cell.name])
+    conclude(plan, cell, why, board, summary)
 
 
 def work(folder: str, name: str, threads: int, retries: int) -> int:
@@ -163,15 +148,10 @@ def work(folder: str, name: str, threads: int, retries: int) -> int:
             "nodes share under the same path (--out)"
         )
     (place / name).mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "drivemem.studies.worker", folder, name, str(threads)]
     code = 0
     for _ in range(retries + 1):  # killed processes only: an error would come again
         with (place / name / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log,
-                env=worker_environment(threads), start_new_session=True,
-            )  # fmt: skip
-            code = process.wait()
+            code = start_worker(place, name, threads, log).wait()
         if code >= 0:
             break
     return code

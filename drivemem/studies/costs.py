@@ -120,7 +120,7 @@ def table(plan: Plan, found: list[Cost], jobs: int) -> Any:
     """The runs, what is there, and what is missing, for the terminal."""
     from rich.table import Table
 
-    from drivemem.studies.board import duration
+    from drivemem.progress import duration
 
     seconds = sum(cost.seconds for cost in found)
     missing = sum(cost.state.stage != "done" for cost in found)

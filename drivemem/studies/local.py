@@ -10,7 +10,8 @@ import sys
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from drivemem.errors import DrivememError
 from drivemem.studies.board import Board
@@ -79,6 +80,48 @@ def missing_cells(plan: Plan) -> dict[str, State]:
     return {name: state for name, state in states.items() if state.stage != "done"}
 
 
+def outstanding(plan: Plan) -> tuple[list[Cell], Summary]:
+    """Cells to run, in order, and a summary of those that are done; the study is stored.
+
+    Raises:
+        DrivememError: folders that hold other runs.
+    """
+    missing = missing_cells(plan)
+    plan.save()
+    todo = [cell for cell in plan.cells if cell.name in missing]
+    return todo, Summary([cell.name for cell in plan.cells if cell.name not in missing])
+
+
+def start_worker(folder: Path, name: str, threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """A process that runs one cell; it ends when its standard input does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "drivemem.studies.worker", str(folder), name, str(threads)],
+        stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
+        env=worker_environment(threads),
+    )  # fmt: skip
+
+
+def conclude(plan: Plan, cell: Cell, why: str, board: Board, summary: Summary) -> None:
+    """Note what came of a cell whose process has ended.
+
+    Args:
+        plan: the study.
+        cell: of it.
+        why: it failed, if it has and does not say so itself.
+        board: shows it.
+        summary: takes it.
+    """
+    run = plan.run(cell)
+    state = state_of(run, cell)
+    if state.stage == "done":
+        summary.done.append(cell.name)
+    else:
+        if state.stage != "failed":
+            note_failure(run, why)
+        summary.failed[cell.name] = state.why or why
+    board.ended(cell, summary.failed.get(cell.name))
+
+
 def run_local(plan: Plan, jobs: int | None = None, *, quiet: bool = False) -> Summary:
     """Run what is missing of a study, here.
 
@@ -93,13 +136,10 @@ def run_local(plan: Plan, jobs: int | None = None, *, quiet: bool = False) -> Su
     """
     if jobs is not None and jobs < 1:
         raise DrivememError(f"jobs is {jobs}; run at least 1 at once")
-    missing = missing_cells(plan)
-    plan.save()
-    todo = deque(cell for cell in plan.cells if cell.name in missing)
-    summary = Summary([cell.name for cell in plan.cells if cell.name not in missing])
+    todo, summary = outstanding(plan)
     if todo:
         with Board(plan, len(summary.done), quiet) as board:
-            _Pool(plan, todo, min(jobs or cores(), len(todo)), board, summary).run()
+            _Pool(plan, deque(todo), min(jobs or cores(), len(todo)), board, summary).run()
     return summary
 
 
@@ -143,12 +183,7 @@ class _Pool:
         run.folder.mkdir(parents=True, exist_ok=True)
         forget_failure(run)
         log = (run.folder / LOG).open("ab")
-        command = [sys.executable, "-m", "drivemem.studies.worker"]
-        process = subprocess.Popen(
-            [*command, str(self.plan.folder), cell.name, str(self.threads)],
-            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-            env=worker_environment(self.threads),
-        )  # fmt: skip
+        process = start_worker(self.plan.folder, cell.name, self.threads, log)
         self.workers.append(_Worker(cell, process, log))
         self.board.started(cell)
 
@@ -158,21 +193,14 @@ class _Pool:
             return False
         worker.close()
         self.alone = False
-        cell, run = worker.cell, self.plan.run(worker.cell)
-        state = state_of(run, cell)
-        if code == 0 and state.stage == "done":
-            self.summary.done.append(cell.name)
-        elif code < 0 and self.lost.get(cell.name, 0) < self.plan.study.resources.retries:
+        cell = worker.cell
+        if code < 0 and self.lost.get(cell.name, 0) < self.plan.study.resources.retries:
             self.lost[cell.name] = self.lost.get(cell.name, 0) + 1
             self.todo.appendleft(cell)
             self.board.say(f"{cell.name}: its process was killed ({_signal(code)}); it goes on")
             return True
-        else:
-            why = state.why or f"its process ended with {_signal(code) if code < 0 else code}"
-            if state.stage != "failed":
-                note_failure(run, why)
-            self.summary.failed[cell.name] = why
-        self.board.ended(cell, self.summary.failed.get(cell.name))
+        why = f"its process ended with {_signal(code) if code < 0 else code}"
+        conclude(self.plan, cell, why, self.board, self.summary)
         return True
 
     def _stop(self) -> None:

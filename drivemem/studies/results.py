@@ -14,9 +14,9 @@ from pathlib import Path
 
 from drivemem.comparison import Comparison, compare_runs
 from drivemem.errors import DrivememError
+from drivemem.progress import duration
 from drivemem.runs import manifest, read_json
 from drivemem.studies.archive import EPISODES, RUNS, write_archive
-from drivemem.studies.board import duration
 from drivemem.studies.findings import cards, headline_table, sentences, with_agents
 from drivemem.studies.overview import overview_figure
 from drivemem.studies.plan import Cell, Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from drivemem.progress import Progress
+from drivemem.progress import Display, Progress, duration
 
 
 def test_a_job_that_ends_beyond_its_total_has_no_time_left(capsys):
@@ -18,3 +18,21 @@ def test_quiet_is_quiet(capsys):
     with Progress("train", 100, "steps", quiet=True) as progress:
         progress.update(100)
     assert capsys.readouterr().err == ""
+
+
+def test_lines_come_when_they_are_due_and_events_do_not_delay_them(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("drivemem.progress.time.monotonic", lambda: now)
+    display, silent = Display(quiet=False, line_every_s=60.0), Display(True, line_every_s=60.0)
+    due = []
+    for now in (30.0, 61.0, 90.0, 122.0):  # noqa: B007  read by the clock
+        display.line("an event")
+        due.append(display.line_is_due())
+        silent.line("nothing")
+        assert not silent.line_is_due()
+    assert due == [False, True, False, True]
+    assert capsys.readouterr().err.splitlines() == ["an event"] * 4
+
+
+def test_durations_are_read_as_on_a_clock():
+    assert [duration(s) for s in (0, 59.6, 3661)] == ["0:00:00", "0:01:00", "1:01:01"]
