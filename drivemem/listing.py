@@ -43,7 +43,7 @@ def memories() -> Table:
 
 def drivers() -> Table:
     """Reference drivers."""
-    from drivemem.evaluation.external_drivers import driver_names
+    from drivemem_envs.drivers import driver_names
 
     table = Table("driver", "what", title="reference drivers")
     for name, summary in driver_names().items():
