@@ -43,7 +43,7 @@ def _encoders() -> Rows:
 
 
 def _drivers() -> Rows:
-    from drivemem.evaluation.external_drivers import driver_names
+    from drivemem_envs.drivers import driver_names
 
     yield from driver_names().items()
 

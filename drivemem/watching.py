@@ -216,7 +216,8 @@ def watch(
     """
     from drivemem.evaluation.config import evaluate_config
     from drivemem.evaluation.evaluate import drive
-    from drivemem.evaluation.jobs import MANUAL, make_jobs
+    from drivemem.evaluation.external_drivers import MANUAL
+    from drivemem.evaluation.jobs import make_jobs
     from drivemem_envs.reference.viewer import LAYERS
 
     if not (offscreen or has_display()):

@@ -42,7 +42,7 @@ def run(words: list[str]) -> int:
     if (options.run is None) == (options.driver is None):
         print("drivemem watch: give a run, or --driver NAME --scenario NAME", file=sys.stderr)
         return 2
-    from drivemem.evaluation.jobs import MANUAL
+    from drivemem.evaluation.external_drivers import MANUAL
     from drivemem.progress import console
     from drivemem.watching import has_display, watch
 

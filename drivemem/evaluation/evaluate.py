@@ -20,7 +20,8 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.config import EvaluateConfig, evaluate_config
 from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver
 from drivemem.evaluation.episode_log import EpisodeLog
-from drivemem.evaluation.jobs import MANUAL, Job, evaluation_name, make_jobs, open_worlds
+from drivemem.evaluation.external_drivers import MANUAL
+from drivemem.evaluation.jobs import Job, evaluation_name, make_jobs, open_worlds
 from drivemem.evaluation.resume import ResumableEvaluation
 from drivemem.evaluation.rollout import drive_suite
 from drivemem.evaluation.selection import record_number, select

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +15,11 @@ from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem_envs import Scenario
-from drivemem_envs.drivers import Driver, make_driver
-from drivemem_envs.drivers import driver_names as reference_drivers
+from drivemem_envs.drivers import Driver, driver_names, make_driver
 from drivemem_envs.sensing.spec import Tracker
 
-ENTRY_POINTS = "drivemem.drivers"
-"""Group in which other packages name factories, called with a scenario, that return a driver."""
+MANUAL = "manual"
+"""The driver that is a person at the keys."""
 
 
 @dataclass(frozen=True)
@@ -51,61 +48,16 @@ def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> Resolv
     kind, _, rest = name.partition(":")
     if kind == "sb3":
         return _sb3(rest, scenario, trust)
-    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in map(_kind, reference_drivers()):
+    known = [one.partition(":")[0] for one in driver_names()]
+    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in known:
         return _from_factory(name, scenario)
-    if name == "manual":
+    if name == MANUAL:
         return ResolvedDriver(name, None, scenario, scenario.observation.tracker)
-    if name in (packaged := _packaged()):
-        return _of_package(packaged[name], scenario)
     try:
         driver = make_driver(name, scenario, _spaces(scenario)[1])
     except ValueError as error:
-        others = f"; of other packages: {', '.join(packaged)}" if packaged else ""
-        raise DrivememError(f"{error}{others}") from error
+        raise DrivememError(str(error)) from error
     return _resolved(name, driver, scenario)
-
-
-def driver_names() -> dict[str, str]:
-    """Drivers that are known by name, ours and other packages', and a line about each.
-
-    Raises:
-        DrivememError: a package's driver has the name of one of ours, or cannot be imported.
-    """
-    return reference_drivers() | {
-        name: (_load(entry).__doc__ or "").strip().partition("\n")[0]
-        for name, entry in _packaged().items()
-    }
-
-
-def _packaged() -> dict[str, EntryPoint]:
-    """Drivers of other packages by name."""
-    found = {entry.name: entry for entry in sorted(entry_points(group=ENTRY_POINTS))}
-    taken = set(found) & set(map(_kind, reference_drivers()))
-    if taken:
-        name = min(taken)
-        raise DrivememError(
-            f"driver '{name}' of {found[name].value} has the name of one of drivemem's: its "
-            "package must choose another"
-        )
-    return found
-
-
-def _load(entry: EntryPoint) -> Any:
-    try:
-        return entry.load()
-    except Exception as error:  # the package's module can raise anything
-        raise DrivememError(
-            f"driver '{entry.name}' ({entry.value}) cannot be imported: {error}"
-        ) from error
-
-
-def _kind(name: str) -> str:
-    """A driver's name without its argument."""
-    return name.partition(":")[0]
-
-
-def _of_package(entry: EntryPoint, scenario: Scenario) -> ResolvedDriver:
-    return _made(entry.name, "(scenario)", lambda: _load(entry)(scenario), scenario)
 
 
 def _resolved(name: str, driver: Driver, scenario: Scenario) -> ResolvedDriver:
@@ -138,20 +90,11 @@ def _from_factory(name: str, scenario: Scenario) -> ResolvedDriver:
         ) from error
     finally:
         sys.path.remove(here)
-    return _made(
-        name, "(scenario, action space)", lambda: factory(scenario, _spaces(scenario)[1]), scenario
-    )
-
-
-def _made(name: str, called: str, make: Callable[[], Any], scenario: Scenario) -> ResolvedDriver:
-    """What a factory makes, if it is a driver."""
     try:
-        driver = make()
-    except DrivememError:
-        raise
-    except Exception as error:  # the user's factory can raise anything
+        driver = factory(scenario, _spaces(scenario)[1])
+    except Exception as error:  # so can the factory
         raise DrivememError(
-            f"driver '{name}': the factory, called with {called}, failed: "
+            f"driver '{name}': the factory, called with (scenario, action space), failed: "
             f"{type(error).__name__}: {error}"
         ) from error
     if not callable(getattr(driver, "predict", None)):

@@ -24,9 +24,6 @@ from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import RUNS, Run, open_run, write_json_file
 from drivemem_envs import Scenario
 
-MANUAL = "manual"
-"""The driver that is a person at the keys."""
-
 
 @dataclass(frozen=True)
 class Job:

@@ -6,7 +6,6 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from stable_baselines3 import PPO
 
 import drivemem_envs
 from drivemem.errors import DrivememError
-from drivemem.evaluation import external_drivers
 from drivemem.evaluation.evaluate import Evaluation, evaluate
 from drivemem.evaluation.external_drivers import resolve_driver
 
@@ -45,12 +43,6 @@ def silent(scenario, action_space):
 
 def broken(scenario, action_space):
     return 1 / 0
-
-
-def packaged(scenario):
-    """Left: as a package brings it."""
-    from gymnasium.spaces import Discrete
-    return Left(scenario, Discrete(3))
 '''
 
 
@@ -170,46 +162,3 @@ def test_lesions_and_training_suites_are_for_agents(drive: Callable[..., Evaluat
         drive("constant:IDLE", lesion="span:1")
     with pytest.raises(DrivememError, match="a driver has none"):
         drive("constant:IDLE", suite="train")
-
-
-@pytest.fixture
-def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
-    """Registers a driver as an installed package does."""
-    monkeypatch.syspath_prepend(tmp_path)
-
-    def register(name: str, value: str) -> None:
-        group = external_drivers.ENTRY_POINTS
-        points = EntryPoints([EntryPoint(name, value, group)])
-        monkeypatch.setattr(
-            external_drivers, "entry_points", lambda group: points.select(group=group)
-        )
-
-    return register
-
-
-def test_a_package_brings_a_driver_by_name(
-    drive: Callable[..., Evaluation], package: Callable[[str, str], None]
-) -> None:
-    package("leftist", "own_drivers:packaged")
-    assert external_drivers.driver_names()["leftist"] == "Left: as a package brings it."
-    done = drive("leftist")
-    assert done.identity.driver == "leftist" and len(done.rows) == 6
-    with pytest.raises(DrivememError, match="of other packages: leftist"):
-        drive("leftish")
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "said"),
-    [
-        ("idm", "own_drivers:packaged", "driver 'idm' of own_drivers:packaged has the name of one"),
-        ("lost", "own_drivers:nothing", "driver 'lost' .* cannot be imported"),
-        ("odd", "own_drivers:silent", "driver 'odd': the factory, called with .scenario., failed"),
-    ],
-)
-def test_a_packages_driver_that_fails_says_how(
-    drive: Callable[..., Evaluation], package: Callable[[str, str], None],
-    name: str, value: str, said: str,
-) -> None:  # fmt: skip
-    package(name, value)
-    with pytest.raises(DrivememError, match=said):
-        drive(name)
