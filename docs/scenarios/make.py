@@ -41,7 +41,23 @@ def page(name: str) -> str:
         told = ", ".join(f"`{key}={value}`" for key, value in differs.items())
         horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
         lines.append(f"| `drivemem/{found.name}` | {horizon} | {found.ceiling} | {told} |")
+    cards = [f"[{study}]({path})" for study, path in _cards(name)]
+    if cards:
+        lines += [
+            "",
+            f"**Measured.** What drivers reach stands in the cards of {', '.join(cards)}.",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _cards(name: str) -> list[tuple[str, str]]:
+    """Studies that drove a scenario, and where their results stand, seen from this folder."""
+    cards = sorted((HERE.parents[1] / "experiments").glob("*/results/cards.md"))
+    return [
+        (path.parts[-3], f"../../experiments/{path.parts[-3]}/results/cards.md")
+        for path in cards
+        if f"\n## {name}-" in path.read_text(encoding="utf-8")
+    ]
 
 
 def picture(name: str) -> bytes:

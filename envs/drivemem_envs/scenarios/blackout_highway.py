@@ -18,15 +18,9 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured (experiments/highway_cards, 500 test episodes, 500,000 decisions; at easy mean of five
-    training runs): a GRU gets through in .94, four frames in .69, no memory in .68, behind
-    constant_velocity in .51, behind hold_last in .39, full sensors in .98, also a GRU. At medium
-    it is .92 with a GRU and .56 without memory, at hard .91 and .49 (three training runs). Why a
-    GRU learns it only with `privileged_view = "grid"`: experiments/scenario_cards/NOTES-traffic.md.
-    The oracle, a planner with full sensors, gets through in .996. The same planner with a
-    perfect memory of what sensors showed, and speeds as they were then, in .99 (medium .98, hard
-    .96; experiments/highway_cards/remembered.py). Sensed speeds are noisy, for ghosts of exact
-    velocity would close much of the gap.
+    Measured. A driver that plans on what sensors showed, with speeds as they were then, shows that
+    remembering it nearly suffices. Sensed speeds are noisy, for ghosts of exact velocity would
+    close much of the gap.
 Scenario parameters
     Memory horizon: `blackout_mean_s`. Difficulty: `vehicles_density`.
 Source
@@ -35,15 +29,12 @@ Source
 
 from __future__ import annotations
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.dense_highway import FEATURES_RANGE
+from drivemem_envs.scenarios._shared.dense_highway import dense_highway
 from drivemem_envs.sensing.spec import Sensors
 
-EASY = Scenario(
-    name="blackout-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
+EASY = dense_highway(
+    "blackout-highway-easy-v0",
     sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=3.0, noise_speed_mps=5.0),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="weave through traffic while sight fails in bursts of about 3 s",
     memory_horizon_s=3.0,
     ceiling="measured: must beat hold_last and constant_velocity",

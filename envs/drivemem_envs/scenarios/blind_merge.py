@@ -32,7 +32,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
@@ -44,6 +43,7 @@ from drivemem_envs.scenarios._shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    straight,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -67,32 +67,27 @@ class BlindMergeWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "approach_speed": 11.0,
-                "deadline_s": [14.0] * 3,
-                "jitter_s": 0.1,
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "approach_speed": 11.0,
+            "deadline_s": [14.0] * 3,
+            "jitter_s": 0.1,
+        }
 
     def network(self) -> RoadNetwork:
         """Main road, and the ramp: alongside, then across."""
         net = RoadNetwork()
-        line = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-        ends = [(-_FAR, 0.0), (_MERGED_X, 0.0), (_FAR, 0.0)]
-        net.add_lane("a", "b", StraightLane(ends[0], ends[1], line_types=line))
-        net.add_lane("b", "c", StraightLane(ends[1], ends[2], line_types=line))
-        ramp = [(-_FAR, _RAMP_Y), (_NOSE_X, _RAMP_Y)]
-        net.add_lane("r", "n", StraightLane(*ramp, line_types=line))
-        net.add_lane("n", "b", StraightLane(ramp[1], ends[1], line_types=line))
+        start, merged, end = (-_FAR, 0.0), (_MERGED_X, 0.0), (_FAR, 0.0)
+        ramp, nose = (-_FAR, _RAMP_Y), (_NOSE_X, _RAMP_Y)
+        net.add_lane("a", "b", straight(start, merged))
+        net.add_lane("b", "c", straight(merged, end))
+        net.add_lane("r", "n", straight(ramp, nose))
+        net.add_lane("n", "b", straight(nose, merged))
         return net
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """On the ramp."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return ("r", "n", 0), _FAR + _DECISION_X - way
+        return ("r", "n", 0), _FAR + _DECISION_X - self.approach_m()
 
     def cars(self) -> list[Car]:
         """Three cars in each place but the free one."""

@@ -23,8 +23,8 @@ Ceiling
 Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
 Source
-    Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion; windows and commitment from
-    this project's scenario studies (one truck that can be waited out has a ceiling of .87).
+    Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion; windows and the single
+    decision from this project's scenario studies (a truck that can be waited out hides little).
 """
 
 from __future__ import annotations
@@ -64,15 +64,12 @@ class HiddenCrossingWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "early_s": [1.8, 2.2],  # arrival after the choice
-                "late_s": [3.0, 3.4],
-                "truck_speed": [9.0, 10.0],  # [m/s]
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "early_s": [1.8, 2.2],  # arrival after the choice
+            "late_s": [3.0, 3.4],
+            "truck_speed": [9.0, 10.0],  # [m/s]
+        }
 
     def network(self) -> RoadNetwork:
         """The ego's road along x, the truck's along -y."""
@@ -80,13 +77,12 @@ class HiddenCrossingWorld(SingleDecisionWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return EGO_LANE, FAR + _DECISION_X - way
+        return EGO_LANE, FAR + _DECISION_X - self.approach_m()
 
     def cars(self) -> list[Car]:
         """The truck."""
-        speed = tuple(self.config["truck_speed"])
-        windows = tuple(self.config["early_s"]), tuple(self.config["late_s"])
+        speed = self.window("truck_speed")
+        windows = self.window("early_s"), self.window("late_s")
         return [Car(OTHER_LANE, FAR, windows, (speed, speed), length=10.0, width=2.5)]
 
     def occluders(self) -> np.ndarray[Any, Any]:

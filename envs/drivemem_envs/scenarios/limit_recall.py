@@ -28,7 +28,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
@@ -40,6 +39,7 @@ from drivemem_envs.scenarios._shared.single_decision import (
     Phase,
     Rule,
     SingleDecisionWorld,
+    straight,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -57,27 +57,23 @@ class LimitRecallWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "approach_speed": 10.0,
-                "seen_s": 1.0,
-                "hidden_s": 5.0,
-                "deadline_s": [10.2, 7.8, 6.2],
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "approach_speed": 10.0,
+            "seen_s": 1.0,
+            "hidden_s": 5.0,
+            "deadline_s": [10.2, 7.8, 6.2],
+        }
 
     def network(self) -> RoadNetwork:
         """One lane."""
         net = RoadNetwork()
-        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-        net.add_lane("a", "b", StraightLane([-_END, 0.0], [_END, 0.0], line_types=lines))
+        net.add_lane("a", "b", straight((-_END, 0.0), (_END, 0.0)))
         return net
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        return ("a", "b", 0), _END - self.config["approach_speed"] * self.decision_time_s()
+        return ("a", "b", 0), _END - self.approach_m()
 
     def plans(self) -> list[Phase]:
         """A speed for each choice."""

@@ -27,8 +27,8 @@ Scenario parameters
     `car_speed`.
 Source
     Isele et al. 2018 (arXiv 1705.01196) on crossings with occlusion. Houses alone do not ask for
-    memory: with highway-env's intersection and free speeds, agents without one drove as well as
-    agents with full sensors (experiments/scenario_cards/NOTES-traffic.md). Here nobody can creep.
+    memory where the ego may creep up and look (experiments/scenario_cards/NOTES-traffic.md); here
+    it cannot.
 """
 
 from __future__ import annotations
@@ -72,19 +72,16 @@ class OccludedIntersectionWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "seen_s": 3.0,
-                "deadline_s": [8.0, 8.0, 8.0],
-                # Arrival of cars in each gap, s after the choice.
-                "first_s": [1.6, 1.9],
-                "second_s": [3.0, 3.4],
-                "third_s": [4.8, 5.2],
-                "car_speed": [9.0, 10.0],  # [m/s]
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "seen_s": 3.0,
+            "deadline_s": [8.0, 8.0, 8.0],
+            # Arrival of cars in each gap, s after the choice.
+            "first_s": [1.6, 1.9],
+            "second_s": [3.0, 3.4],
+            "third_s": [4.8, 5.2],
+            "car_speed": [9.0, 10.0],  # [m/s]
+        }
 
     def network(self) -> RoadNetwork:
         """A lane in each direction on either road."""
@@ -101,21 +98,18 @@ class OccludedIntersectionWorld(SingleDecisionWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return _WEST, _FAR + _DECISION_X - way
+        return _WEST, _FAR + _DECISION_X - self.approach_m()
 
     def cars(self) -> list[Car]:
         """From the right and from the left: one that is gone early, one in a gap, one that is late.
 
         By latent class, which of the gaps is free: the first, the second, the third.
         """
-        first, second, third = (
-            tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
-        )
+        first, second, third = (self.window(f"{name}_s") for name in ("first", "second", "third"))
         hidden = self.config["hidden_s"]
         gone = (-hidden - 1.5, -hidden - 1.0)
         late = (third[1] + 2.5, third[1] + 3.0)
-        pace = (tuple(self.config["car_speed"]),) * 3
+        pace = (self.window("car_speed"),) * 3
         return [
             Car(lane, at, windows, pace)
             for lane, at, deciding in [

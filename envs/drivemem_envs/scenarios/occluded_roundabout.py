@@ -27,8 +27,8 @@ Scenario parameters
     Memory horizon: `hidden_s`; the ring and what hides it grow with it. Difficulty: `first_s`,
     `second_s`, `third_s` (windows of arrival), `car_speed`.
 Source
-    Yield-at-entry roundabouts, as in highway-env's. With that ring and free speeds an agent with
-    full sensors drove no better than a GRU (experiments/scenario_cards/NOTES-traffic.md).
+    Yield-at-entry roundabouts, as in highway-env's. On that ring, with free speeds, sight is not
+    what decides (experiments/scenario_cards/NOTES-traffic.md).
 """
 
 from __future__ import annotations
@@ -76,23 +76,20 @@ class OccludedRoundaboutWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "seen_s": 8.0,
-                "deadline_s": [12.0, 12.0, 12.0],
-                # Arrival of cars in each gap, s after the choice.
-                "first_s": [2.6, 3.0],
-                "second_s": [4.8, 5.2],
-                "third_s": [7.0, 7.4],
-                "car_speed": [9.3, 9.7],  # [m/s]
-                "screen_width": 600,
-                "screen_height": 800,
-                "centering_position": [0.5, 0.87],
-                "scaling": 5.0,
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "seen_s": 8.0,
+            "deadline_s": [12.0, 12.0, 12.0],
+            # Arrival of cars in each gap, s after the choice.
+            "first_s": [2.6, 3.0],
+            "second_s": [4.8, 5.2],
+            "third_s": [7.0, 7.4],
+            "car_speed": [9.3, 9.7],  # [m/s]
+            "screen_width": 600,
+            "screen_height": 800,
+            "centering_position": [0.5, 0.87],
+            "scaling": 5.0,
+        }
 
     def radius(self) -> float:
         """Of the ring, m: the last car is out of sight for `hidden_s` when the choice is made."""
@@ -136,18 +133,15 @@ class OccludedRoundaboutWorld(SingleDecisionWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return _ENTRY, _FAR - (self.radius() + _DECISION_M) - way
+        return _ENTRY, _FAR - (self.radius() + _DECISION_M) - self.approach_m()
 
     def cars(self) -> list[Car]:
         """Two on the ring, in two of the gaps.
 
         By latent class, which of the gaps is free: the first, the second, the third.
         """
-        first, second, third = (
-            tuple(self.config[f"{name}_s"]) for name in ("first", "second", "third")
-        )
-        pace = (tuple(self.config["car_speed"]),) * 3
+        first, second, third = (self.window(f"{name}_s") for name in ("first", "second", "third"))
+        pace = (self.window("car_speed"),) * 3
         at = math.pi * self.radius()
         return [
             Car(_WEST, at, windows, pace)

@@ -16,9 +16,7 @@ Reward
 Outcome
     success: unharmed after 15 s; collision.
 Ceiling
-    Measured; a memory must gain nothing over a frame, or the comparison is unsound. At easy no
-    memory gets through in .96, a GRU in .98, full sensors in .98, at medium in .99, .99 and .98, at
-    hard in .99, .99 and .98 (experiments/highway_cards, three training runs).
+    Measured; a memory must gain nothing over a frame, or the comparison is unsound.
 Scenario parameters
     Difficulty: `range_m`, `vehicles_density`. Memory horizon: none.
 Source
@@ -27,15 +25,12 @@ Source
 
 from __future__ import annotations
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.dense_highway import FEATURES_RANGE
+from drivemem_envs.scenarios._shared.dense_highway import dense_highway
 from drivemem_envs.sensing.spec import Sensors
 
-EASY = Scenario(
-    name="range-only-highway-easy-v0",
-    world="drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld",
+EASY = dense_highway(
+    "range-only-highway-easy-v0",
     sensors=Sensors(range_m=50.0),
-    observation=ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False),
     summary="control: weave through traffic that is sensed within a short range",
     memory_horizon_s=0.0,
     ceiling="measured: memory must gain nothing",

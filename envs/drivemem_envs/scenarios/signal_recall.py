@@ -30,7 +30,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
@@ -43,6 +42,7 @@ from drivemem_envs.scenarios._shared.single_decision import (
     Phase,
     Rule,
     SingleDecisionWorld,
+    straight,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -63,31 +63,25 @@ class SignalRecallWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "seen_s": 2.4,
-                "hidden_s": 3.0,
-                "deadline_s": [7.0, 7.0],
-                "change_s": [0.6, 1.8],  # from the start until the light turns green
-                "red_s": 3.0,
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "seen_s": 2.4,
+            "hidden_s": 3.0,
+            "deadline_s": [7.0, 7.0],
+            "change_s": [0.6, 1.8],  # from the start until the light turns green
+            "red_s": 3.0,
+        }
 
     def network(self) -> RoadNetwork:
         """The ego's lane and the track."""
         net = RoadNetwork()
-        lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-        net.add_lane("w", "e", StraightLane([-_END, 0.0], [_END, 0.0], line_types=lines))
-        track = StraightLane([_END, _TRACK_Y], [-_END, _TRACK_Y], line_types=lines)
-        net.add_lane("te", "tw", track)
+        net.add_lane("w", "e", straight((-_END, 0.0), (_END, 0.0)))
+        net.add_lane("te", "tw", straight((_END, _TRACK_Y), (-_END, _TRACK_Y)))
         return net
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return ("w", "e", 0), _END + _DECISION_X - way
+        return ("w", "e", 0), _END + _DECISION_X - self.approach_m()
 
     def cars(self) -> list[Car]:
         """The train: its head meets the line of sight when the light is to be hidden."""

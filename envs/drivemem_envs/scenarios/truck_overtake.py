@@ -26,8 +26,8 @@ Ceiling
 Scenario parameters
     Memory horizon: `hidden_s`. Difficulty: `early_s`, `late_s` (windows of the arrival).
 Source
-    Overtaking on two-way roads as in highway-env's two-way; commitment and windows from this
-    project's scenario studies.
+    Overtaking on two-way roads as in highway-env's two-way; windows and the single decision
+    from this project's scenario studies.
 """
 
 from __future__ import annotations
@@ -66,19 +66,16 @@ class TruckOvertakeWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "approach_speed": 10.0,
-                "seen_s": 1.0,
-                "hidden_s": 4.0,
-                "deadline_s": [9.0, 9.0],
-                "early_s": [1.6, 2.2],  # arrival after the choice
-                "late_s": [9.4, 10.2],
-                "car_speed": [14.5, 15.5],  # [m/s]
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "approach_speed": 10.0,
+            "seen_s": 1.0,
+            "hidden_s": 4.0,
+            "deadline_s": [9.0, 9.0],
+            "early_s": [1.6, 2.2],  # arrival after the choice
+            "late_s": [9.4, 10.2],
+            "car_speed": [14.5, 15.5],  # [m/s]
+        }
 
     def network(self) -> RoadNetwork:
         """highway-env's two-way road: the left lane is there in both directions."""
@@ -93,14 +90,14 @@ class TruckOvertakeWorld(SingleDecisionWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """In the oncoming lane, to see past the truck."""
-        return _LEFT, _END - self.config["approach_speed"] * self.decision_time_s()
+        return _LEFT, _END - self.approach_m()
 
     def cars(self) -> list[Car]:
         """The truck, always the same, and the oncoming car."""
         pace = self.config["approach_speed"]
         truck = Car(_RIGHT, _END + _GAP_M, ((0.0, 0.0),) * 2, ((pace, pace),) * 2, 12.0, 2.5)
-        windows = tuple(self.config["early_s"]), tuple(self.config["late_s"])
-        speed = tuple(self.config["car_speed"])
+        windows = self.window("early_s"), self.window("late_s")
+        speed = self.window("car_speed")
         return [truck, Car(_ONCOMING, _END - _MEETING_X, windows, (speed, speed))]
 
     def plans(self) -> list[Phase]:

@@ -72,15 +72,12 @@ class YieldRecallWorld(SingleDecisionWorld):
     @classmethod
     def default_config(cls) -> dict[str, Any]:
         """Those of all such worlds, and this one's."""
-        config = super().default_config()
-        config.update(
-            {
-                "deadline_s": [6.0, 6.0],
-                "yielding_speed": [5.5, 6.5],  # [m/s], while it drives up
-                "other_speed": [8.5, 9.5],
-            }
-        )
-        return config
+        return {
+            **super().default_config(),
+            "deadline_s": [6.0, 6.0],
+            "yielding_speed": [5.5, 6.5],  # [m/s], while it drives up
+            "other_speed": [8.5, 9.5],
+        }
 
     def network(self) -> RoadNetwork:
         """The ego's road along x, the car's along -y."""
@@ -88,12 +85,11 @@ class YieldRecallWorld(SingleDecisionWorld):
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """Far enough for the approach."""
-        way = self.config["approach_speed"] * self.decision_time_s()
-        return EGO_LANE, FAR + _DECISION_X - way
+        return EGO_LANE, FAR + _DECISION_X - self.approach_m()
 
     def cars(self) -> list[Car]:
         """The car, near its place at the choice already."""
-        speeds = tuple(self.config["yielding_speed"]), tuple(self.config["other_speed"])
+        speeds = self.window("yielding_speed"), self.window("other_speed")
         return [Car(OTHER_LANE, FAR - _CAR_Y, ((0.0, 0.0),) * 2, speeds)]
 
     def events(self) -> list[Event]:

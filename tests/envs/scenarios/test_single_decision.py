@@ -78,8 +78,15 @@ def episodes(name: str, tracker: str = "none") -> list[tuple[int, dict[str, Any]
     ]
 
 
-def test_eight_scenarios_are_of_this_sort():
-    assert len(NAMES) == 24
+def test_ceilings_are_stated_where_they_are_proven_and_nowhere_else():
+    """Here, and for exit-recall in its own tests."""
+    stated = {
+        f"{name}-{level}"
+        for name in SUITE
+        for level in LEVELS
+        if re.match(r"1/\d: ", drivemem_envs.scenario(f"{name}-{level}").ceiling)
+    }
+    assert stated == {*NAMES, *(f"exit-recall-{level}" for level in LEVELS)}
 
 
 @pytest.mark.parametrize("name", NAMES)

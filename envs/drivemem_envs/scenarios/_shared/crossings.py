@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
+
+from drivemem_envs.scenarios._shared.single_decision import straight
 
 FAR = 400.0
 """How far each road reaches from the crossing, m."""
@@ -21,9 +22,8 @@ _SETBACK, _DEPTH = 4.0, 18.0
 def crossing() -> RoadNetwork:
     """The two roads, a lane each."""
     net = RoadNetwork()
-    lines = [LineType.CONTINUOUS_LINE, LineType.CONTINUOUS_LINE]
-    net.add_lane("w", "e", StraightLane([-FAR, 0.0], [FAR, 0.0], line_types=lines))
-    net.add_lane("s", "n", StraightLane([0.0, FAR], [0.0, -FAR], line_types=lines))
+    net.add_lane(*EGO_LANE[:2], straight((-FAR, 0.0), (FAR, 0.0)))
+    net.add_lane(*OTHER_LANE[:2], straight((0.0, FAR), (0.0, -FAR)))
     return net
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from highway_env.envs.highway_env import HighwayEnvFast
 from highway_env.vehicle.behavior import IDMVehicle
 
-from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios._shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 if TYPE_CHECKING:
@@ -28,6 +28,17 @@ FEATURES_RANGE = {
     "vx": (-40.0, 40.0),
     "vy": (-40.0, 40.0),
 }
+
+
+def dense_highway(name: str, **fields: Any) -> Scenario:
+    """A scenario of this world: cars ahead in seven rows beside the ego's.
+
+    Args:
+        name: with level and version.
+        fields: others of a Scenario: sensors, summary, memory horizon, ceiling.
+    """
+    rows = ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False)
+    return Scenario(name=name, world=f"{__name__}:DenseHighwayWorld", observation=rows, **fields)
 
 
 class SteadyVehicle(IDMVehicle):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
-from highway_env.road.lane import CircularLane
+from highway_env.road.lane import CircularLane, LineType, StraightLane
 from highway_env.road.road import LaneIndex, Road, RoadNetwork
 from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
@@ -150,6 +150,15 @@ class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]
     def decision_time_s(self) -> float:
         """The decision time, s from the start."""
         return float(self.config["seen_s"] + self.config["hidden_s"])
+
+    def approach_m(self) -> float:
+        """How far the ego has driven by then, m."""
+        return float(self.config["approach_speed"] * self.decision_time_s())
+
+    def window(self, name: str) -> Window:
+        """A parameter that is a window, such as `early_s`."""
+        low, high = self.config[name]
+        return low, high
 
     def latent_classes(self) -> int:
         """K, how many there are, equally likely."""
@@ -300,6 +309,11 @@ class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]
 
     def _is_truncated(self) -> bool:
         return False
+
+
+def straight(start: tuple[float, float], end: tuple[float, float]) -> StraightLane:
+    """A lane from one point to another, m, with a continuous line at either side."""
+    return StraightLane(start, end, line_types=[LineType.CONTINUOUS_LINE] * 2)
 
 
 def along_at_start(at_m: float, speed: float, arrival_s: float, decision_time_s: float) -> float:
