@@ -51,13 +51,20 @@ class Ending:
     value: Any = None
 
 
-def apart(work: Callable[[], Any], seconds: float = 60.0, memory: int | None = MEMORY) -> Ending:
+def apart(
+    work: Callable[[], Any],
+    seconds: float = 60.0,
+    memory: int | None = MEMORY,
+    library: bool = False,
+) -> Ending:
     """Do work in a forked child.
 
     Args:
         work: returns something that can be pickled; an `Ending` is taken as it is.
         seconds: how long it may take.
         memory: how much it may reserve; None: no limit.
+        library: it calls the libraries, which refuse with a ValueError; the product refuses with
+            a DrivememError alone.
     """
     warm()
     reading, writing = os.pipe()
@@ -66,7 +73,7 @@ def apart(work: Callable[[], Any], seconds: float = 60.0, memory: int | None = M
     child = os.fork()
     if child == 0:
         os.close(reading)
-        _in_child(work, writing, memory)
+        _in_child(work, writing, memory, library)
     os.close(writing)
     try:
         return _outcome(child, reading, time.monotonic() + seconds)
@@ -79,7 +86,7 @@ def start(work: Callable[[], Any]) -> int:
     warm()
     child = os.fork()
     if child == 0:
-        _in_child(work, os.pipe()[1], None)
+        _in_child(work, os.pipe()[1])
     return child
 
 
@@ -189,7 +196,9 @@ def _silence() -> Any:
         yield
 
 
-def _in_child(work: Callable[[], Any], writing: int, memory: int | None) -> None:
+def _in_child(
+    work: Callable[[], Any], writing: int, memory: int | None = None, library: bool = False
+) -> None:
     """Never returns: does the work, writes its ending, leaves without any clean-up of tests."""
     status = 1
     try:
@@ -202,7 +211,7 @@ def _in_child(work: Callable[[], Any], writing: int, memory: int | None) -> None
         if memory is not None:
             most = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
             resource.setrlimit(resource.RLIMIT_AS, (most + memory,) * 2)
-        ending = _ending(work)
+        ending = _ending(work, library)
         with open(writing, "wb") as pipe:
             pipe.write(pickle.dumps(ending))
         status = 0
@@ -210,18 +219,24 @@ def _in_child(work: Callable[[], Any], writing: int, memory: int | None) -> None
         os._exit(status)
 
 
-def _ending(work: Callable[[], Any]) -> Ending:
-    from drivemem import DrivememError
-
+def _ending(work: Callable[[], Any], library: bool) -> Ending:
     try:
         value = work()
-    except (DrivememError, ValueError) as error:
+    except BaseException as error:
+        if not _is_refusal(error, library):
+            return Ending("traceback", where(error), f"{type(error).__name__}: {error}")
         if is_one_line(str(error)):
             return Ending("refused", text=str(error))
         return Ending("traceback", f"{where(error)}, not one line", str(error))
-    except BaseException as error:
-        return Ending("traceback", where(error), f"{type(error).__name__}: {error}")
     return value if isinstance(value, Ending) else Ending("done", value=value)
+
+
+def _is_refusal(error: BaseException, library: bool) -> bool:
+    """Whether an error was meant for people: ours, not one of Python's that has the same base."""
+    from drivemem import DrivememError
+
+    own = type(error).__module__.startswith(("drivemem", "pydantic"))
+    return isinstance(error, DrivememError) or (library and (type(error) is ValueError or own))
 
 
 def _outcome(child: int, reading: int, until: float) -> Ending:

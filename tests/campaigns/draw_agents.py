@@ -129,4 +129,4 @@ def _learn(space: str, **settings: Any) -> Ending:
             return Ending("traceback", "learned weights that are not finite", bad[0])
         return None
 
-    return apart(work, SECONDS)
+    return apart(work, SECONDS, library=True)

@@ -65,7 +65,7 @@ def _drive(drawn: Drawn, key: str) -> Ending:
         finally:
             env.close()
 
-    return apart(work, SECONDS)
+    return apart(work, SECONDS, library=True)
 
 
 def _look(env: gym.vector.VectorEnv[Any, Any, Any]) -> Ending | None:

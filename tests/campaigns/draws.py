@@ -47,6 +47,11 @@ WRONG: tuple[Any, ...] = (
 )  # fmt: skip
 """What strangers write where something else belongs; some of it is right in some places."""
 
+EDGES: tuple[Any, ...] = (
+    0, -1, 1, 0.0, -0.5, math.nan, math.inf, -math.inf, 1e308, 1e30, 1e-320, 10**9, 10**12, 10**30,
+)  # fmt: skip
+"""Numbers that sizes, rates and shares go wrong at."""
+
 STRANGE_BYTES = "\udcff"
 """An undecodable byte of the command line, as Python hands it on."""
 
@@ -80,7 +85,7 @@ def changes(
     names = sorted(fields)
 
     def one(name: str) -> st.SearchStrategy[Change]:
-        value = st.one_of(fields[name], st.sampled_from(WRONG))
+        value = st.one_of(fields[name], st.sampled_from(EDGES), st.sampled_from(WRONG))
         misspelt = st.integers(0, 19).map(lambda chance: name[:-1] if chance == 0 else name)
         return st.tuples(misspelt, value)
 

@@ -173,12 +173,17 @@ def _rows(file: Path) -> list[Any]:
 
 def _trained(run: Path) -> Any:
     """Weights and curve of a run."""
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    curve = [
-        {key: value for key, value in json.loads(line).items() if not key.startswith("time/")}
-        for line in lines
-    ]
-    return hashlib.sha256((run / "model/model.safetensors").read_bytes()).hexdigest(), curve
+    return hashlib.sha256((run / "model/model.safetensors").read_bytes()).hexdigest(), curve_of(run)
+
+
+def curve_of(run: Path) -> Any:
+    """Its metrics less what says when; the bare text where that cannot be read."""
+    text = (run / "metrics.jsonl").read_bytes()
+    try:
+        lines = [json.loads(line) for line in text.decode().splitlines()]
+    except ValueError:
+        return text
+    return [{k: v for k, v in line.items() if not k.startswith("time/")} for line in lines]
 
 
 # ---- files, and who reads them -------------------------------------------------------------

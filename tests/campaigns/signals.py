@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.campaigns.apart import Ending, apart, end, is_over, run_here, start, warm
 from tests.campaigns.figures import RIGHT, Tally
+from tests.campaigns.files import curve_of
 from tests.campaigns.project import STUDY, study_words, train
 
 SECONDS = 180.0
@@ -122,17 +123,12 @@ def _undisturbed(job: Job) -> tuple[Any, float]:
 
 def run_files(run: Path) -> dict[str, Any]:
     """What a trained run is, less what says when and how fast."""
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    curve = [
-        {key: value for key, value in json.loads(line).items() if not key.startswith("time/")}
-        for line in lines
-    ]
     files = ["model/model.safetensors", "model/agent.json", "config.json"]
     found: dict[str, Any] = {
         name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in files
     }
     status = json.loads((run / "manifest.json").read_text())["status"]
-    return {**found, "curve": curve, "status": status}
+    return {**found, "curve": curve_of(run), "status": status}
 
 
 def tables(root: Path) -> dict[str, Any]:
