@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test test-all lint bench clean
+.PHONY: install demo test test-all campaign lint bench clean
 
 install: $(STAMP)
 
@@ -22,6 +22,9 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow" tests
+
+campaign: $(STAMP)
+	$(BIN)/python -m tests.campaigns --json campaign.json
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
