@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import version
@@ -195,19 +196,18 @@ class Scenario(BaseModel):
         time limit and memory horizon if there are any, the world's resolved configuration and
         highway-env's version. A field that is new, with a default that changes nothing, therefore
         leaves it as it was; who changes a default or the world's code gives the scenario a new
-        version in its name. drivemem's own worlds stand for themselves, by the name of their class
-        and not by where it is kept; another package's world goes by its full path.
+        version in its name. drivemem's own classes of worlds and vehicles stand for themselves, by
+        name and not by where they are kept; another package's go by their full path.
         """
-        house, _, world = self.world.rpartition(":")
-        ours = house.startswith(f"{__package__}.")
+        config = self.resolved_config()
         resolved = {
             "scenario": self.model_dump(
                 mode="json",
                 exclude_defaults=True,
                 exclude={"summary", "ceiling", "config", "world"},
             ),
-            "world": world if ours else self.world,
-            "config": self.resolved_config(),
+            "world": _without_place(self.world),
+            "config": {key: _without_place(value) for key, value in config.items()},
             "highway_env": version("highway-env"),
         }
         text = json.dumps(resolved, sort_keys=True, default=str)
@@ -306,6 +306,12 @@ class Scenario(BaseModel):
         )
         rows = ObservationSpec.of_highway_env(scenario.resolved_config()["observation"])
         return scenario.model_copy(update={"observation": rows})
+
+
+def _without_place(value: Any) -> Any:
+    """The name of one of drivemem's own classes, given its path; anything else as it is."""
+    ours = isinstance(value, str) and re.fullmatch(rf"{__package__}\..*[.:](\w+)", value)
+    return ours[1] if ours else value
 
 
 def _merge(config: dict[str, Any], changes: Mapping[str, Any], path: str) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import drivemem_envs
-from drivemem_envs.scenarios._shared.dense_highway import lane_aimed_at
-from drivemem_envs.scenarios._shared.lane_planner import STAGE_S, plan_lane
+from drivemem_envs.scenarios.shared.dense_highway import lane_aimed_at
+from drivemem_envs.scenarios.shared.lane_planner import STAGE_S, plan_lane
 
 WORLDS = 50
 EPISODES = 10

@@ -17,11 +17,6 @@ RESULTS = sorted(EXPERIMENTS.glob("*/results"))
 SUPERSEDED = "superseded.md"
 """Says in a results folder that no episodes were kept with it."""
 KEPT = [folder for folder in RESULTS if not (folder / SUPERSEDED).exists()]
-MOVED = pytest.mark.xfail(strict=True, reason="stored hashes name a module that has moved")
-SAME = [
-    pytest.param(folder, marks=MOVED if folder.parent.name == "highway_cards" else ())
-    for folder in KEPT
-]
 
 
 def name(folder: Path) -> str:
@@ -42,7 +37,7 @@ def test_results_are_small_and_hold_no_page_that_can_be_made_again(folder: Path)
     assert not list(folder.glob("*.html"))
 
 
-@pytest.mark.parametrize("folder", SAME, ids=name)
+@pytest.mark.parametrize("folder", KEPT, ids=name)
 def test_scenarios_are_those_of_the_committed_runs(folder: Path, tmp_path: Path) -> None:
     plan = make_plan(load_study(EXPERIMENTS / f"{name(folder)}.toml"), tmp_path)
     now = {cell.name: cell.scenario_hash for cell in plan.cells}
@@ -55,7 +50,7 @@ def test_scenarios_are_those_of_the_committed_runs(folder: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", SAME, ids=name)
+@pytest.mark.parametrize("folder", KEPT, ids=name)
 def test_studies_go_on_from_the_committed_results(folder: Path, tmp_path: Path) -> None:
     plan = make_plan(load_study(EXPERIMENTS / f"{name(folder)}.toml"), tmp_path)
     found = restore(plan, folder)

@@ -116,7 +116,7 @@ FAMILIES = (
         {
             "highway_env.envs.highway_env:HighwayEnvFast": _HIGHWAY,
             "highway_env.envs.highway_env:HighwayEnv": _HIGHWAY,
-            "drivemem_envs.scenarios._shared.dense_highway:DenseHighwayWorld": None,
+            "drivemem_envs.scenarios.shared.dense_highway:DenseHighwayWorld": None,
         },
         ("collision_reward", "right_lane_reward", "high_speed_reward", "on_road_reward"),
     ),
@@ -226,7 +226,7 @@ FAMILIES = (
     Family(
         codes.SINGLE_DECISION,
         {
-            "drivemem_envs.scenarios._shared.single_decision:SingleDecisionWorld": Reset(
+            "drivemem_envs.scenarios.shared.single_decision:SingleDecisionWorld": Reset(
                 codes.SINGLE_DECISION, single_decision.reset_params,
                 single_decision.reset_lane_rows,
             )

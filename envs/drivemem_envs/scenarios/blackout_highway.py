@@ -29,7 +29,7 @@ Source
 
 from __future__ import annotations
 
-from drivemem_envs.scenarios._shared.dense_highway import dense_highway
+from drivemem_envs.scenarios.shared.dense_highway import dense_highway
 from drivemem_envs.sensing.spec import Sensors
 
 EASY = dense_highway(

@@ -41,7 +41,7 @@ from highway_env.road.lane import CircularLane, LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.single_decision import (
+from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
     SLOWER,

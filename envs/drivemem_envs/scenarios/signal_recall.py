@@ -33,7 +33,7 @@ from typing import Any
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.single_decision import (
+from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     SLOWER,
     Car,

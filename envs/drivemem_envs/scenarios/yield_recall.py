@@ -36,14 +36,14 @@ import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.crossings import (
+from drivemem_envs.scenarios.shared.crossings import (
     EGO_LANE,
     FAR,
     OTHER_LANE,
     corner_building,
     crossing,
 )
-from drivemem_envs.scenarios._shared.single_decision import (
+from drivemem_envs.scenarios.shared.single_decision import (
     ANY,
     FASTER,
     SLOWER,

@@ -11,7 +11,7 @@ import pytest
 import drivemem_envs
 from drivemem_envs.making import compiles
 from drivemem_envs.names import SUITE
-from drivemem_envs.scenarios._shared.single_decision import SingleDecisionWorld
+from drivemem_envs.scenarios.shared.single_decision import SingleDecisionWorld
 
 COMPILED = [
     name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from drivemem_envs.scenarios._shared.lane_planner import LANE_WIDTH_M, plan_lane
+from drivemem_envs.scenarios.shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 EGO_MPS, TRAFFIC_MPS = 36.0, 20.0
 

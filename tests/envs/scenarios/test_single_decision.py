@@ -11,7 +11,7 @@ import pytest
 import drivemem_envs
 from drivemem_envs.drivers import make_driver
 from drivemem_envs.names import LEVELS, SUITE
-from drivemem_envs.scenarios._shared.single_decision import (
+from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
     SLOWER,

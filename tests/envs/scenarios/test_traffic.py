@@ -9,7 +9,7 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.drivers import make_driver
-from drivemem_envs.scenarios._shared.dense_highway import lane_aimed_at
+from drivemem_envs.scenarios.shared.dense_highway import lane_aimed_at
 from drivemem_envs.sensing.spec import Sensors
 
 HIGHWAYS = [

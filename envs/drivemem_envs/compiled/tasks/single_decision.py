@@ -15,7 +15,7 @@ from drivemem_envs.compiled import codes, random
 from drivemem_envs.compiled.dynamics.spawn import place_on_lane
 from drivemem_envs.compiled.records import IDLE, NONE, OneWorld
 from drivemem_envs.compiled.template import EGO, Template
-from drivemem_envs.scenarios._shared.single_decision import (
+from drivemem_envs.scenarios.shared.single_decision import (
     ANY,
     LIMIT_TOLERANCE,
     along_at_start,

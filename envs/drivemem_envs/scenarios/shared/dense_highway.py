@@ -15,7 +15,7 @@ from highway_env.envs.highway_env import HighwayEnvFast
 from highway_env.vehicle.behavior import IDMVehicle
 
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
-from drivemem_envs.scenarios._shared.lane_planner import LANE_WIDTH_M, plan_lane
+from drivemem_envs.scenarios.shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 if TYPE_CHECKING:
     from drivemem_envs.drivers.oracle import OracleRule

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenarios._shared.single_decision import straight
+from drivemem_envs.scenarios.shared.single_decision import straight
 
 FAR = 400.0
 """How far each road reaches from the crossing, m."""
