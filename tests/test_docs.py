@@ -60,10 +60,11 @@ def test_commands_in_the_readme_have_these_options() -> None:
     from drivemem.cli import COMMANDS
     from drivemem.commands import compare, evaluate, replay, study, train
     from drivemem.config import TrainConfig
+    from drivemem.evaluation.config import EvaluateConfig
 
     known = {
         "train": {*TrainConfig.model_fields, *train.Options.__dataclass_fields__},
-        "evaluate": {*evaluate.Options.__dataclass_fields__},
+        "evaluate": {*EvaluateConfig.model_fields, *evaluate.Options.__dataclass_fields__},
         "compare": {*compare.Options.__dataclass_fields__},
         "replay": {*replay.Options.__dataclass_fields__},
         "study": {*study.Options.__dataclass_fields__},
