@@ -218,8 +218,9 @@ class Scenario(BaseModel):
 
         Args:
             name: replaces the level in this scenario's name, such as `hard`.
-            changes: `config` (dials, merged into this one's), `sensors` and `observation` (fields
-                to change), and any other field of a Scenario, such as `memory_horizon_s`.
+            changes: `config` (scenario parameters, merged into this one's), `sensors` and
+                `observation` (fields to change), and any other field of a Scenario, such as
+                `memory_horizon_s`.
         """
         parts = {key: changes.pop(key, None) for key in ("config", "sensors", "observation")}
         stem, _, version = self.name.rpartition("-v")

@@ -14,7 +14,7 @@ from drivemem_envs.names import LEVELS, SUITE, by_level
 
 def test_importing_registers_ids_and_loads_no_heavy_package():
     code = (
-        "import sys, drivemem_envs, gymnasium;"
+        "import sys, drivemem_envs, drivemem_envs.metrics, gymnasium;"
         "assert 'drivemem/merge-v1' in gymnasium.registry;"
         "heavy = {'torch', 'pygame', 'numba', 'highway_env', 'pandas'} & set(sys.modules);"
         "sys.exit(','.join(sorted(heavy)) or 0)"
