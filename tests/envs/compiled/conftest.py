@@ -72,13 +72,35 @@ def compare_backends() -> Iterator[Compare]:
 
 
 @pytest.fixture(scope="session")
-def judge_exactly() -> Iterator[Compare]:
+def compare_step_results() -> Iterator[Compare]:
     """Compare rewards, ends and metrics of both backends: keywords are the request."""
     defaults = {
         "worlds": 4, "threads": 2, "first_seed": 7, "steps": 20, "plan": "random", "changes": {},
     }  # fmt: skip
-    for worker in _worker("judge_worker.py"):
+    for worker in _worker("step_result_worker.py"):
         yield partial(_ask, worker, "scenario", defaults)
+
+
+@pytest.fixture(scope="session")
+def compare_resets() -> Iterator[Compare]:
+    """Compare a source of scenes with the reference environment: keywords are the request."""
+    defaults = {"seeds": 4, "first_seed": 0, "steps": 30}
+    for worker in _worker("reset_worker.py"):
+        yield partial(_ask, worker, "id", defaults)
+
+
+@pytest.fixture(scope="session")
+def drive() -> Callable[[Any, Any], list[Any]]:
+    """What is seen along given actions (T, N): observations, rewards, ends."""
+
+    def along(env: Any, actions: Any) -> list[Any]:
+        seen = [env.reset()[0]["vehicles"]]
+        for chosen in actions:
+            observation, rewards, terminated, truncated, _ = env.step(chosen)
+            seen += [observation["vehicles"], rewards, terminated, truncated]
+        return seen
+
+    return along
 
 
 def _ask(

@@ -5,9 +5,6 @@ Reads one request a line (JSON) and answers each with one line: where they first
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from typing import Any
 
 import gymnasium
@@ -15,6 +12,7 @@ import highway_env  # noqa: F401  registers its ids
 import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.vehicle.behavior import IDMVehicle
+from serving import serve
 
 from drivemem_envs.compiled.dynamics.step import simulate
 from drivemem_envs.compiled.export.scene import export
@@ -109,17 +107,5 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     return {"difference": None, "crashes": crashes, "compared": compared}
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        try:
-            answer = run(json.loads(line))
-        except Exception as error:
-            answer = {"difference": f"{type(error).__name__}: {error}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

@@ -5,12 +5,10 @@ Reads one request a line (JSON) and answers each with one line: where they first
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
+from serving import serve
 
 from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
 from drivemem_envs.compiled.dynamics.step import simulate, world_of
@@ -134,19 +132,5 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        try:
-            answer = run(json.loads(line))
-        except Exception as error:
-            import traceback
-
-            answer = {"difference": f"{type(error).__name__}: {error} {traceback.format_exc()}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(run)

@@ -14,7 +14,7 @@ import pytest
 import drivemem_envs
 from drivemem_envs.compiled.dynamics.step import world_of
 from drivemem_envs.compiled.export.scene import export
-from drivemem_envs.compiled.tasks import world_edits as gates
+from drivemem_envs.compiled.tasks import world_edits
 from drivemem_envs.compiled.worlds import scratch_for, stack
 from drivemem_envs.making import compiles
 
@@ -50,17 +50,17 @@ COMPILED = [
 
 
 @pytest.mark.parametrize(("name", "changes", "plan", "steps", "ends"), ENDS)
-def test_every_end_is_equal(name, changes, plan, steps, ends, judge_exactly):
-    answer = judge_exactly(name, changes=changes, plan=plan, steps=steps)
+def test_every_end_is_equal(name, changes, plan, steps, ends, compare_step_results):
+    answer = compare_step_results(name, changes=changes, plan=plan, steps=steps)
     assert answer["difference"] is None
     assert ends <= set(answer["outcomes"])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
-def test_every_scenario_is_judged_equal_to_the_end_of_its_episodes(name, judge_exactly):
+def test_every_scenario_is_equal_to_the_end_of_its_episodes(name, compare_step_results):
     steps = 45 if name.startswith(("highway-v0", "racetrack", "lane-keeping")) else 110
-    answer = judge_exactly(name, steps=steps, first_seed=400)
+    answer = compare_step_results(name, steps=steps, first_seed=400)
     assert answer["difference"] is None
 
 
@@ -72,15 +72,15 @@ def test_every_scenario_is_judged_equal_to_the_end_of_its_episodes(name, judge_e
         {"duration": 4, "policy_frequency": 5, "simulation_frequency": 15},
     ],
 )
-def test_rewards_and_time_follow_the_configuration(config, judge_exactly):
+def test_rewards_and_time_follow_the_configuration(config, compare_step_results):
     changes = {"config": config}
-    answer = judge_exactly("highway-fast-v0", changes=changes, plan=[IDLE, RIGHT], steps=25)
+    answer = compare_step_results("highway-fast-v0", changes=changes, plan=[IDLE, RIGHT], steps=25)
     assert answer["difference"] is None
 
 
-def test_collisions_of_hidden_origin_are_told(judge_exactly):
+def test_collisions_of_hidden_origin_are_told(compare_step_results):
     changes = {"sensors": {"range_m": 8.0}}
-    answer = judge_exactly("intersection-v0", changes=changes, plan=[2], steps=20)
+    answer = compare_step_results("intersection-v0", changes=changes, plan=[2], steps=20)
     assert answer["difference"] is None
     assert answer["hidden_origin"] > 0
 
@@ -92,7 +92,7 @@ def test_taking_traffic_away_leaves_the_ego_wherever_it_is_in_the_list():
     ego = int(worlds.world["ego"][0])
     assert ego > 0
     before, route = worlds.actors[0, ego].copy(), worlds.routes[0, ego].copy()
-    gates.take_traffic_away.py_func(world_of.py_func(worlds, scratch_for(worlds, 1), 0, 0))
+    world_edits.take_traffic_away.py_func(world_of.py_func(worlds, scratch_for(worlds, 1), 0, 0))
     assert (worlds.world["ego"][0], worlds.world["vehicles"][0]) == (0, 1)
     assert worlds.actors[0, 0] == before
     assert np.array_equal(worlds.routes[0, 0], route)

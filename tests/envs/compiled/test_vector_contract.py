@@ -53,15 +53,6 @@ def actions_of(env, steps, seed=0):
     return draw.integers(env.single_action_space.n, size=(steps, env.num_envs))
 
 
-def drive(env, actions):
-    """What is seen along given actions: observations, rewards, ends."""
-    seen = [env.reset()[0]["vehicles"]]
-    for chosen in actions:
-        observation, rewards, terminated, truncated, _ = env.step(chosen)
-        seen += [observation["vehicles"], rewards, terminated, truncated]
-    return seen
-
-
 # ---- equal to the reference backend -------------------------------------------------------
 
 
@@ -108,7 +99,7 @@ def test_seeds_of_a_list_begin_the_first_episodes_as_in_the_reference():
 
 
 @pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
-def test_neither_threads_nor_neighbours_change_a_world(name):
+def test_neither_threads_nor_neighbours_change_a_world(name, drive):
     many = limited(name, 6, num_workers=3)
     actions = actions_of(many, 40)
     alone, several = limited(name, 1), limited(name, 6, num_workers=1)

@@ -16,27 +16,16 @@ def seeds(world, episode):
     return 100 * world + episode
 
 
-def drive(env, steps, seed=0):
-    """Observations, rewards and ends of random driving."""
-    draw, seen = np.random.default_rng(seed), [env.reset()[0]["vehicles"]]
-    for _ in range(steps):
-        actions = draw.integers(env.single_action_space.n, size=env.num_envs)
-        observation, rewards, terminated, truncated, _ = env.step(actions)
-        seen += [observation["vehicles"], rewards, terminated, truncated]
-    return seen
-
-
-def equal(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
-
-
-def test_threads_change_nothing():
-    runs = [
-        drive(make_vec("exit-recall-v0", 7, backend="compiled", seeds=seeds, num_workers=n), 60)
+def test_threads_change_nothing(drive):
+    actions = np.random.default_rng(0).integers(3, size=(60, 7))
+    alone, *shared = (
+        drive(
+            make_vec("exit-recall-v0", 7, backend="compiled", seeds=seeds, num_workers=n), actions
+        )
         for n in (1, 2, 5)
-    ]
-    assert equal(runs[0], runs[1])
-    assert equal(runs[0], runs[2])
+    )
+    for seen in shared:
+        assert all(np.array_equal(a, b) for a, b in zip(alone, seen, strict=True))
 
 
 def test_a_world_does_not_depend_on_its_neighbours():

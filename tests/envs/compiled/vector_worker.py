@@ -5,14 +5,10 @@ Reads one request a line (JSON) and answers each with one line; run by `test_vec
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from typing import Any
 
 import numpy as np
-
-from drivemem_envs.making import make_vec
+from serving import both_backends, serve
 
 
 def difference(a: Any, b: Any, path: str) -> str | None:
@@ -71,16 +67,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     """Compare everything that a learner or recorder can see, over many episodes."""
     worlds, first = request["worlds"], request["first_seed"]
 
-    def seeds(world: int, episode: int) -> int:
-        return first + 1000 * world + episode
-
-    made = [
-        make_vec(
-            request["scenario"], worlds, backend=backend, seeds=seeds, num_workers=count,
-            **request["changes"],
-        )
-        for backend, count in (("reference", 1), ("compiled", request["threads"]))
-    ]  # fmt: skip
+    made = both_backends(request, apart=1000)
     draw = np.random.default_rng(first)
     space, ended = made[0].single_action_space, 0
     results: list[Any] = [env.reset()[0] for env in made]
@@ -101,17 +88,5 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     return {"difference": None, "ended": ended}
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        try:
-            answer = compare(json.loads(line))
-        except Exception as error:
-            answer = {"difference": f"{type(error).__name__}: {error}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(compare)

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from highway_env.vehicle.behavior import IDMVehicle
@@ -15,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import drivemem_envs
-from drivemem_envs.compiled.exactness import exact_environment
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.scenes.scene_bank import SceneBank
@@ -30,33 +23,9 @@ OWN += ["range-only-highway-v0"]
 BANKED = ("parking", "lane-keeping")
 
 
-@pytest.fixture(scope="module")
-def compare():
-    """Ask the worker to compare a source of scenes with the reference environment."""
-    if not exact_environment():
-        pytest.skip("bit-exact parity is stated for x86 only")
-    worker = subprocess.Popen(
-        [sys.executable, str(Path(__file__).parents[1] / "reset_worker.py")],
-        env={**os.environ, **exact_environment()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def ask(name, **request):
-        defaults = {"id": name, "seeds": 4, "first_seed": 0, "steps": 30}
-        worker.stdin.write(json.dumps({**defaults, **request}) + "\n")
-        worker.stdin.flush()
-        return json.loads(worker.stdout.readline())
-
-    yield ask
-    worker.stdin.close()
-    worker.wait(timeout=30)
-
-
 @pytest.mark.parametrize("name", [*OWN, *HIGHWAY_ENV_IDS])
-def test_the_same_seed_gives_the_same_scene(name, compare):
-    answer = compare(name, seeds=2 if "intersection" in name else 4)
+def test_the_same_seed_gives_the_same_scene(name, compare_resets):
+    answer = compare_resets(name, seeds=2 if "intersection" in name else 4)
     assert answer["difference"] is None
     assert answer["compiled"] is not name.startswith(BANKED)
 
@@ -66,25 +35,25 @@ def test_the_same_seed_gives_the_same_scene(name, compare):
     "name",
     [name for name in [*OWN, *HIGHWAY_ENV_IDS] if why_no_reset(named_scenario(name)) is None],
 )
-def test_many_seeds_give_the_same_scenes(name, compare):
+def test_many_seeds_give_the_same_scenes(name, compare_resets):
     seeds = 15 if "intersection" in name else 100
-    assert compare(name, seeds=seeds, first_seed=1000)["difference"] is None
+    assert compare_resets(name, seeds=seeds, first_seed=1000)["difference"] is None
 
 
-def test_spawning_is_among_what_is_compared(compare):
-    assert compare("intersection-v0", seeds=2, first_seed=50)["spawned"] > 10
+def test_spawning_is_among_what_is_compared(compare_resets):
+    assert compare_resets("intersection-v0", seeds=2, first_seed=50)["spawned"] > 10
 
 
 @pytest.mark.parametrize("name", ["merge-v0", "intersection-v0"])
-def test_the_bank_gives_the_same_scenes(name, compare):
-    answer = compare(name, seeds=2, compiled=False, steps=6)
+def test_the_bank_gives_the_same_scenes(name, compare_resets):
+    answer = compare_resets(name, seeds=2, compiled=False, steps=6)
     assert answer["difference"] is None
     assert answer["compiled"] is False
 
 
-def test_seeds_may_be_as_large_as_gymnasium_takes(compare):
+def test_seeds_may_be_as_large_as_gymnasium_takes(compare_resets):
     large = [2**31, 2**32 + 5, 2**63 - 1]
-    assert compare("merge-v0", seed_list=large)["difference"] is None
+    assert compare_resets("merge-v0", seed_list=large)["difference"] is None
 
 
 @pytest.mark.parametrize(
@@ -109,8 +78,8 @@ def test_seeds_may_be_as_large_as_gymnasium_takes(compare):
         ("exit-recall-v0", {"exits_count": 2, "trucks_count": 0}),
     ],
 )
-def test_configurations_are_followed(name, config, compare):
-    answer = compare(name, config=config, seeds=3, steps=10)
+def test_configurations_are_followed(name, config, compare_resets):
+    answer = compare_resets(name, config=config, seeds=3, steps=10)
     assert answer["difference"] is None
     assert answer["compiled"] is True
 
@@ -150,10 +119,10 @@ FAMILIES = {
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
-def test_random_configurations_give_the_same_scenes(name, data, compare):
+def test_random_configurations_give_the_same_scenes(name, data, compare_resets):
     config = data.draw(st.fixed_dictionaries(FAMILIES[name]))
     seed = data.draw(st.integers(0, 2**32))
-    answer = compare(name, config=config, seeds=2, first_seed=seed, steps=3, fills=1)
+    answer = compare_resets(name, config=config, seeds=2, first_seed=seed, steps=3, fills=1)
     assert answer["difference"] is None
     assert answer["compiled"] is True
 

@@ -1,20 +1,16 @@
 """Drives both backends to chosen ends of episodes, with exact arithmetic.
 
-Reads one request a line (JSON) and answers each with one line; run by `test_judge`.
+Reads one request a line (JSON) and answers each with one line; run by `test_step_result`.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import warnings
 from collections import Counter
 from typing import Any
 
 import numpy as np
+from serving import both_backends, serve
 from vector_worker import difference
-
-from drivemem_envs.making import make_vec
 
 
 def choose(space: Any, plan: Any, worlds: int, draw: np.random.Generator) -> Any:
@@ -31,16 +27,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     """Compare rewards, terms, ends, outcomes and metrics, all to the last bit."""
     worlds, first = request["worlds"], request["first_seed"]
 
-    def seeds(world: int, episode: int) -> int:
-        return first + 100 * world + episode
-
-    made = [
-        make_vec(
-            request["scenario"], worlds, backend=backend, seeds=seeds, num_workers=count,
-            **request["changes"],
-        )
-        for backend, count in (("reference", 1), ("compiled", request["threads"]))
-    ]  # fmt: skip
+    made = both_backends(request, apart=100)
     for env in made:
         env.reset()
     draw, seen, hidden = np.random.default_rng(first), Counter[str](), 0
@@ -67,17 +54,5 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     return {"difference": None, "outcomes": seen, "hidden_origin": hidden}
 
 
-def main() -> None:
-    """Answer requests until the input ends."""
-    warnings.simplefilter("ignore")
-    for line in sys.stdin:
-        try:
-            answer = compare(json.loads(line))
-        except Exception as error:
-            answer = {"difference": f"{type(error).__name__}: {error}", "outcomes": {}}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(compare)
