@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from drivemem.config import TrainConfig
     from drivemem.errors import DrivememError
     from drivemem.evaluation.evaluate import evaluate
-    from drivemem.loading import load
+    from drivemem.evaluation.loading import load
     from drivemem.probes import probe
     from drivemem.replays import replay
     from drivemem.training.train import train
@@ -30,7 +30,7 @@ _HOMES = {
     "TrainConfig": ("config", "TrainConfig"),
     "train": ("training.train", "train"),
     "evaluate": ("evaluation.evaluate", "evaluate"),
-    "load": ("loading", "load"),
+    "load": ("evaluation.loading", "load"),
     "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),
     "replay": ("replays", "replay"),

@@ -29,7 +29,7 @@ def run(words: list[str]) -> int:
     """Export, and say what the file takes and gives."""
     options = read_options(Options, "export", words)
     from drivemem.errors import DrivememError
-    from drivemem.loading import load
+    from drivemem.evaluation.loading import load
     from drivemem.progress import console
     from drivemem_agents.export import ExportError, export_onnx
 

@@ -43,8 +43,8 @@ def run(words: list[str]) -> int:
         print("drivemem watch: give a run, or --driver NAME --scenario NAME", file=sys.stderr)
         return 2
     from drivemem.evaluation.external_drivers import MANUAL
+    from drivemem.evaluation.watching import has_display, watch
     from drivemem.progress import console
-    from drivemem.watching import has_display, watch
 
     if has_display() or options.driver == MANUAL:
         done = watch(

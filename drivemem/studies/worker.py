@@ -130,8 +130,8 @@ def _one(run: Run, cell: Cell, arguments: dict[str, Any], threads: int) -> str:
 
 def _misfit(run: Run, lesion: str) -> str | None:
     """Why a lesion has nothing to cut in this agent; None if it has."""
+    from drivemem.evaluation.loading import load
     from drivemem.lesions import INTACT, make_lesion
-    from drivemem.loading import load
 
     if lesion == INTACT:
         return None

@@ -13,10 +13,10 @@ from drivemem.cli import run_command
 from drivemem.comparison import compare_runs
 from drivemem.errors import DrivememError
 from drivemem.evaluation.evaluate import evaluate
+from drivemem.evaluation.watching import Hands, Window, cue_words, has_display, watch
 from drivemem.replays.load import find_recording
 from drivemem.replays.verify import verify
 from drivemem.runs import Run
-from drivemem.watching import Hands, Window, cue_words, has_display, watch
 
 
 @pytest.fixture(autouse=True)
