@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns import endurance, files, limits, settings, signals
+from tests.campaigns import endurance, files, keeping, limits, settings, signals
 from tests.campaigns.apart import apart
 from tests.campaigns.draws import as_options, as_pairs, is_huge, toml
 from tests.campaigns.figures import Tally, table
@@ -34,6 +34,9 @@ FAILING = {
     "suite.json": "errors are pydantic's paragraphs",
     "results/runs.parquet": "errors are DuckDB's paragraphs",
     "results/episodes.parquet": "errors are DuckDB's paragraphs",
+    "a user's files": "folders are replaced whole",
+    "finished results": "smaller evaluations replace larger ones",
+    "two trainings into one folder": "there is no lock",
     "train": "a run killed after its model was written stays 'running'; temporary files stay",
 }
 """What fails today, and why."""
@@ -148,6 +151,12 @@ def test_a_full_file_system_is_said_in_one_line_and_mended() -> None:
     if not limits.can_mount():
         pytest.skip("this user may not mount a file system")
     sound(limits.full_disk("train", most=3))
+
+
+@pytest.mark.parametrize("subject", [known(subject) for subject in keeping.SUBJECTS])
+def test_what_is_there_stays(subject: str) -> None:
+    is_long = subject == "a user's files"
+    sound(keeping.among_files(["train", "save"]) if is_long else keeping.SUBJECTS[subject]())
 
 
 def test_no_home_folder_is_needed() -> None:
