@@ -217,6 +217,11 @@ def toml(value: Any) -> str:
     return "{}"
 
 
+def seconds_for(value: Any) -> float:
+    """How long an input may take: 30 s, or 6 s where no end need be in sight."""
+    return 6.0 if is_huge(value) else 30.0
+
+
 def is_huge(value: Any) -> bool:
     """Whether a number in a value is so large that its work may have no end."""
     if isinstance(value, Mapping):
