@@ -155,7 +155,7 @@ def neighbours(value: Any) -> st.SearchStrategy[Any]:
     if isinstance(value, bool):
         return st.booleans()
     if isinstance(value, int):
-        return st.integers(max(value - 3, 0), value + 3)
+        return st.integers(max(value - 3, min(value, 0)), value + 3)
     if isinstance(value, float):
         return st.floats(0.0, 2.0 * abs(value) + 1.0)
     return st.just(value)
