@@ -24,7 +24,7 @@ from typing import Any
 from tests.campaigns.apart import Ending, apart, run_here
 from tests.campaigns.figures import REFUSED, RIGHT, Tally
 from tests.campaigns.files import Reader, evaluate, report, resume
-from tests.campaigns.project import EPISODES, make, train
+from tests.campaigns.project import EPISODES, kept_folder, make, train
 from tests.campaigns.signals import run_files, tables
 
 Job = tuple[Callable[[Path], Any], Callable[[Path], Any]]
@@ -170,8 +170,7 @@ _MADE: list[Path] = []
 def project(at: Path | None = None) -> Iterator[Path]:
     """A copy of the project that `make` makes, in a folder or a temporary one."""
     if not _MADE:
-        folder = Path(tempfile.mkdtemp(prefix="drivemem-campaign-")) / "project"
-        folder.mkdir()
+        folder = kept_folder()
         make(folder)
         _MADE.append(folder)
     with tempfile.TemporaryDirectory(dir=at) as folder:
