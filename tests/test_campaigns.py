@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns import endurance, files, limits, settings, signals
+from tests.campaigns import endurance, files, keeping, limits, settings, signals
 from tests.campaigns.apart import apart
 from tests.campaigns.draws import as_options, as_pairs, is_huge, toml
 from tests.campaigns.figures import Tally, table
@@ -30,10 +30,25 @@ FAILING = {
     "evaluations": "values of dials are not checked before they are used",
     "gru/model/model.safetensors": "a model is not checked when training goes on from it",
     "gru/model/agent.json": "the description of spaces is not checked",
+    "training": "devices are not checked",
+    "presets": "devices are not checked",
+    "study files": "10^12 seeds are counted one by one",
+    "gru/metrics.jsonl": "the reader of curves takes any text for JSON",
+    "gru/recordings/test-intact/episodes.parquet": "flipped bits are not noticed",
+    "gru/recordings/test-intact/steps.parquet": "flipped bits are not noticed",
+    "gru/recordings/test-intact/actors.parquet": "flipped bits are not noticed",
+    "begun/checkpoints/192/model.safetensors": "flipped bits are not noticed",
+    "begun/checkpoints/192/optimizer.safetensors": "flipped bits are not noticed",
+    "begun/checkpoints/192/run.json": "values are used as they are",
+    "preset.toml": "text that is not UTF-8 is not caught",
+    "out/study.json": "values are used as they are",
     "begun/metrics.jsonl": "a torn line stays in the middle of the curve",
     "suite.json": "errors are pydantic's paragraphs",
     "results/runs.parquet": "errors are DuckDB's paragraphs",
     "results/episodes.parquet": "errors are DuckDB's paragraphs",
+    "a user's files": "folders are replaced whole",
+    "finished results": "smaller evaluations replace larger ones",
+    "two trainings into one folder": "there is no lock",
     "train": "a run killed after its model was written stays 'running'; temporary files stay",
 }
 """What fails today, and why."""
@@ -148,6 +163,12 @@ def test_a_full_file_system_is_said_in_one_line_and_mended() -> None:
     if not limits.can_mount():
         pytest.skip("this user may not mount a file system")
     sound(limits.full_disk("train", most=3))
+
+
+@pytest.mark.parametrize("subject", [known(subject) for subject in keeping.SUBJECTS])
+def test_what_is_there_stays(subject: str) -> None:
+    is_long = subject == "a user's files"
+    sound(keeping.among_files(["train", "save"]) if is_long else keeping.SUBJECTS[subject]())
 
 
 def test_no_home_folder_is_needed() -> None:

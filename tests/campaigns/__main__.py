@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.campaigns import endurance, files, limits, settings, signals
+from tests.campaigns import endurance, files, keeping, limits, settings, signals
 from tests.campaigns.figures import Tally, table
 
 Part = Callable[[float, int], Iterator[Tally]]
@@ -49,6 +49,12 @@ def of_limits(scale: float, seed: int) -> Iterator[Tally]:
     yield limits.homes(None if scale >= 1.0 else ["no home"])
 
 
+def of_keeping(scale: float, seed: int) -> Iterator[Tally]:
+    """Every folder that a command writes."""
+    for subject in keeping.SUBJECTS.values():
+        yield subject()
+
+
 def of_endurance(scale: float, seed: int) -> Iterator[Tally]:
     """Minutes each."""
     for job in endurance.JOBS:
@@ -57,6 +63,7 @@ def of_endurance(scale: float, seed: int) -> Iterator[Tally]:
 
 PARTS: dict[str, Part] = {
     "settings": of_settings, "files": of_files, "signals": of_signals, "limits": of_limits,
+    "keeping": of_keeping,
     "endurance": of_endurance,
 }  # fmt: skip
 

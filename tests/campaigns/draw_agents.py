@@ -16,9 +16,8 @@ from tests.campaigns.draws import (
     changes,
     is_huge,
     of_model,
+    seconds_for,
 )
-
-SECONDS = 30.0
 
 SPACES: dict[str, gym.Space[Any]] = {
     "vector": gym.spaces.Box(-1.0, 1.0, (9,), np.float32),
@@ -129,4 +128,4 @@ def _learn(space: str, **settings: Any) -> Ending:
             return Ending("traceback", "learned weights that are not finite", bad[0])
         return None
 
-    return apart(work, SECONDS, library=True)
+    return apart(work, seconds_for(settings), library=True)

@@ -17,9 +17,9 @@ from tests.campaigns.draws import (
     changes,
     neighbours,
     of_model,
+    seconds_for,
 )
 
-SECONDS = 30.0
 SCENARIOS = ("exit-recall", "hidden-crossing", "blackout-highway", "merge-v1", "intersection-v1")
 
 
@@ -65,7 +65,7 @@ def _drive(drawn: Drawn, key: str) -> Ending:
         finally:
             env.close()
 
-    return apart(work, SECONDS, library=True)
+    return apart(work, seconds_for(drawn.changed), library=True)
 
 
 def _look(env: gym.vector.VectorEnv[Any, Any, Any]) -> Ending | None:

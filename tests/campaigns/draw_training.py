@@ -21,9 +21,9 @@ from tests.campaigns.draws import (
     is_huge,
     key_value_words,
     of_model,
+    seconds_for,
 )
 
-SECONDS = 30.0
 BASE: dict[str, Any] = {
     "scenario": "exit-recall", "memory": "gru", "steps": 1, "num_envs": 2, "n_steps": 8,
     "batch_size": 16, "n_epochs": 1, "num_workers": 1,
@@ -62,7 +62,7 @@ def _train(drawn: Drawn) -> Ending:
         return _train_by_command(settings)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        return apart(lambda: _build_and_train(settings, out), SECONDS)
+        return apart(lambda: _build_and_train(settings, out), seconds_for(drawn.changed))
 
 
 def _build_and_train(settings: dict[str, Any], out: Path) -> Ending | None:
@@ -101,7 +101,7 @@ def _train_by_command(settings: dict[str, Any]) -> Ending:
             ending = run_here("train", *words, "--out", str(out))
             return _unless_finite(out / "model" / "model.safetensors", ending)
 
-        return apart(work, SECONDS)
+        return apart(work, seconds_for(settings))
 
 
 def _unless_finite(file: Path, ending: Ending | None = None) -> Ending | None:

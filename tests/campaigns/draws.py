@@ -155,7 +155,7 @@ def neighbours(value: Any) -> st.SearchStrategy[Any]:
     if isinstance(value, bool):
         return st.booleans()
     if isinstance(value, int):
-        return st.integers(max(value - 3, 0), value + 3)
+        return st.integers(max(value - 3, min(value, 0)), value + 3)
     if isinstance(value, float):
         return st.floats(0.0, 2.0 * abs(value) + 1.0)
     return st.just(value)
@@ -215,6 +215,11 @@ def toml(value: Any) -> str:
     if isinstance(value, Sequence):
         return f"[{', '.join(map(toml, value))}]"
     return "{}"
+
+
+def seconds_for(value: Any) -> float:
+    """How long an input may take: 30 s, or 6 s where no end need be in sight."""
+    return 6.0 if is_huge(value) else 30.0
 
 
 def is_huge(value: Any) -> bool:

@@ -21,7 +21,7 @@ from typing import Any
 
 from tests.campaigns.apart import Ending, apart, run_here
 from tests.campaigns.figures import REFUSED, RIGHT, Tally
-from tests.campaigns.project import EPISODES, make, make_study, study_words, train
+from tests.campaigns.project import EPISODES, kept_folder, make, make_study, study_words, train
 
 PARTS = 16
 HOSTILE = (
@@ -371,8 +371,7 @@ def _strayed(folder: Path, root: Path) -> list[str]:
 
 @cache
 def _whole(kind: str) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="drivemem-campaign-")) / "project"
-    folder.mkdir()
+    folder = kept_folder()
     (make if kind == "run" else make_study)(folder)
     return folder
 

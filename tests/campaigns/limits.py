@@ -24,7 +24,7 @@ from typing import Any
 from tests.campaigns.apart import Ending, apart, run_here
 from tests.campaigns.figures import REFUSED, RIGHT, Tally
 from tests.campaigns.files import Reader, evaluate, report, resume
-from tests.campaigns.project import EPISODES, make, train
+from tests.campaigns.project import EPISODES, kept_folder, make, train
 from tests.campaigns.signals import run_files, tables
 
 Job = tuple[Callable[[Path], Any], Callable[[Path], Any]]
@@ -70,7 +70,7 @@ def file_size(name: str, most: int | None = None) -> Tally:
     """
     tally = Tally("limits", f"disk full (size of files): {name}")
     work, result = JOBS[name]
-    with _project() as whole:
+    with project() as whole:
         before = {path: path.stat().st_mtime_ns for path in whole.rglob("*") if path.is_file()}
         ending = apart(partial(_finish, work, result, whole), 120.0)
         if ending.how != "done":
@@ -79,7 +79,7 @@ def file_size(name: str, most: int | None = None) -> Tally:
         new = [path for path in written if path.stat().st_mtime_ns != before.get(path)]
         sizes = sorted({path.stat().st_size // 2 for path in new} | {0})
     for size in sizes if most is None else sizes[:: max(len(sizes) // most, 1)][:most]:
-        with _project() as root:
+        with project() as root:
             first = apart(partial(_limited, work, root, size), 120.0)
             _judge(tally, name, f"files of at most {size} bytes", first, root, ending.value)
     return tally
@@ -89,11 +89,11 @@ def full_disk(name: str, most: int | None = None) -> Tally:
     """Run a command on a file system with so many pages left; then make room and go on."""
     tally = Tally("limits", f"disk full (file system): {name}")
     work, result = JOBS[name]
-    with _project() as whole:
+    with project() as whole:
         ending = apart(partial(_finish, work, result, whole), 120.0)
     pages = (0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96)
     for left in pages if most is None else pages[1 : 1 + most]:
-        with _small_disk() as disk, _project(disk) as root:
+        with _small_disk() as disk, project(disk) as root:
             filler = disk / "filler"
             _fill(filler, left)
             first = apart(partial(_limited, work, root, None), 120.0)
@@ -167,11 +167,10 @@ _MADE: list[Path] = []
 
 
 @contextlib.contextmanager
-def _project(at: Path | None = None) -> Iterator[Path]:
+def project(at: Path | None = None) -> Iterator[Path]:
     """A copy of the project that `make` makes, in a folder or a temporary one."""
     if not _MADE:
-        folder = Path(tempfile.mkdtemp(prefix="drivemem-campaign-")) / "project"
-        folder.mkdir()
+        folder = kept_folder()
         make(folder)
         _MADE.append(folder)
     with tempfile.TemporaryDirectory(dir=at) as folder:
@@ -301,10 +300,10 @@ def clocks(readers: Sequence[Reader] = (resume, evaluate, report)) -> Tally:
     """The clock is set back, or every file comes from the future: results stay the same."""
     tally = Tally("limits", "clock set back")
     for reader in readers:
-        with _project() as root:
+        with project() as root:
             expected = apart(partial(reader, root), 120.0)
         for name, change in (("years back", _set_back), ("files from the future", _from_future)):
-            with _project() as root:
+            with project() as root:
                 seen = apart(partial(_at_another_time, change, reader, root), 120.0)
             what = f"{reader.__name__}, {name}"
             if seen.how != "done":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ memory = "none"
 [evaluation]
 episodes = 2
 """
+_KEPT: list[tempfile.TemporaryDirectory[str]] = []
 PRESET = "steps = 256\nnum_envs = 4\n[memories.gru]\nmemory_kwargs = { hidden_size = 8 }\n"
 
 
@@ -60,6 +62,14 @@ def train(out: Path, resume: bool = False, stop_at: int | None = None, **changes
     except KeyboardInterrupt:
         if stop_at is None:
             raise
+
+
+def kept_folder() -> Path:
+    """A new folder that is removed when this process ends (a forked child leaves it alone)."""
+    _KEPT.append(tempfile.TemporaryDirectory(prefix="drivemem-campaign-"))
+    folder = Path(_KEPT[-1].name) / "project"
+    folder.mkdir()
+    return folder
 
 
 def make(folder: Path) -> None:
