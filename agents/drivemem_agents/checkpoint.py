@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,8 +29,14 @@ VERSION = 1
 Agent = TypeVar("Agent", bound=MemoryAlgorithm)
 
 
-class CheckpointError(Exception):
-    """Files of an agent that cannot be read; the message says what is wrong in one line."""
+AGENT_FILES = ("agent.json", "model.safetensors")
+"""What `save_agent` writes; the first tells a folder of it from any other."""
+TRAINING_FILES = ("state.json", "model.safetensors", "optimizer.safetensors", "rollout.safetensors")
+"""What `write_training` writes; the first tells a folder of it from any other."""
+
+
+class CheckpointError(ValueError):
+    """An agent that cannot be read or written; the message says what is wrong in one line."""
 
 
 def save_agent(model: MemoryAlgorithm, folder: Path) -> None:
@@ -36,9 +44,12 @@ def save_agent(model: MemoryAlgorithm, folder: Path) -> None:
 
     Args:
         model: the agent.
-        folder: made or replaced.
+        folder: made, or replaced where it is an agent's; what else is in it stays.
+
+    Raises:
+        CheckpointError: there is something else; it is left as it is.
     """
-    with atomic_folder(folder) as temporary:
+    with _folder_of(AGENT_FILES, folder) as temporary:
         save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
         write_json(temporary / "agent.json", describe_agent(model))
 
@@ -110,10 +121,23 @@ def save_training(model: MemoryAlgorithm, folder: Path) -> None:
 
     Args:
         model: the agent.
-        folder: made or replaced.
+        folder: made, or replaced where it is a checkpoint; what else is in it stays.
+
+    Raises:
+        CheckpointError: there is something else; it is left as it is.
     """
-    with atomic_folder(folder) as temporary:
+    with _folder_of(TRAINING_FILES, folder) as temporary:
         write_training(model, temporary)
+
+
+@contextmanager
+def _folder_of(files: tuple[str, ...], folder: Path) -> Iterator[Path]:
+    """`atomic_folder`, refusals in this module's error."""
+    try:
+        with atomic_folder(folder, files) as temporary:
+            yield temporary
+    except FileExistsError as error:
+        raise CheckpointError(error.strerror or str(error)) from error
 
 
 def write_training(model: MemoryAlgorithm, folder: Path) -> None:
