@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from drivemem_agents.checkpoint import CheckpointError
     from drivemem_agents.export import ExportError, export_onnx
+    from drivemem_agents.finite import NonFiniteError
     from drivemem_agents.policy import MemoryPolicy
     from drivemem_agents.ppo import MemoryPPO
 
@@ -15,12 +16,14 @@ __all__ = [
     "ExportError",
     "MemoryPPO",
     "MemoryPolicy",
+    "NonFiniteError",
     "export_onnx",
 ]
 
 _HOMES = {
     "MemoryPPO": "ppo",
     "MemoryPolicy": "policy",
+    "NonFiniteError": "finite",
     "ExportError": "export",
     "export_onnx": "export",
 }

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from drivemem_agents.algorithm import MemoryAlgorithm
 from drivemem_agents.files import atomic_folder, read_json, write_json
+from drivemem_agents.finite import first_non_finite
 from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings
 from drivemem_agents.space_json import space_from_json, space_to_json
 
@@ -47,10 +48,11 @@ def save_agent(model: MemoryAlgorithm, folder: Path) -> None:
         folder: made, or replaced where it is an agent's; what else is in it stays.
 
     Raises:
-        CheckpointError: there is something else; it is left as it is.
+        CheckpointError: there is something else, which is left as it is; or weights that are not
+            finite.
     """
     with _folder_of(AGENT_FILES, folder) as temporary:
-        save_file(_contiguous(model.policy.state_dict()), temporary / "model.safetensors")
+        save_file(_weights(model), temporary / "model.safetensors")
         write_json(temporary / "agent.json", describe_agent(model))
 
 
@@ -142,7 +144,7 @@ def _folder_of(files: tuple[str, ...], folder: Path) -> Iterator[Path]:
 
 def write_training(model: MemoryAlgorithm, folder: Path) -> None:
     """`save_training` into an existing folder, not atomic: for callers that add files of theirs."""
-    save_file(_contiguous(model.policy.state_dict()), folder / "model.safetensors")
+    save_file(_weights(model), folder / "model.safetensors")
     save_file(_optimizer_tensors(model), folder / "optimizer.safetensors")
     save_file(_contiguous(_carried(model)), folder / "rollout.safetensors")
     write_json(folder / "state.json", _counters(model))
@@ -283,8 +285,25 @@ def _counters(model: MemoryAlgorithm) -> dict[str, Any]:
     }
 
 
+def _weights(model: MemoryAlgorithm) -> dict[str, Tensor]:
+    """The policy's weights, which must be finite to be worth keeping."""
+    tensors = _contiguous(model.policy.state_dict())
+    name = first_non_finite(tensors)
+    if name is not None:
+        raise CheckpointError(
+            f"the agent is not written: its {name} is not finite; go back to one saved before"
+        )
+    return tensors
+
+
 def _load_weights(model: MemoryAlgorithm, folder: Path) -> None:
     tensors = _read_tensors(folder / "model.safetensors")
+    name = first_non_finite(tensors)
+    if name is not None:
+        raise CheckpointError(
+            f"{folder / 'model.safetensors'}: {name} is not finite, so the agent cannot act: "
+            "take one saved before, or train it again"
+        )
     try:
         model.policy.load_state_dict(tensors, strict=True)
     except RuntimeError as error:

@@ -21,6 +21,13 @@ from torch import Tensor, nn
 from drivemem_agents.algorithm import MemoryAlgorithm
 from drivemem_agents.checkpoint import load_agent, save_agent
 from drivemem_agents.env_capabilities import action_masks_method, privileged_method
+from drivemem_agents.finite import (
+    check_actions,
+    check_gradients,
+    check_loss,
+    check_rollout,
+    check_weights,
+)
 from drivemem_agents.losses import ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.observations import select
@@ -49,7 +56,8 @@ class MemoryPPO(MemoryAlgorithm):
 
     Raises:
         ValueError: unknown settings, or some that do not fit together; the message says how they
-            would.
+            would. While learning, `NonFiniteError`: an observation, reward, action, loss, gradient
+            or weight is no longer finite; nothing was learnt from it.
     """
 
     # ---- collect --------------------------------------------------------------------------
@@ -66,6 +74,7 @@ class MemoryPPO(MemoryAlgorithm):
         self._privileged_of = privileged_method(env) if reads_truth else None
         for t in range(self.n_steps):
             actions = self._act(t)
+            check_actions(actions, self.num_timesteps)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
@@ -145,6 +154,7 @@ class MemoryPPO(MemoryAlgorithm):
         starts = cast(Starts, self._last_episode_starts)
         last = self._values(self._last_obs, self._state, starts, self._privileged())
         rollout, chosen = self.rollout, self.settings
+        check_rollout(rollout, last, self.num_timesteps)
         rewards = rollout.rewards
         if chosen.normalize_rewards:
             rewards = self.reward_scaler.scale(
@@ -185,7 +195,8 @@ class MemoryPPO(MemoryAlgorithm):
         self._update_learning_rate(self.policy.optimizer)
         settings = self.settings_now()
         logs: dict[str, list[float]] = {}
-        parameters = list(self.policy.parameters())
+        named = list(self.policy.named_parameters())
+        parameters = [parameter for _, parameter in named]
         going_on = True
         for _ in range(settings.n_epochs):
             states = self._chunk_states()
@@ -193,18 +204,21 @@ class MemoryPPO(MemoryAlgorithm):
                 loss, terms = ppo_loss(self.policy, batch, settings, self.consolidation)
                 for name, value in terms.items():
                     logs.setdefault(name, []).append(value)
+                check_loss(terms, self._n_updates, self.num_timesteps)
                 if settings.target_kl is not None and terms["approx_kl"] > 1.5 * settings.target_kl:
                     going_on = False
                     break
                 for parameter in parameters:  # what zero_grad does, without its wrappers
                     parameter.grad = None
                 loss.backward()
-                nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+                norm = nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+                check_gradients(norm, named, self._n_updates, self.num_timesteps)
                 self.policy.optimizer.step()
             self._n_updates += 1
             if not going_on:
                 break
         self._update_normaliser()
+        check_weights(self.policy, self._n_updates, self.num_timesteps)
         self._log(logs, settings)
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ Documented = TypeVar("Documented", bound=type)
 class Settings(BaseModel):
     """Frozen settings; an unknown key is refused with the nearest, or else all that there are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
