@@ -14,6 +14,7 @@ import torch
 from gymnasium import spaces
 from numpy import bool_
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import FloatSchedule
@@ -33,6 +34,8 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     Attributes:
         settings: all settings; of a schedule, its first value.
         consolidation: a penalty on moving weights that an earlier task relies on, or None.
+        lost_schedules: settings of a loaded agent that were functions, which no file holds, and
+            the value that they are held at.
     """
 
     policy: MemoryPolicy  # type: ignore[assignment]
@@ -83,6 +86,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self._schedules = schedules
         self._n_updates = 0
         self.consolidation: Consolidation | None = None
+        self.lost_schedules: dict[str, float] = {}
         if _init_setup_model:
             self._setup_model()
 
@@ -112,6 +116,18 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
                 "1.5 times that, or expect no learning",
                 stacklevel=3,
             )
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
+        if self.lost_schedules:
+            held = ", ".join(f"{name} at {value}" for name, value in self.lost_schedules.items())
+            name = next(iter(self.lost_schedules))
+            warnings.warn(
+                f"this agent was saved with functions as settings, which no file holds; now "
+                f"constant: {held}. Give them again, as in load(path, env, {name}=...), or save "
+                "agents with SB3's LinearSchedule",
+                stacklevel=3,
+            )
+        return super()._setup_learn(*args, **kwargs)
 
     def settings_now(self) -> PPOSettings:
         """The settings with what schedules have come to."""

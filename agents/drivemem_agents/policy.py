@@ -94,15 +94,20 @@ class MemoryPolicy(BasePolicy):
             for module in (self.encoder, self.action_layers, self.value_head):
                 module.compile()
         self._first_rate = lr_schedule(1)
+        self.optimizer_state: dict[int, dict[str, Tensor]] = {}
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:  # type: ignore[override]
         """Adam over all weights, made when training asks: importing it takes a second or two."""
         decay = self.settings["weight_decay"]
         adam = torch.optim.AdamW if decay > 0.0 else torch.optim.Adam
-        return adam(
+        made = adam(
             self.parameters(), lr=self._first_rate, eps=1e-5, weight_decay=decay, fused=True
         )
+        if self.optimizer_state:  # of a loaded agent that has not learnt yet
+            groups = made.state_dict()["param_groups"]
+            made.load_state_dict({"state": self.optimizer_state, "param_groups": groups})
+        return made
 
     def _build_trunk(
         self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]

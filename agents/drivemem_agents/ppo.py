@@ -276,11 +276,14 @@ class MemoryPPO(MemoryAlgorithm):
     def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
         """Write the agent as a folder of safetensors and JSON (never a pickle).
 
+        What a loaded agent needs to learn on is written too, as by SB3; functions as settings are
+        not, apart from SB3's LinearSchedule.
+
         Args:
             path: the folder; SB3's callbacks call this with a path ending in `.zip`, which is
                 dropped.
         """
-        save_agent(self, Path(str(path).removesuffix(".zip")))
+        save_agent(self, Path(str(path).removesuffix(".zip")), training=True)
 
     @classmethod
     def load(  # type: ignore[override]
