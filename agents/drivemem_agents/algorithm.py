@@ -56,6 +56,8 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **changes: Any,
     ) -> None:
+        if stats_window_size < 1:
+            raise ValueError(f"stats_window_size is {stats_window_size}: average 1 episode or more")
         given = ({} if settings is None else settings.model_dump()) | changes
         self.settings, schedules = _checked(given)
         chosen = self.settings

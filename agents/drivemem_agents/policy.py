@@ -29,7 +29,7 @@ from drivemem_agents.observations import (
 from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
-from drivemem_agents.settings import documented_by
+from drivemem_agents.settings import documented_by, sizes
 
 
 @documented_by(PolicySettings)
@@ -71,14 +71,14 @@ class MemoryPolicy(BasePolicy):
             raise ValueError("use_sde is not supported: exploration noise comes from the heads")
         super().__init__(observation_space, action_space)
         chosen = PolicySettings.checked(changes).model_dump()
-        critic = chosen["critic"]
+        critic, widths = chosen["critic"], sizes("head_widths", head_widths)
         self.settings: dict[str, Any] = {
             **chosen,
             "memory_kwargs": chosen["memory_kwargs"] or {},
             "encoder_kwargs": chosen["encoder_kwargs"] or {},
             "privileged_size": privileged_size,
             "predict_privileged": predict_privileged,
-            "head_widths": list(head_widths),
+            "head_widths": list(widths),
             "masked": masked,
         }
         if privileged_size == 0 and (critic == "privileged" or predict_privileged):
