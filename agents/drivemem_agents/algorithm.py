@@ -142,7 +142,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self,
         observation: Any,
         state: State | None = None,
-        episode_start: NDArray[bool_] | None = None,
+        episode_start: NDArray[bool_] | bool | None = None,
         deterministic: bool = False,
         action_masks: NDArray[bool_] | None = None,
     ) -> tuple[NDArray[Any], State]:

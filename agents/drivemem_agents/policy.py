@@ -20,14 +20,13 @@ from drivemem_agents.memory import State, make_memory
 from drivemem_agents.normalisation import ObservationNormaliser
 from drivemem_agents.observations import (
     Observation,
-    add_dimension,
     batch_of,
-    is_batch,
     subspaces,
     to_tensors,
 )
 from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
+from drivemem_agents.predict_arguments import as_batch, as_masks, as_starts, as_state
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
 from drivemem_agents.settings import documented_by, sizes
 
@@ -300,22 +299,25 @@ class MemoryPolicy(BasePolicy):
         self,
         observation: Any,
         state: State | None = None,
-        episode_start: np.ndarray[Any, Any] | None = None,
+        episode_start: np.ndarray[Any, Any] | bool | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray[Any, Any] | None = None,
     ) -> tuple[np.ndarray[Any, Any], State]:
         """SB3's predict, with memory state: see `stable_baselines3`'s RecurrentPPO convention.
 
         Args:
-            observation: one observation or a batch.
+            observation: one observation or a batch, as arrays, tensors or lists.
             state: what the previous call returned; None at the start.
-            episode_start: (B,) bool, True where an episode begins.
+            episode_start: (B,) bool, True where an episode begins; or one for all.
             deterministic: take the most likely action.
             action_masks: (B, n) bool; needed where the agent learned with masks, for what it
                 thinks of actions that were never available means nothing.
 
         Returns:
             Actions as the environment takes them, and the memory state.
+
+        Raises:
+            ValueError: something of another shape, or an observation that is not finite.
         """
         self.set_training_mode(False)
         if self._warn_without_masks and action_masks is None:
@@ -326,21 +328,18 @@ class MemoryPolicy(BasePolicy):
                 "action_masks=env.action_masks()",
                 stacklevel=3,
             )
-        vectorized = is_batch(self.observation_space, observation)
-        if not vectorized:
-            observation = add_dimension(observation)
+        observation, vectorized = as_batch(self.observation_space, observation)
         with torch.inference_mode():
             tensors = self.to_tensors(observation)
             batch = batch_of(tensors)
-            if state is None:
-                state = self.initial_state(batch)
-                episode_start = np.ones(batch, dtype=bool)
-            if episode_start is None:
-                episode_start = np.zeros(batch, dtype=bool)
-            starts = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
+            initial = self.initial_state(batch)
+            begins = state is None or (False if episode_start is None else episode_start)
+            starts = torch.as_tensor(as_starts(begins, batch), device=self.device)
+            state = initial if state is None else as_state(state, initial)
             masks = None
             if action_masks is not None:
-                masks = torch.as_tensor(action_masks, device=self.device).reshape(batch, -1)
+                choices = described_size(self.action_space)
+                masks = as_masks(action_masks, batch, choices, self.device)
             act = self.act(tensors, state, starts, deterministic, masks)
             actions = self.to_environment(act.actions)
         return (actions if vectorized else actions[0]), act.state
