@@ -13,6 +13,8 @@ from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
 from drivemem_agents.algorithm import MemoryAlgorithm
 from drivemem_agents.files import write_json
+from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.policy_files import describe_policy, described_class, described_extras
 from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings
 from drivemem_agents.sealed_files import (
     VERSION,
@@ -123,6 +125,10 @@ def _build(
     kind: type[Agent], described: dict[str, Any], env: GymEnv | None, changes: dict[str, Any]
 ) -> Agent:
     """The agent that `describe_agent` described, with fresh weights."""
+    changes = dict(changes)
+    chosen, given = changes.pop("policy", None), changes.pop("policy_kwargs", None) or {}
+    if chosen is None or isinstance(chosen, str):
+        chosen = described_class(described, MemoryPolicy)
     stored, policy = dict(described["settings"]), dict(described["policy"])
     training = described.get("training", {})
     schedules = training.get("schedules", {})
@@ -133,8 +139,8 @@ def _build(
     stored |= {name: policy.pop(name) for name in PolicySettings.model_fields if name in policy}
     stored |= {name: training[name] for name in _RUN_ARGUMENTS if name in training}
     model = kind(
-        "MemoryPolicy", None, **{**stored, **changes}, policy_kwargs=policy,
-        _init_setup_model=False,
+        chosen, None, **{**stored, **changes},
+        policy_kwargs={**policy, **described_extras(described, given)}, _init_setup_model=False,
     )  # fmt: skip
     model.lost_schedules = {
         name: getattr(model.settings, name)
@@ -207,12 +213,11 @@ def load_training(model: MemoryAlgorithm, folder: Path) -> None:
 def describe_agent(model: MemoryAlgorithm) -> dict[str, Any]:
     """What `agent.json` holds: spaces, policy settings, training settings, sizes."""
     settings = model.settings.model_dump(exclude=set(PolicySettings.model_fields))
+    extra = {k: v for k, v in model.policy_kwargs.items() if k not in model.policy.settings}
     return {
         "format": FORMAT,
         "version": VERSION,
-        "observation_space": space_to_json(model.observation_space),
-        "action_space": space_to_json(model.action_space),
-        "policy": model.policy.settings,
+        **describe_policy(model.policy, extra, MemoryPolicy),
         "settings": settings,
         "parameters": sum(p.numel() for p in model.policy.parameters()),
         "memory_state_bytes": model.policy.memory.state_bytes(),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from drivemem_agents.observations import (
     subspaces,
     to_tensors,
 )
+from drivemem_agents.policy_files import load_policy, save_policy
 from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
 from drivemem_agents.predict_arguments import as_batch, as_masks, as_starts, as_state
@@ -383,10 +385,16 @@ class MemoryPolicy(BasePolicy):
         }
         return self._inputs(encoder, flat).reshape(steps, worlds, -1)
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {
-            "observation_space": self.observation_space,
-            "action_space": self.action_space,
-            "lr_schedule": None,
-            **self.settings,
-        }
+    def extra_arguments(self) -> dict[str, Any]:
+        """Arguments of a subclass's constructor beyond this class's, for `save`."""
+        return {}
+
+    def save(self, path: str | Path) -> None:
+        """Write the policy alone as a folder; see `MemoryPPO.save` for the whole agent."""
+        save_policy(self, Path(str(path).removesuffix(".zip")), MemoryPolicy)
+
+    @classmethod
+    def load(cls, path: str | Path, device: torch.device | str = "auto") -> Self:
+        """Read a policy that `save` or an agent wrote; of MemoryPolicy also its subclasses."""
+        folder = Path(str(path).removesuffix(".zip"))
+        return cast(Self, load_policy(cls, folder, device, MemoryPolicy))

@@ -296,7 +296,8 @@ class MemoryPPO(MemoryAlgorithm):
             env: environment to go on training in, whose spaces must be the agent's, or None to
                 predict only.
             device: "auto", "cpu", "cuda".
-            kwargs: settings that replace the stored ones.
+            kwargs: settings that replace the stored ones; `policy`, a subclass of MemoryPolicy, in
+                the place of the class that is stored by name.
 
         Raises:
             CheckpointError: a missing, truncated or foreign folder, or another architecture.
