@@ -24,10 +24,12 @@ from drivemem_agents.env_capabilities import has_masks, privileged_size
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
 from drivemem_agents.policy import MemoryPolicy
-from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings, PPOSettings
+from drivemem_agents.ppo_settings import PolicySettings, PPOSettings
 from drivemem_agents.rollout import Rollout, chunk_steps
+from drivemem_agents.setting_attributes import checked_settings, with_sb3_settings
 
 
+@with_sb3_settings
 class MemoryAlgorithm(OnPolicyAlgorithm):
     """What `MemoryPPO` is before it learns; arguments as there.
 
@@ -59,8 +61,9 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         if stats_window_size < 1:
             raise ValueError(f"stats_window_size is {stats_window_size}: average 1 episode or more")
         given = ({} if settings is None else settings.model_dump()) | changes
-        self.settings, schedules = _checked(given)
-        chosen = self.settings
+        self.settings, self._schedules = checked_settings(given)
+        self.lost_schedules: dict[str, float] = {}
+        chosen, schedules = self.settings, dict(self._schedules)
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
@@ -68,7 +71,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             n_steps=chosen.n_steps,
             gamma=chosen.gamma,
             gae_lambda=chosen.gae_lambda,
-            ent_coef=0.0,
+            ent_coef=schedules["ent_coef"],  # type: ignore[arg-type]
             vf_coef=chosen.vf_coef,
             max_grad_norm=chosen.max_grad_norm,
             use_sde=False,
@@ -85,10 +88,8 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             _init_setup_model=False,
             supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete),
         )
-        self._schedules = schedules
         self._n_updates = 0
         self.consolidation: Consolidation | None = None
-        self.lost_schedules: dict[str, float] = {}
         if _init_setup_model:
             self._setup_model()
 
@@ -119,6 +120,15 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
                 stacklevel=3,
             )
 
+    @property
+    def lr_schedule(self) -> FloatSchedule:
+        """The learning rate as a function of the remaining progress; SB3's name."""
+        return self._schedules["learning_rate"]
+
+    @lr_schedule.setter
+    def lr_schedule(self, schedule: Callable[[float], float]) -> None:
+        self.learning_rate = schedule
+
     def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
         if self.lost_schedules:
             held = ", ".join(f"{name} at {value}" for name, value in self.lost_schedules.items())
@@ -148,25 +158,3 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     ) -> tuple[NDArray[Any], State]:
         """Actions and the next memory state; see `MemoryPolicy.predict`."""
         return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
-
-
-def _checked(given: dict[str, Any]) -> tuple[PPOSettings, dict[str, FloatSchedule]]:
-    """Settings, functions by their first value, and schedules of those that may be functions.
-
-    Raises:
-        ValueError: an unknown name or a value out of range.
-    """
-    functions: dict[str, Callable[[float], float]] = {
-        name: given[name] for name in SCHEDULED if callable(given.get(name))
-    }
-    plain = {name: value for name, value in given.items() if name not in functions}
-    settings = PPOSettings.checked(plain).model_copy(
-        update={name: float(function(1.0)) for name, function in functions.items()}
-    )
-    starts = {name: getattr(settings, name) for name in SCHEDULED}
-    schedules = {
-        name: FloatSchedule(functions.get(name, start))
-        for name, start in starts.items()
-        if start is not None
-    }
-    return settings, schedules
