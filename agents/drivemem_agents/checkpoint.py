@@ -121,6 +121,25 @@ def load_agent(
     return model
 
 
+def load_parameters(model: MemoryAlgorithm, folder: Path) -> None:
+    """Give an agent the weights, and the optimiser's state if it is there, of a saved one.
+
+    Raises:
+        CheckpointError: missing, truncated, changed or foreign files, or another architecture.
+    """
+    path = folder / "agent.json"
+    described = read_description(path, FORMAT)
+    check_description(path, described)
+    tensors = {}
+    if "training" in described:
+        tensors = read_tensors(folder / "training.safetensors", described)
+    load_weights(model.policy, folder / "model.safetensors", described)
+    try:
+        restore_optimizer(model, part_of(tensors, "optimizer."))
+    except ValueError as error:
+        raise CheckpointError(f"{folder} does not fit this agent: {error}") from error
+
+
 def _build(
     kind: type[Agent], described: dict[str, Any], env: GymEnv | None, changes: dict[str, Any]
 ) -> Agent:

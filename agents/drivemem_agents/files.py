@@ -43,6 +43,20 @@ def atomic_folder(folder: Path, own: Sequence[str] = ()) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def agent_folder(path: Any) -> Path:
+    """The folder that an agent's path means; SB3's callbacks add `.zip`, which is dropped.
+
+    Raises:
+        ValueError: no path, such as an open file.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(
+            f"the path is a {type(path).__name__}: give that of a folder, for an agent is a folder "
+            "of plain files"
+        )
+    return Path(os.fspath(path).removesuffix(".zip"))
+
+
 def check_replaceable(folder: Path, own: Sequence[str]) -> None:
     """Refuse a place where `atomic_folder` would have to replace what is not its own.
 

@@ -11,11 +11,11 @@ from typing import Any, Self, cast
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from drivemem_agents.encoders import make_encoder, mlp
+from drivemem_agents.files import agent_folder
 from drivemem_agents.heads import described_size, make_head, orthogonal
 from drivemem_agents.memory import State, make_memory
 from drivemem_agents.normalisation import ObservationNormaliser
@@ -30,11 +30,12 @@ from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, s
 from drivemem_agents.ppo_settings import PolicySettings
 from drivemem_agents.predict_arguments import as_batch, as_masks, as_starts, as_state
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
+from drivemem_agents.sb3_policy import SB3Policy
 from drivemem_agents.settings import documented_by, sizes
 
 
 @documented_by(PolicySettings)
-class MemoryPolicy(BasePolicy):
+class MemoryPolicy(SB3Policy):
     """Encoder, memory and heads over any Gymnasium observation and action space.
 
     Args:
@@ -391,10 +392,9 @@ class MemoryPolicy(BasePolicy):
 
     def save(self, path: str | Path) -> None:
         """Write the policy alone as a folder; see `MemoryPPO.save` for the whole agent."""
-        save_policy(self, Path(str(path).removesuffix(".zip")), MemoryPolicy)
+        save_policy(self, agent_folder(path), MemoryPolicy)
 
     @classmethod
     def load(cls, path: str | Path, device: torch.device | str = "auto") -> Self:
         """Read a policy that `save` or an agent wrote; of MemoryPolicy also its subclasses."""
-        folder = Path(str(path).removesuffix(".zip"))
-        return cast(Self, load_policy(cls, folder, device, MemoryPolicy))
+        return cast(Self, load_policy(cls, agent_folder(path), device, MemoryPolicy))

@@ -6,6 +6,7 @@ with the state that preceded them, and truncated episodes are bootstrapped with 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -14,13 +15,14 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv
-from stable_baselines3.common.utils import explained_variance
+from stable_baselines3.common.utils import explained_variance, get_system_info
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from drivemem_agents.algorithm import MemoryAlgorithm
-from drivemem_agents.checkpoint import load_agent, save_agent
+from drivemem_agents.checkpoint import load_agent, load_parameters, save_agent
 from drivemem_agents.env_capabilities import action_masks_method, privileged_method
+from drivemem_agents.files import agent_folder
 from drivemem_agents.finite import (
     check_actions,
     check_gradients,
@@ -273,7 +275,12 @@ class MemoryPPO(MemoryAlgorithm):
 
     # ---- keep -----------------------------------------------------------------------------
 
-    def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
+    def save(  # type: ignore[override]
+        self,
+        path: str | Path,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
         """Write the agent as a folder of safetensors and JSON (never a pickle).
 
         What a loaded agent needs to learn on is written too, as by SB3; functions as settings are
@@ -282,12 +289,30 @@ class MemoryPPO(MemoryAlgorithm):
         Args:
             path: the folder; SB3's callbacks call this with a path ending in `.zip`, which is
                 dropped.
+            exclude: must be None: no attributes are pickled.
+            include: must be None, as `exclude`.
+
+        Raises:
+            CheckpointError: something else is there, or weights are not finite.
+            ValueError: no path, or attributes to be left out or taken in.
         """
-        save_agent(self, Path(str(path).removesuffix(".zip")), training=True)
+        if exclude is not None or include is not None:
+            raise ValueError(
+                "exclude and include choose what SB3 pickles; an agent's files hold its weights, "
+                "settings and training state: leave both out"
+            )
+        save_agent(self, agent_folder(path), training=True)
 
     @classmethod
     def load(  # type: ignore[override]
-        cls, path: str | Path, env: GymEnv | None = None, device: str = "auto", **kwargs: Any
+        cls,
+        path: str | Path,
+        env: GymEnv | None = None,
+        device: str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
     ) -> Self:
         """Read an agent that `save` wrote.
 
@@ -296,10 +321,39 @@ class MemoryPPO(MemoryAlgorithm):
             env: environment to go on training in, whose spaces must be the agent's, or None to
                 predict only.
             device: "auto", "cpu", "cuda".
+            custom_objects: SB3's way to replace what cannot be unpickled: the same as `kwargs`.
+            print_system_info: print versions of now first.
+            force_reset: must be True: worlds begin anew.
             kwargs: settings that replace the stored ones; `policy`, a subclass of MemoryPolicy, in
                 the place of the class that is stored by name.
 
         Raises:
             CheckpointError: a missing, truncated or foreign folder, or another architecture.
         """
-        return load_agent(cls, Path(str(path).removesuffix(".zip")), env, device, **kwargs)
+        if not force_reset:
+            raise ValueError("force_reset=False needs the worlds of then, which no file holds")
+        if print_system_info:
+            get_system_info()
+        objects = dict(custom_objects or {})
+        if "lr_schedule" in objects:
+            objects.setdefault("learning_rate", objects.pop("lr_schedule"))
+        return load_agent(cls, agent_folder(path), env, device, **{**objects, **kwargs})
+
+    def set_parameters(
+        self, load_path_or_dict: Any, exact_match: bool = True, device: torch.device | str = "auto"
+    ) -> None:
+        """Take over weights and the optimiser's state.
+
+        Args:
+            load_path_or_dict: the folder of a saved agent, or what `get_parameters` gave.
+            exact_match: whether a dict must hold everything; a saved agent does.
+            device: left as it is.
+
+        Raises:
+            CheckpointError: a folder that is no agent's or one of another architecture.
+            ValueError: names that are not the agent's.
+        """
+        if isinstance(load_path_or_dict, dict):
+            super().set_parameters(load_path_or_dict, exact_match, device)
+        else:
+            load_parameters(self, agent_folder(load_path_or_dict))
