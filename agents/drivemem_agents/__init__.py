@@ -5,22 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from drivemem_agents.checkpoint import CheckpointError
     from drivemem_agents.export import ExportError, export_onnx
+    from drivemem_agents.finite import NonFiniteError
     from drivemem_agents.policy import MemoryPolicy
     from drivemem_agents.ppo import MemoryPPO
+    from drivemem_agents.sealed_files import CheckpointError
 
 __all__ = [
     "CheckpointError",
     "ExportError",
     "MemoryPPO",
     "MemoryPolicy",
+    "NonFiniteError",
     "export_onnx",
 ]
 
 _HOMES = {
+    "CheckpointError": "sealed_files",
     "MemoryPPO": "ppo",
     "MemoryPolicy": "policy",
+    "NonFiniteError": "finite",
     "ExportError": "export",
     "export_onnx": "export",
 }
@@ -32,4 +36,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'checkpoint')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -14,6 +14,7 @@ import torch
 from gymnasium import spaces
 from numpy import bool_
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import FloatSchedule
@@ -23,16 +24,20 @@ from drivemem_agents.env_capabilities import has_masks, privileged_size
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
 from drivemem_agents.policy import MemoryPolicy
-from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings, PPOSettings
+from drivemem_agents.ppo_settings import PolicySettings, PPOSettings
 from drivemem_agents.rollout import Rollout, chunk_steps
+from drivemem_agents.setting_attributes import checked_settings, with_sb3_settings
 
 
+@with_sb3_settings
 class MemoryAlgorithm(OnPolicyAlgorithm):
     """What `MemoryPPO` is before it learns; arguments as there.
 
     Attributes:
         settings: all settings; of a schedule, its first value.
         consolidation: a penalty on moving weights that an earlier task relies on, or None.
+        lost_schedules: settings of a loaded agent that were functions, which no file holds, and
+            the value that they are held at.
     """
 
     policy: MemoryPolicy  # type: ignore[assignment]
@@ -53,9 +58,12 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         _init_setup_model: bool = True,
         **changes: Any,
     ) -> None:
+        if stats_window_size < 1:
+            raise ValueError(f"stats_window_size is {stats_window_size}: average 1 episode or more")
         given = ({} if settings is None else settings.model_dump()) | changes
-        self.settings, schedules = _checked(given)
-        chosen = self.settings
+        self.settings, self._schedules = checked_settings(given)
+        self.lost_schedules: dict[str, float] = {}
+        chosen, schedules = self.settings, dict(self._schedules)
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]
@@ -63,7 +71,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             n_steps=chosen.n_steps,
             gamma=chosen.gamma,
             gae_lambda=chosen.gae_lambda,
-            ent_coef=0.0,
+            ent_coef=schedules["ent_coef"],  # type: ignore[arg-type]
             vf_coef=chosen.vf_coef,
             max_grad_norm=chosen.max_grad_norm,
             use_sde=False,
@@ -80,7 +88,6 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
             _init_setup_model=False,
             supported_action_spaces=(spaces.Box, spaces.Discrete, spaces.MultiDiscrete),
         )
-        self._schedules = schedules
         self._n_updates = 0
         self.consolidation: Consolidation | None = None
         if _init_setup_model:
@@ -113,6 +120,27 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
                 stacklevel=3,
             )
 
+    @property
+    def lr_schedule(self) -> FloatSchedule:
+        """The learning rate as a function of the remaining progress; SB3's name."""
+        return self._schedules["learning_rate"]
+
+    @lr_schedule.setter
+    def lr_schedule(self, schedule: Callable[[float], float]) -> None:
+        self.learning_rate = schedule
+
+    def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
+        if self.lost_schedules:
+            held = ", ".join(f"{name} at {value}" for name, value in self.lost_schedules.items())
+            name = next(iter(self.lost_schedules))
+            warnings.warn(
+                f"this agent was saved with functions as settings, which no file holds; now "
+                f"constant: {held}. Give them again, as in load(path, env, {name}=...), or save "
+                "agents with SB3's LinearSchedule",
+                stacklevel=3,
+            )
+        return super()._setup_learn(*args, **kwargs)
+
     def settings_now(self) -> PPOSettings:
         """The settings with what schedules have come to."""
         left = self._current_progress_remaining
@@ -124,31 +152,9 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self,
         observation: Any,
         state: State | None = None,
-        episode_start: NDArray[bool_] | None = None,
+        episode_start: NDArray[bool_] | bool | None = None,
         deterministic: bool = False,
         action_masks: NDArray[bool_] | None = None,
     ) -> tuple[NDArray[Any], State]:
         """Actions and the next memory state; see `MemoryPolicy.predict`."""
         return self.policy.predict(observation, state, episode_start, deterministic, action_masks)
-
-
-def _checked(given: dict[str, Any]) -> tuple[PPOSettings, dict[str, FloatSchedule]]:
-    """Settings, functions by their first value, and schedules of those that may be functions.
-
-    Raises:
-        ValueError: an unknown name or a value out of range.
-    """
-    functions: dict[str, Callable[[float], float]] = {
-        name: given[name] for name in SCHEDULED if callable(given.get(name))
-    }
-    plain = {name: value for name, value in given.items() if name not in functions}
-    settings = PPOSettings.checked(plain).model_copy(
-        update={name: float(function(1.0)) for name, function in functions.items()}
-    )
-    starts = {name: getattr(settings, name) for name in SCHEDULED}
-    schedules = {
-        name: FloatSchedule(functions.get(name, start))
-        for name, start in starts.items()
-        if start is not None
-    }
-    return settings, schedules

@@ -48,7 +48,8 @@ class Consolidation:
             (importance * (weights[name] - start).square()).sum()
             for name, (importance, start) in self._held.items()
         ]
-        return 0.5 * self.coef * torch.stack(drifts).sum()
+        total = torch.stack(drifts).sum() if drifts else torch.zeros((), device=policy.device)
+        return 0.5 * self.coef * total
 
 
 def fisher_information(policy: MemoryPolicy, rollout: Rollout) -> dict[str, Tensor]:
@@ -57,7 +58,8 @@ def fisher_information(policy: MemoryPolicy, rollout: Rollout) -> dict[str, Tens
     Actions are drawn anew from the present policy, so the scores of different decisions are
     uncorrelated, and the square of their sum over a world's steps estimates the sum of their
     squares: one backward pass for each world is enough, through time as in training. Weights that
-    do not touch the actions, such as the value head's, have none and are left out.
+    do not touch the actions, such as the value head's, have none and are left out, as are frozen
+    ones (`requires_grad=False`).
 
     Args:
         policy: with its present weights; its gradients are left alone.
@@ -71,7 +73,10 @@ def fisher_information(policy: MemoryPolicy, rollout: Rollout) -> dict[str, Tens
     masks = rollout.columns.get("masks")
     masks = None if masks is None else masks[:, worlds].clone()
     state = {name: part[worlds].clone() for name, part in rollout.states[0].items()}
-    names, weights = zip(*policy.named_parameters(), strict=True)
+    learnt = [(name, w) for name, w in policy.named_parameters() if w.requires_grad]
+    if not learnt:
+        return {}
+    names, weights = zip(*learnt, strict=True)
     total = [torch.zeros_like(weight) for weight in weights]
     drawn, present = [], state
     with torch.no_grad():
@@ -87,6 +92,8 @@ def fisher_information(policy: MemoryPolicy, rollout: Rollout) -> dict[str, Tens
             {name: value[:, one] for name, value in observation.items()}, actions[:, one],
             select(state, one), starts[:, one], None if masks is None else masks[:, one],
         )  # fmt: skip
+        if not found.log_prob.requires_grad:  # all that touches the actions is frozen
+            return {}
         scores = torch.autograd.grad(found.log_prob.sum(), weights, allow_unused=True)
         for sums, score in zip(total, scores, strict=True):
             if score is not None:

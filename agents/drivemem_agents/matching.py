@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from drivemem_agents.memory import make_memory, memory_class
 
@@ -66,15 +65,12 @@ def match_parameters(
         return parameter_count(name, input_size, {**kept, width: value})
 
     low, high = 1, 2
-    try:
-        while count(high) < target and high < _WIDEST:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if count(middle) < target else (low, middle)
-        best = min((low, high), key=lambda value: abs(count(value) - target))
-    except ValidationError as error:
-        raise ValueError(f"memory '{name}' with {kept}: {error}") from error
+    while count(high) < target and high < _WIDEST:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < target else (low, middle)
+    best = min((low, high), key=lambda value: abs(count(value) - target))
     found = count(best)
     if abs(found - target) > tolerance * target:
         raise ValueError(

@@ -69,18 +69,3 @@ def select(observation: Any, index: Any) -> Any:
     if isinstance(observation, dict):
         return {key: value[index] for key, value in observation.items()}
     return cast(Any, observation)[index]
-
-
-def is_batch(space: spaces.Space[Any], observation: Any) -> bool:
-    """Whether an observation of the space is a batch of them."""
-    if isinstance(space, spaces.Dict):
-        key, part = next(iter(space.spaces.items()))
-        return np.ndim(observation[key]) > len(part.shape or ())
-    return np.ndim(observation) > len(space.shape or ())
-
-
-def add_dimension(observation: Any) -> Any:
-    """One observation as a batch of one."""
-    if isinstance(observation, dict):
-        return {key: np.asarray(value)[None] for key, value in observation.items()}
-    return np.asarray(observation)[None]

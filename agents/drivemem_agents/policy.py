@@ -5,35 +5,37 @@ from __future__ import annotations
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, Self, cast
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from drivemem_agents.encoders import make_encoder, mlp
+from drivemem_agents.files import agent_folder
 from drivemem_agents.heads import described_size, make_head, orthogonal
 from drivemem_agents.memory import State, make_memory
 from drivemem_agents.normalisation import ObservationNormaliser
 from drivemem_agents.observations import (
     Observation,
-    add_dimension,
     batch_of,
-    is_batch,
     subspaces,
     to_tensors,
 )
+from drivemem_agents.policy_files import load_policy, save_policy
 from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
+from drivemem_agents.predict_arguments import as_batch, as_masks, as_starts, as_state
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
-from drivemem_agents.settings import documented_by
+from drivemem_agents.sb3_policy import SB3Policy
+from drivemem_agents.settings import documented_by, sizes
 
 
 @documented_by(PolicySettings)
-class MemoryPolicy(BasePolicy):
+class MemoryPolicy(SB3Policy):
     """Encoder, memory and heads over any Gymnasium observation and action space.
 
     Args:
@@ -71,14 +73,14 @@ class MemoryPolicy(BasePolicy):
             raise ValueError("use_sde is not supported: exploration noise comes from the heads")
         super().__init__(observation_space, action_space)
         chosen = PolicySettings.checked(changes).model_dump()
-        critic = chosen["critic"]
+        critic, widths = chosen["critic"], sizes("head_widths", head_widths)
         self.settings: dict[str, Any] = {
             **chosen,
             "memory_kwargs": chosen["memory_kwargs"] or {},
             "encoder_kwargs": chosen["encoder_kwargs"] or {},
             "privileged_size": privileged_size,
             "predict_privileged": predict_privileged,
-            "head_widths": list(head_widths),
+            "head_widths": list(widths),
             "masked": masked,
         }
         if privileged_size == 0 and (critic == "privileged" or predict_privileged):
@@ -94,15 +96,20 @@ class MemoryPolicy(BasePolicy):
             for module in (self.encoder, self.action_layers, self.value_head):
                 module.compile()
         self._first_rate = lr_schedule(1)
+        self.optimizer_state: dict[int, dict[str, Tensor]] = {}
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:  # type: ignore[override]
         """Adam over all weights, made when training asks: importing it takes a second or two."""
         decay = self.settings["weight_decay"]
         adam = torch.optim.AdamW if decay > 0.0 else torch.optim.Adam
-        return adam(
+        made = adam(
             self.parameters(), lr=self._first_rate, eps=1e-5, weight_decay=decay, fused=True
         )
+        if self.optimizer_state:  # of a loaded agent that has not learnt yet
+            groups = made.state_dict()["param_groups"]
+            made.load_state_dict({"state": self.optimizer_state, "param_groups": groups})
+        return made
 
     def _build_trunk(
         self, observation_space: spaces.Space[Any], action_space: spaces.Space[Any]
@@ -295,22 +302,25 @@ class MemoryPolicy(BasePolicy):
         self,
         observation: Any,
         state: State | None = None,
-        episode_start: np.ndarray[Any, Any] | None = None,
+        episode_start: np.ndarray[Any, Any] | bool | None = None,
         deterministic: bool = False,
         action_masks: np.ndarray[Any, Any] | None = None,
     ) -> tuple[np.ndarray[Any, Any], State]:
         """SB3's predict, with memory state: see `stable_baselines3`'s RecurrentPPO convention.
 
         Args:
-            observation: one observation or a batch.
+            observation: one observation or a batch, as arrays, tensors or lists.
             state: what the previous call returned; None at the start.
-            episode_start: (B,) bool, True where an episode begins.
+            episode_start: (B,) bool, True where an episode begins; or one for all.
             deterministic: take the most likely action.
             action_masks: (B, n) bool; needed where the agent learned with masks, for what it
                 thinks of actions that were never available means nothing.
 
         Returns:
             Actions as the environment takes them, and the memory state.
+
+        Raises:
+            ValueError: something of another shape, or an observation that is not finite.
         """
         self.set_training_mode(False)
         if self._warn_without_masks and action_masks is None:
@@ -321,21 +331,18 @@ class MemoryPolicy(BasePolicy):
                 "action_masks=env.action_masks()",
                 stacklevel=3,
             )
-        vectorized = is_batch(self.observation_space, observation)
-        if not vectorized:
-            observation = add_dimension(observation)
+        observation, vectorized = as_batch(self.observation_space, observation)
         with torch.inference_mode():
             tensors = self.to_tensors(observation)
             batch = batch_of(tensors)
-            if state is None:
-                state = self.initial_state(batch)
-                episode_start = np.ones(batch, dtype=bool)
-            if episode_start is None:
-                episode_start = np.zeros(batch, dtype=bool)
-            starts = torch.as_tensor(np.asarray(episode_start, dtype=bool), device=self.device)
+            initial = self.initial_state(batch)
+            begins = state is None or (False if episode_start is None else episode_start)
+            starts = torch.as_tensor(as_starts(begins, batch), device=self.device)
+            state = initial if state is None else as_state(state, initial)
             masks = None
             if action_masks is not None:
-                masks = torch.as_tensor(action_masks, device=self.device).reshape(batch, -1)
+                choices = described_size(self.action_space)
+                masks = as_masks(action_masks, batch, choices, self.device)
             act = self.act(tensors, state, starts, deterministic, masks)
             actions = self.to_environment(act.actions)
         return (actions if vectorized else actions[0]), act.state
@@ -379,10 +386,15 @@ class MemoryPolicy(BasePolicy):
         }
         return self._inputs(encoder, flat).reshape(steps, worlds, -1)
 
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return {
-            "observation_space": self.observation_space,
-            "action_space": self.action_space,
-            "lr_schedule": None,
-            **self.settings,
-        }
+    def extra_arguments(self) -> dict[str, Any]:
+        """Arguments of a subclass's constructor beyond this class's, for `save`."""
+        return {}
+
+    def save(self, path: str | Path) -> None:
+        """Write the policy alone as a folder; see `MemoryPPO.save` for the whole agent."""
+        save_policy(self, agent_folder(path), MemoryPolicy)
+
+    @classmethod
+    def load(cls, path: str | Path, device: torch.device | str = "auto") -> Self:
+        """Read a policy that `save` or an agent wrote; of MemoryPolicy also its subclasses."""
+        return cast(Self, load_policy(cls, agent_folder(path), device, MemoryPolicy))

@@ -6,6 +6,7 @@ with the state that preceded them, and truncated episodes are bootstrapped with 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -14,13 +15,21 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv
-from stable_baselines3.common.utils import explained_variance
+from stable_baselines3.common.utils import explained_variance, get_system_info
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from drivemem_agents.algorithm import MemoryAlgorithm
-from drivemem_agents.checkpoint import load_agent, save_agent
+from drivemem_agents.checkpoint import load_agent, load_parameters, save_agent
 from drivemem_agents.env_capabilities import action_masks_method, privileged_method
+from drivemem_agents.files import agent_folder
+from drivemem_agents.finite import (
+    check_actions,
+    check_gradients,
+    check_loss,
+    check_rollout,
+    check_weights,
+)
 from drivemem_agents.losses import ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.observations import select
@@ -49,7 +58,8 @@ class MemoryPPO(MemoryAlgorithm):
 
     Raises:
         ValueError: unknown settings, or some that do not fit together; the message says how they
-            would.
+            would. While learning, `NonFiniteError`: an observation, reward, action, loss, gradient
+            or weight is no longer finite; nothing was learnt from it.
     """
 
     # ---- collect --------------------------------------------------------------------------
@@ -66,6 +76,7 @@ class MemoryPPO(MemoryAlgorithm):
         self._privileged_of = privileged_method(env) if reads_truth else None
         for t in range(self.n_steps):
             actions = self._act(t)
+            check_actions(actions, self.num_timesteps)
             new_obs, rewards, dones, infos = env.step(actions)
             self.num_timesteps += env.num_envs
             callback.update_locals(locals())
@@ -145,6 +156,7 @@ class MemoryPPO(MemoryAlgorithm):
         starts = cast(Starts, self._last_episode_starts)
         last = self._values(self._last_obs, self._state, starts, self._privileged())
         rollout, chosen = self.rollout, self.settings
+        check_rollout(rollout, last, self.num_timesteps)
         rewards = rollout.rewards
         if chosen.normalize_rewards:
             rewards = self.reward_scaler.scale(
@@ -185,7 +197,8 @@ class MemoryPPO(MemoryAlgorithm):
         self._update_learning_rate(self.policy.optimizer)
         settings = self.settings_now()
         logs: dict[str, list[float]] = {}
-        parameters = list(self.policy.parameters())
+        named = list(self.policy.named_parameters())
+        parameters = [parameter for _, parameter in named]
         going_on = True
         for _ in range(settings.n_epochs):
             states = self._chunk_states()
@@ -193,18 +206,21 @@ class MemoryPPO(MemoryAlgorithm):
                 loss, terms = ppo_loss(self.policy, batch, settings, self.consolidation)
                 for name, value in terms.items():
                     logs.setdefault(name, []).append(value)
+                check_loss(terms, self._n_updates, self.num_timesteps)
                 if settings.target_kl is not None and terms["approx_kl"] > 1.5 * settings.target_kl:
                     going_on = False
                     break
                 for parameter in parameters:  # what zero_grad does, without its wrappers
                     parameter.grad = None
                 loss.backward()
-                nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+                norm = nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+                check_gradients(norm, named, self._n_updates, self.num_timesteps)
                 self.policy.optimizer.step()
             self._n_updates += 1
             if not going_on:
                 break
         self._update_normaliser()
+        check_weights(self.policy, self._n_updates, self.num_timesteps)
         self._log(logs, settings)
 
     @torch.no_grad()
@@ -259,18 +275,44 @@ class MemoryPPO(MemoryAlgorithm):
 
     # ---- keep -----------------------------------------------------------------------------
 
-    def save(self, path: str | Path, *_: Any, **__: Any) -> None:  # type: ignore[override]
+    def save(  # type: ignore[override]
+        self,
+        path: str | Path,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
         """Write the agent as a folder of safetensors and JSON (never a pickle).
+
+        What a loaded agent needs to learn on is written too, as by SB3; functions as settings are
+        not, apart from SB3's LinearSchedule.
 
         Args:
             path: the folder; SB3's callbacks call this with a path ending in `.zip`, which is
                 dropped.
+            exclude: must be None: no attributes are pickled.
+            include: must be None, as `exclude`.
+
+        Raises:
+            CheckpointError: something else is there, or weights are not finite.
+            ValueError: no path, or attributes to be left out or taken in.
         """
-        save_agent(self, Path(str(path).removesuffix(".zip")))
+        if exclude is not None or include is not None:
+            raise ValueError(
+                "exclude and include choose what SB3 pickles; an agent's files hold its weights, "
+                "settings and training state: leave both out"
+            )
+        save_agent(self, agent_folder(path), training=True)
 
     @classmethod
     def load(  # type: ignore[override]
-        cls, path: str | Path, env: GymEnv | None = None, device: str = "auto", **kwargs: Any
+        cls,
+        path: str | Path,
+        env: GymEnv | None = None,
+        device: str = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = True,
+        **kwargs: Any,
     ) -> Self:
         """Read an agent that `save` wrote.
 
@@ -279,9 +321,39 @@ class MemoryPPO(MemoryAlgorithm):
             env: environment to go on training in, whose spaces must be the agent's, or None to
                 predict only.
             device: "auto", "cpu", "cuda".
-            kwargs: settings that replace the stored ones.
+            custom_objects: SB3's way to replace what cannot be unpickled: the same as `kwargs`.
+            print_system_info: print versions of now first.
+            force_reset: must be True: worlds begin anew.
+            kwargs: settings that replace the stored ones; `policy`, a subclass of MemoryPolicy, in
+                the place of the class that is stored by name.
 
         Raises:
             CheckpointError: a missing, truncated or foreign folder, or another architecture.
         """
-        return load_agent(cls, Path(str(path).removesuffix(".zip")), env, device, **kwargs)
+        if not force_reset:
+            raise ValueError("force_reset=False needs the worlds of then, which no file holds")
+        if print_system_info:
+            get_system_info()
+        objects = dict(custom_objects or {})
+        if "lr_schedule" in objects:
+            objects.setdefault("learning_rate", objects.pop("lr_schedule"))
+        return load_agent(cls, agent_folder(path), env, device, **{**objects, **kwargs})
+
+    def set_parameters(
+        self, load_path_or_dict: Any, exact_match: bool = True, device: torch.device | str = "auto"
+    ) -> None:
+        """Take over weights and the optimiser's state.
+
+        Args:
+            load_path_or_dict: the folder of a saved agent, or what `get_parameters` gave.
+            exact_match: whether a dict must hold everything; a saved agent does.
+            device: left as it is.
+
+        Raises:
+            CheckpointError: a folder that is no agent's or one of another architecture.
+            ValueError: names that are not the agent's.
+        """
+        if isinstance(load_path_or_dict, dict):
+            super().set_parameters(load_path_or_dict, exact_match, device)
+        else:
+            load_parameters(self, agent_folder(load_path_or_dict))

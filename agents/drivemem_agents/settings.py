@@ -5,19 +5,31 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from drivemem_agents.registry import near_miss
 
 Documented = TypeVar("Documented", bound=type)
 
+Size = Annotated[int, Field(ge=1)]
+"""How many of something there are: at least one."""
+
+_SIZES = TypeAdapter(tuple[Size, ...])
+
 
 class Settings(BaseModel):
     """Frozen settings; an unknown key is refused with the nearest, or else all that there are."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -30,8 +42,12 @@ class Settings(BaseModel):
         return given
 
     @classmethod
-    def checked(cls, given: dict[str, Any]) -> Self:
+    def checked(cls, given: dict[str, Any], of: str = "") -> Self:
         """The settings with these values.
+
+        Args:
+            given: values by name.
+            of: whose settings they are, for the message.
 
         Raises:
             ValueError: an unknown key or a value out of range, in one line.
@@ -39,7 +55,22 @@ class Settings(BaseModel):
         try:
             return cls(**given)
         except ValidationError as error:
-            raise ValueError(complaint(error)) from None
+            raise ValueError(f"{of}: {complaint(error)}" if of else complaint(error)) from None
+
+
+def sizes(name: str, given: Any) -> tuple[int, ...]:
+    """A row of sizes, such as the widths of layers.
+
+    Raises:
+        ValueError: no row of whole numbers of at least 1.
+    """
+    try:
+        return _SIZES.validate_python(given)
+    except ValidationError:
+        raise ValueError(
+            f"{name} is {given!r}: give a list of whole numbers of at least 1, such as (64,), or "
+            "() for none"
+        ) from None
 
 
 def complaint(error: ValidationError) -> str:

@@ -86,3 +86,20 @@ def test_importance_of_another_architecture_is_refused(agent):
     importance = {"memory.none_such": torch.ones(3)}
     with pytest.raises(ValueError, match="fits no weight"):
         Consolidation(agent("gru").policy, importance, 1.0)
+
+
+@pytest.mark.parametrize("frozen", ["memory", "value_head", "all but the value head"])
+def test_frozen_weights_are_skipped(agent, frozen):
+    model = agent("gru")
+    for name, weight in model.policy.named_parameters():
+        of_value = name.startswith("value_head")
+        weight.requires_grad = of_value if " " in frozen else not name.startswith(frozen)
+    start = weights(model)
+    model.learn(256)
+    importance = fisher_information(model.policy, model.rollout)
+    assert all(dict(model.policy.named_parameters())[name].requires_grad for name in importance)
+    assert bool(importance) == (" " not in frozen)
+    model.consolidation = Consolidation(model.policy, importance, 1.0)
+    model.learn(256, reset_num_timesteps=False)
+    for name, weight in model.policy.named_parameters():
+        assert torch.equal(weight, start[name]) == (not weight.requires_grad), name

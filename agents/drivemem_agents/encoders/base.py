@@ -61,11 +61,11 @@ def make_encoder(
     """An encoder of a registered kind.
 
     Raises:
-        ValueError: unknown name; the message lists near misses and all names.
+        ValueError: unknown encoder or setting, or a value out of range, in one line.
     """
     cls = encoder_class(name)
     build = cast(Callable[[spaces.Space[Any], EncoderSettings], Encoder], cls)
-    return build(space, cls.Settings(**(kwargs or {})))
+    return build(space, cls.Settings.checked(kwargs or {}, f"encoder '{name}'"))
 
 
 def sole_part(space: spaces.Space[Any], encoder: str, wanted: str) -> tuple[str, spaces.Box]:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from drivemem_agents.encoders.base import Encoder, EncoderSettings, register_encoder, sole_part
 from drivemem_agents.observations import Observation
+from drivemem_agents.settings import Size
 
-Layer = tuple[int, int, int]
+Layer = tuple[Size, Size, Size]
 """Channels, kernel size and stride of a convolution."""
 
 

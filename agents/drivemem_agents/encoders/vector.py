@@ -11,12 +11,13 @@ from torch import Tensor
 
 from drivemem_agents.encoders.base import Encoder, EncoderSettings, mlp, register_encoder
 from drivemem_agents.observations import Observation, subspaces
+from drivemem_agents.settings import Size
 
 
 class VectorSettings(EncoderSettings):
     """Settings of `vector`."""
 
-    widths: tuple[int, ...] = Field(default=(64,))
+    widths: tuple[Size, ...] = Field(default=(64,))
     """Widths of the tanh layers; empty: the flattened observation itself."""
 
 

@@ -130,7 +130,11 @@ def make_memory(name: str, input_size: int, kwargs: dict[str, Any] | None = None
     Args:
         name: a registered memory.
         input_size: D.
-        kwargs: the memory's settings; unknown keys raise pydantic's ValidationError.
+        kwargs: the memory's settings; by name.
+
+    Raises:
+        ValueError: unknown memory or setting, or a value out of range, in one line.
     """
     cls = memory_class(name)
-    return cls(input_size, cls.Settings(**(kwargs or {})))  # type: ignore[arg-type]
+    settings = cls.Settings.checked(kwargs or {}, f"memory '{name}'")
+    return cls(input_size, settings)  # type: ignore[arg-type]

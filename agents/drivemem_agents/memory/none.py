@@ -5,12 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.settings import Size
 
 
 class NoneSettings(MemorySettings):
     """Settings of `none`."""
 
-    hidden_size: int | None = None
+    hidden_size: Size | None = None
     """Width of an optional tanh layer in the place of a memory, so that parameter counts can be
     matched; None: the encoder's features go straight to the heads."""
 
