@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivemem_envs.dials import check_dials, check_runs
 from drivemem_envs.highway_env_ids import (
     HIGHWAY_ENV_IDS,
     PARKING_VARIANTS,
@@ -156,11 +157,14 @@ class Scenario(BaseModel):
         """The class's default configuration with this scenario's changes.
 
         Raises:
-            ValueError: an unknown key, several egos, or a simulation frequency that is no multiple
-                of the policy frequency (highway-env would let the clock drift in silence).
+            ValueError: an unknown key, a value that does not fit, several egos, or a simulation
+                frequency that is no multiple of the policy frequency (highway-env would let the
+                clock drift in silence).
         """
-        config: dict[str, Any] = self.world_class().default_config()
+        world = self.world_class()
+        config: dict[str, Any] = world.default_config()
         _merge(config, self.config, path="")
+        check_dials(self.name, world.default_config(), self.config, config)
         egos = config.get("controlled_vehicles", 1)
         if egos != 1 or config["action"]["type"] == "MultiAgentAction":
             raise ValueError(
@@ -225,7 +229,7 @@ class Scenario(BaseModel):
         parts = {key: changes.pop(key, None) for key in ("config", "sensors", "observation")}
         stem, _, version = self.name.rpartition("-v")
         changes["name"] = f"{stem.rpartition('-')[0]}-{name}-v{version}"
-        return self.with_(**parts).model_copy(update=changes)
+        return self._changed(**parts).model_copy(update=changes)
 
     def twin(self) -> Scenario:
         """The same scenario, same dynamics, with full sensors."""
@@ -252,8 +256,23 @@ class Scenario(BaseModel):
             config: further changes of the world's configuration.
 
         Raises:
-            ValueError: unknown keys or values.
+            ValueError: unknown keys or values, or a configuration with which the world fails.
         """
+        changed = self._changed(sensors, slots, tracker, flat, observation, config)
+        if config:
+            check_runs(changed.name, changed.world_class(), changed.resolved_config())
+        return changed
+
+    def _changed(
+        self,
+        sensors: Sensors | Mapping[str, Any] | None = None,
+        slots: Slots | None = None,
+        tracker: Tracker | None = None,
+        flat: bool | None = None,
+        observation: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Scenario:
+        """`with_`, without a trial of the world."""
         changed = self
         if sensors is not None:
             if not isinstance(sensors, Sensors):
@@ -305,6 +324,8 @@ class Scenario(BaseModel):
             time_limit_s=TIME_LIMITS_S.get(name),
             summary=f"highway-env's {name}: its own task, reward and observation features",
         )
+        if config:
+            check_runs(name, scenario.world_class(), scenario.resolved_config())
         rows = ObservationSpec.of_highway_env(scenario.resolved_config()["observation"])
         return scenario.model_copy(update={"observation": rows})
 
