@@ -29,7 +29,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
 
     A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
     (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `is_violation() -> bool`,
-    `ego_x() -> float`.
+    `ego_x() -> float`, and the attribute `max_actors`, the most vehicles or objects with which an
+    episode begins, where their number differs from seed to seed.
 
     Args:
         scenario: the resolved scenario.
