@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from drivemem_envs.highway_env_keys import ACTIONS, check_action
+
 _ANY = (-math.inf, math.inf)
 _POSITIVE = (1e-6, 1e6)
 _LEAST = {
@@ -36,7 +38,6 @@ _RANGES = {
 _RANGES_BY_ENDING = {
     "_length": _POSITIVE, "_s": (0.0, 86_400.0), "_noise": (0.0, 1e6), "_speed": (0.0, 1e3),
 }  # fmt: skip
-_ACTIONS = ("DiscreteMetaAction", "ContinuousAction", "DiscreteAction", "MultiAgentAction")
 _SHARED = ("DISTANCE_WANTED", "COMFORT_ACC_MAX", "COMFORT_ACC_MIN")
 """What highway-env's intersection writes on the class of its vehicles."""
 
@@ -69,11 +70,13 @@ def check_dials(
                 f"{scenario}: initial_lane_id={lane!r} does not fit: None or one of the lanes, "
                 f"0 to {lanes - 1} (lanes_count={lanes})"
             )
-    if config["action"].get("type") not in _ACTIONS:
+    if config["action"].get("type") not in ACTIONS:
         raise ValueError(
             f"{scenario}: action={config['action']!r} does not fit: a table with a type, one of "
-            f"{', '.join(_ACTIONS)}"
+            f"{', '.join(ACTIONS)}"
         )
+    if "action" in changes:
+        check_action(changes["action"])
 
 
 def _misfit(name: str, value: Any, default: Any) -> str | None:
