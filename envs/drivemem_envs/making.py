@@ -103,8 +103,8 @@ def make_vec(
 
 def compiles(scenario: Scenario) -> str | None:
     """Why a scenario does not run on the compiled backend; None if it does."""
-    from drivemem_envs.compiled.check import check
     from drivemem_envs.compiled.export.supported import CompiledUnsupported
+    from drivemem_envs.compiled.trial import check
 
     try:
         check(scenario)

@@ -72,6 +72,10 @@ def register_gymnasium_ids(names: list[str]) -> None:
             entry_point="drivemem_envs.making:make_registered",
             vector_entry_point="drivemem_envs.making:make_vec_registered",
             kwargs={"scenario": name},
+            # Gymnasium's wrappers would hide `action_masks` and the like; a step before the
+            # first reset is refused by the environment itself.
+            order_enforce=False,
+            disable_env_checker=True,
         )
 
 

@@ -13,12 +13,14 @@ from typing import Any, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivemem_envs.dials import check_dials, check_runs
 from drivemem_envs.highway_env_ids import (
     HIGHWAY_ENV_IDS,
     PARKING_VARIANTS,
     PARKING_WORLD,
     TIME_LIMITS_S,
 )
+from drivemem_envs.highway_env_keys import check_observation
 from drivemem_envs.names import UnknownScenarioError
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
@@ -30,11 +32,11 @@ KNOWN_FEATURES = (*FEATURES, "heading", "cos_d", "sin_d", "long_off", "lat_off",
 class ObservationSpec(BaseModel):
     """How what is perceived becomes the observation's `vehicles` rows; the ego is row 0."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    vehicles_count: int = Field(default=10, ge=1)
+    vehicles_count: int = Field(default=10, ge=1, le=1000)
     """V, rows, the ego's included."""
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...] = Field(default=FEATURES, min_length=1)
     """F, columns; named as highway-env names them."""
     features_range: dict[str, tuple[float, float]] | None = None
     """What is mapped to [-1, 1], by feature. None: highway-env's default (x 200 m, speeds 80 m/s,
@@ -81,12 +83,21 @@ class ObservationSpec(BaseModel):
 
         Args:
             native: highway-env's `config["observation"]`.
+
+        Raises:
+            ValueError: a key that highway-env would ignore, or an order that rows do not have.
         """
         from highway_env.envs.common.observation import KinematicObservation
 
+        check_observation(native)
         kind = native["type"]
         if kind not in ("Kinematics", "ExitObservation"):
             return cls(native=dict(native))
+        if native.get("order", "sorted") != "sorted":
+            raise ValueError(
+                f"observation order '{native['order']}' is none of drivemem's: rows are 'sorted' "
+                "by distance, or spread over the rows by slots='fixed'"
+            )
         ranges = native.get("features_range")
         return cls(
             vehicles_count=native.get("vehicles_count", 5),
@@ -102,7 +113,14 @@ class ObservationSpec(BaseModel):
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        for feature in self.features:
+        if self.native is not None:
+            check_observation(self.native)
+        for feature, (low, high) in (self.features_range or {}).items():
+            if not low < high:
+                raise ValueError(
+                    f"features_range of '{feature}' is ({low}, {high}); the lower limit comes first"
+                )
+        for feature in (*self.features, *(self.features_range or {})):
             if feature not in KNOWN_FEATURES:
                 raise ValueError(
                     f"unknown feature '{feature}' (one of: {', '.join(KNOWN_FEATURES)})"
@@ -131,9 +149,9 @@ class Scenario(BaseModel):
     """Default rows."""
     summary: str = ""
     """One line."""
-    time_limit_s: float | None = None
+    time_limit_s: float | None = Field(default=None, gt=0.0, le=86_400.0, allow_inf_nan=False)
     """Truncation that drivemem adds where highway-env has none, s."""
-    memory_horizon_s: float | None = None
+    memory_horizon_s: float | None = Field(default=None, ge=0.0, le=86_400.0, allow_inf_nan=False)
     """For how long what must be remembered is hidden, s; None: not stated."""
     ceiling: str = ""
     """What a memoryless policy can reach at best, with the reason."""
@@ -156,11 +174,14 @@ class Scenario(BaseModel):
         """The class's default configuration with this scenario's changes.
 
         Raises:
-            ValueError: an unknown key, several egos, or a simulation frequency that is no multiple
-                of the policy frequency (highway-env would let the clock drift in silence).
+            ValueError: an unknown key, a value that does not fit, several egos, or a simulation
+                frequency that is no multiple of the policy frequency (highway-env would let the
+                clock drift in silence).
         """
-        config: dict[str, Any] = self.world_class().default_config()
+        world = self.world_class()
+        config: dict[str, Any] = world.default_config()
         _merge(config, self.config, path="")
+        check_dials(self.name, world.default_config(), self.config, config)
         egos = config.get("controlled_vehicles", 1)
         if egos != 1 or config["action"]["type"] == "MultiAgentAction":
             raise ValueError(
@@ -225,7 +246,7 @@ class Scenario(BaseModel):
         parts = {key: changes.pop(key, None) for key in ("config", "sensors", "observation")}
         stem, _, version = self.name.rpartition("-v")
         changes["name"] = f"{stem.rpartition('-')[0]}-{name}-v{version}"
-        return self.with_(**parts).model_copy(update=changes)
+        return self._changed(**parts).model_copy(update=changes)
 
     def twin(self) -> Scenario:
         """The same scenario, same dynamics, with full sensors."""
@@ -252,8 +273,23 @@ class Scenario(BaseModel):
             config: further changes of the world's configuration.
 
         Raises:
-            ValueError: unknown keys or values.
+            ValueError: unknown keys or values, or a configuration with which the world fails.
         """
+        changed = self._changed(sensors, slots, tracker, flat, observation, config)
+        if config:
+            check_runs(changed.name, changed.world_class(), changed.resolved_config())
+        return changed
+
+    def _changed(
+        self,
+        sensors: Sensors | Mapping[str, Any] | None = None,
+        slots: Slots | None = None,
+        tracker: Tracker | None = None,
+        flat: bool | None = None,
+        observation: Mapping[str, Any] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> Scenario:
+        """`with_`, without a trial of the world."""
         changed = self
         if sensors is not None:
             if not isinstance(sensors, Sensors):
@@ -306,6 +342,8 @@ class Scenario(BaseModel):
             summary=f"highway-env's {name}: its own task, reward and observation features",
         )
         rows = ObservationSpec.of_highway_env(scenario.resolved_config()["observation"])
+        if config:
+            check_runs(name, scenario.world_class(), scenario.resolved_config())
         return scenario.model_copy(update={"observation": rows})
 
 

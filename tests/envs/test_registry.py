@@ -5,6 +5,7 @@ import sys
 
 import gymnasium
 import pytest
+from gymnasium.error import ResetNeeded
 
 import drivemem_envs
 from drivemem_envs import registry
@@ -135,3 +136,13 @@ def test_scenarios_of_other_packages_come_by_entry_point(forget, monkeypatch):
     assert "theirs-v0" in names
     assert "drivemem/theirs-v0" in gymnasium.registry
     assert drivemem_envs.scenario("theirs-v0").world.endswith("ExitRecallWorld")
+
+
+def test_an_environment_made_by_gymnasium_offers_masks_and_wants_a_reset():
+    env = gymnasium.make("drivemem/blackout-highway-v0")
+    with pytest.raises(ResetNeeded, match="call reset"):
+        env.step(1)
+    env.reset(seed=0)
+    assert env.action_masks().shape == (env.action_space.n,)
+    assert len(env.truth()["id"]) > 1
+    assert gymnasium.make(env.spec).spec.id == "drivemem/blackout-highway-v0"

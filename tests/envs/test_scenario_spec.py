@@ -4,6 +4,8 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import drivemem_envs
@@ -47,6 +49,74 @@ def test_unknown_fields_are_refused(highway):
         highway.with_(sensors={"range": 30.0})
     with pytest.raises(ValidationError, match="unknown feature 'speed'"):
         highway.with_(observation={"features": ("x", "speed")})
+
+
+ANYTHING = st.one_of(
+    st.floats(),
+    st.floats(0.0, 1e6),
+    st.integers(-2, 20),
+    st.sampled_from([5e-324, 1e-9, 1e6, float("inf"), float("nan"), -1.0, None]),
+)
+NUMERIC = [
+    name
+    for name, field in Sensors.model_fields.items()
+    if field.annotation in (float, float | None) and name != "latency_s"
+]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.dictionaries(st.sampled_from(NUMERIC), ANYTHING, min_size=1))
+def test_limits_of_sensors_are_refused_or_give_finite_observations(limits):
+    try:
+        sensors = Sensors(**limits)
+    except ValidationError:
+        return
+    env = drivemem_envs.make("two-way-v0", sensors=sensors, tracker="constant_velocity")
+    observations = [env.reset(seed=0)[0], *(env.step(1)[0] for _ in range(3))]
+    assert all(np.isfinite(each["vehicles"]).all() for each in observations)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -0.2, 1e9])
+def test_a_latency_that_no_buffer_holds_is_refused(value):
+    with pytest.raises(ValidationError, match="latency_s"):
+        Sensors(latency_s=value)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"vehicles_count": 0}, {"vehicles_count": 10**12}, {"vehicles_count": 2.5},
+        {"features": ()}, {"features_range": {"x": (1.0, 1.0)}},
+        {"features_range": {"x": (2.0, -2.0)}}, {"features_range": {"x": (0.0, float("nan"))}},
+        {"features_range": {"speed": (0.0, 1.0)}},
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_are_refused(highway, wrong):
+    with pytest.raises(ValidationError):
+        highway.with_(observation=wrong)
+
+
+@pytest.mark.parametrize(
+    ("observation", "message"),
+    [
+        ({"type": "Kinematics", "order": "shuffled"}, "slots='fixed'"),
+        ({"type": "Kinematics", "vehicle_count": 3}, "did you mean 'vehicles_count'"),
+        ({"type": "OccupancyGrid", "as_images": True}, "did you mean 'as_image'"),
+        ({"type": "Kinematic"}, "Kinematics, "),
+        (5, "a table with a type"),
+    ],
+)
+def test_observations_that_highway_env_would_ignore_are_refused(observation, message):
+    with pytest.raises(ValueError, match=message) as told:
+        Scenario.from_highway_env("highway-fast-v0", {"observation": observation})
+    assert "\n" not in str(told.value)
+    with pytest.raises(ValidationError):
+        Scenario(name="a-v0", world="a:B", observation={"native": {"type": "Kinematic"}})
+
+
+def test_an_action_key_that_highway_env_would_ignore_is_refused(highway):
+    with pytest.raises(ValueError, match="did you mean 'lateral'"):
+        highway.with_(config={"action": {"type": "DiscreteMetaAction", "latral": True}})
 
 
 def test_sensors_change_field_by_field_or_as_a_whole():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Ints, jit
+from drivemem_envs.actions import check_actions
 from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.check import checked_family
@@ -186,36 +187,24 @@ class CompiledWorlds:
             actions: (N,) indices of discrete actions or (N, C) continuous ones.
 
         Raises:
-            ValueError: actions of another shape, or no such discrete actions.
+            ValueError: actions of another shape, not finite, or no such discrete actions.
         """
         self.step_some(self._every, actions)
 
     def step_some(self, rows: Ints, actions: Any) -> None:
         """One decision of some worlds (R,), the others untouched (for replaying)."""
-        given = self._padded(actions, len(rows))
+        given = self._padded(actions, rows)
         if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.trace.ego[0]):
             raise RuntimeError("a world was stepped beyond the end of its episode: reset it first")
         decide(self.batch, rows, given)
 
-    def _padded(self, actions: Any, count: int) -> NDArray[np.float32]:
-        """Actions as the kernels take them (N, 2)."""
-        given = np.asarray(actions)
-        size = getattr(self.action_space, "n", None)
-        if size is not None and given.size and (given.min() < 0 or given.max() >= size):
-            raise ValueError(
-                f"actions lie between {given.min()} and {given.max()}; {self.scenario.name} takes "
-                f"0 to {size - 1}"
-            )
+    def _padded(self, actions: Any, rows: Ints) -> NDArray[np.float32]:
+        """Actions of some worlds (R,) as the kernels take them (R, 2)."""
+        given = check_actions(self.scenario.name, self.action_space, actions, rows)
         controls = self.source.scene.controls
         if controls is not None:
-            given = controls[given.astype(np.int64)]
-        given = given.astype(np.float32).reshape(len(given), -1)
-        if given.shape[0] != count or given.shape[1] > 2:
-            raise ValueError(
-                f"actions have shape {np.shape(actions)}; give ({count},) or ({count}, C) for "
-                f"these {count} worlds"
-            )
-        padded = np.zeros((count, 2), dtype=np.float32)
+            given = controls[given[:, 0].astype(np.int64)]
+        padded = np.zeros((len(rows), 2), dtype=np.float32)
         padded[:, : given.shape[1]] = given
         return padded
 

@@ -11,6 +11,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from drivemem_envs.actions import check_rewards
 from drivemem_envs.compiled.batch import CompiledWorlds
 from drivemem_envs.episode_trace import ego_trace
 from drivemem_envs.metrics import EgoTrace, named
@@ -66,7 +67,8 @@ class CompiledVectorEnv(EpisodicVectorEnv):
 
         Raises:
             gymnasium.error.ResetNeeded: before the first `reset`.
-            ValueError: actions of another shape, or no such discrete actions.
+            ValueError: actions of another shape, not finite, or no such discrete actions; or a
+                reward that is not finite.
         """
         if self._rule is None:
             raise ResetNeeded("step() before reset(): call reset() first, once")
@@ -74,6 +76,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         worlds.step(actions)
         self._finals = [None] * self.num_envs
         result = worlds.batch.result
+        check_rewards(self.scenario.name, result.rewards)
         rewards = result.rewards.copy()
         terminated, truncated = result.terminated.copy(), result.truncated.copy()
         ended = np.flatnonzero(terminated | truncated)

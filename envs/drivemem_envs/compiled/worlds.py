@@ -14,12 +14,15 @@ from drivemem_envs.compiled.random import STREAM
 from drivemem_envs.compiled.records import Scratch, Worlds
 
 
-def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -> Worlds:
+def stack(
+    scenes: Sequence[Scene], *, vehicles: int = 0, objects: int = 0, route_steps: int = 0
+) -> Worlds:
     """One batch of all scenes; equal road networks are held once.
 
     Args:
         scenes: at least one.
         vehicles: room for at least so many vehicles in each world.
+        objects: room for at least so many objects in each world.
         route_steps: room for at least so many steps in each route.
 
     Raises:
@@ -29,7 +32,7 @@ def stack(scenes: Sequence[Scene], *, vehicles: int = 0, route_steps: int = 0) -
         raise ValueError("stack() needs at least one scene")
     parts = [scene.worlds for scene in scenes]
     room = max(vehicles, *(int(part.world["vehicles"][0]) for part in parts), 1)
-    objects = max(int(part.world["objects"][0]) for part in parts)
+    objects = max(objects, *(int(part.world["objects"][0]) for part in parts))
     steps = max(route_steps, *(part.routes.shape[2] for part in parts), 1)
     networks = {scene.network.key(): scene.worlds for scene in scenes}
     order = list(networks)

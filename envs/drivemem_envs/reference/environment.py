@@ -8,11 +8,13 @@ from functools import cache
 from typing import Any, cast
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.envs.parking_env import GoalEnv
 
 from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
+from drivemem_envs.actions import check_actions
 from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
@@ -27,7 +29,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
 
     A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
     (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `is_violation() -> bool`,
-    `ego_x() -> float`.
+    `ego_x() -> float`, and the attribute `max_actors`, the most vehicles or objects with which an
+    episode begins, where their number differs from seed to seed.
 
     Args:
         scenario: the resolved scenario.
@@ -62,6 +65,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         else:  # such as LaneKeepingEnv, which passes its configuration on alone
             super().__init__(config=config)
             self.render_mode = render_mode
+        self._has_begun = False  # highway-env resets itself when it is made, without a seed
 
     # ---- what highway-env calls -----------------------------------------------------------
 
@@ -98,13 +102,22 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
                 "options['config'] would change the scenario in mid-run: make another environment "
                 "with make(..., config={...})"
             )
+        self._has_begun = True
         # highway-env's info holds the rewards of an action that it draws without a seed: left out.
         observation, _ = super().reset(seed=seed, options=options)
         self.metrics.add(self.perception.truth())
         return observation, {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Gymnasium's step; the last info of an episode has `outcome`, `is_success`, metrics."""
+        """Gymnasium's step; the last info of an episode has `outcome`, `is_success`, metrics.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first `reset`.
+            ValueError: an action that the space lacks or that is not finite.
+        """
+        if not self._has_begun:
+            raise ResetNeeded("step() before reset(): call reset() first, once")
+        check_actions(self.scenario.name, self.action_space, np.asarray(action)[None], 1)
         self.decisions += 1
         observation, reward, terminated, truncated, info = super().step(action)
         isolate(self.road.vehicles, self.scenario.world)

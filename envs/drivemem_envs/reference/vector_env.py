@@ -11,6 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from drivemem_envs.actions import check_actions, check_rewards
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
 from drivemem_envs.scenario_spec import Scenario
@@ -60,9 +61,16 @@ class ReferenceVectorEnv(EpisodicVectorEnv):
     def step(
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos."""
+        """Step every world; ended ones restart, with `final_obs` and `final_info` in the infos.
+
+        Raises:
+            ValueError: actions of another shape, not finite, or no such discrete actions; or a
+                reward that is not finite.
+        """
+        check_actions(self.scenario.name, self.single_action_space, actions, self.num_envs)
         following = self._seeds_of(np.arange(self.num_envs), ahead=1)
         steps: list[Step] = self._ask("step", self._split(list(actions)), self._split(following))
+        check_rewards(self.scenario.name, [step[1] for step in steps])
         infos: dict[str, Any] = {}
         for world, (_, _, terminated, truncated, info, final) in enumerate(steps):
             if terminated or truncated:

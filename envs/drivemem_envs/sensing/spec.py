@@ -15,6 +15,9 @@ HiddenFeature = Literal["velocity", "heading"]
 Tracker = Literal["none", "hold_last", "constant_velocity"]
 Slots = Literal["sorted", "fixed"]
 
+MOST = 1e6
+"""No limit in SI units is larger: beyond, arithmetic overflows or buffers outgrow the memory."""
+
 
 class Sensors(BaseModel):
     """Limits on what the ego perceives of the other actors; the default is full sensors.
@@ -22,36 +25,36 @@ class Sensors(BaseModel):
     The ego always knows its own pose and speed (proprioception): no limit touches row 0.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     line_of_sight: tuple[Blocker, ...] = ()
     """What blocks sight: other `actors`, static `occluders`, both, or nothing."""
     min_visible_fraction: float = Field(default=0.2, gt=0.0, le=1.0)
     """Least share of the 5 sight rays (4 corners and centre) that must reach an actor: .2 is
     "any part", .6 is "mostly"."""
-    range_m: float | None = Field(default=None, gt=0.0)
+    range_m: float | None = Field(default=None, gt=0.0, le=MOST)
     """Farthest centre distance at which an actor is sensed, m; None: unlimited."""
     field_of_view_deg: float | None = Field(default=None, gt=0.0, le=360.0)
     """Full opening angle of the sensor cone around the ego's heading, degrees; None: all round."""
-    dropout_per_s: float = Field(default=0.0, ge=0.0)
+    dropout_per_s: float = Field(default=0.0, ge=0.0, le=MOST)
     """Rate at which detections of each actor are lost, per second: at every decision an actor is
     missed with probability 1 - exp(-rate * decision period)."""
-    blackout_per_s: float = Field(default=0.0, ge=0.0)
+    blackout_per_s: float = Field(default=0.0, ge=0.0, le=MOST)
     """Onset rate of blackouts, per second, while sight is clear."""
-    blackout_mean_s: float = Field(default=2.0, gt=0.0)
+    blackout_mean_s: float = Field(default=2.0, gt=0.0, le=MOST)
     """Mean duration of a blackout, s (exponential)."""
-    noise_position_m: float = Field(default=0.0, ge=0.0)
+    noise_position_m: float = Field(default=0.0, ge=0.0, le=MOST)
     """Standard deviation of the noise on sensed positions, m, per axis."""
-    noise_speed_mps: float = Field(default=0.0, ge=0.0)
+    noise_speed_mps: float = Field(default=0.0, ge=0.0, le=MOST)
     """Standard deviation of the noise on sensed velocities, m/s, per axis."""
-    noise_growth_per_m: float = Field(default=0.0, ge=0.0)
+    noise_growth_per_m: float = Field(default=0.0, ge=0.0, le=MOST)
     """Relative growth of both deviations with distance d: sigma * (1 + growth * d), 1/m."""
-    latency_s: float = Field(default=0.0, ge=0.0)
+    latency_s: float = Field(default=0.0, ge=0.0, le=60.0)
     """Age of what is sensed of others, s; a multiple of the decision period. Nothing older than
     the episode exists: until then the first percept is repeated."""
     hide: tuple[HiddenFeature, ...] = ()
     """Features of other actors that are not sensed (their columns are zero)."""
-    cue_window_s: float | None = Field(default=None, ge=0.0)
+    cue_window_s: float | None = Field(default=None, ge=0.0, le=MOST)
     """How long a scenario's cue is shown from the start of the episode, s; None: always, 0:
     never."""
 

@@ -220,3 +220,19 @@ def test_a_step_before_the_first_reset_is_refused():
 def test_racetracks_with_numbered_controls_run_on_the_reference_backend():
     told = compiles(scenario("racetrack-v0").with_(config={"action": {"type": "DiscreteAction"}}))
     assert told is not None and "DiscreteAction" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "observation", "message"),
+    [
+        ("racetrack-v1", {"type": "OccupancyGrid", "as_image": True}, "as an image"),
+        ("racetrack-v1", {"type": "OccupancyGrid", "features": ["lat_off"]}, "lat_off"),
+        ("highway-fast-v0", {"type": "LidarObservation"}, "LidarObservation"),
+    ],
+)
+def test_what_the_kernels_cannot_observe_falls_back_and_says_why(name, observation, message):
+    asked = drivemem_envs.Scenario.from_highway_env(name, {"observation": observation})
+    assert message in compiles(asked)
+    assert make_vec(asked, 2).backend == "reference"
+    with pytest.raises(ValueError, match=message):
+        make_vec(asked, 2, backend="compiled")

@@ -148,7 +148,7 @@ def test_processes_do_what_this_process_does():
         assert_same(env.truth(), remote.truth())
         assert_same(env.action_masks(), remote.action_masks())
         with pytest.raises(RuntimeError, match="in a world's process: "):
-            remote.step(np.array([99, 99, 99]))
+            remote._ask("call", "nothing_that_a_world_has")
         assert_same(env.reset(), remote.reset())  # an error leaves no answer behind
         os.kill(remote._remote[0]._process.pid, signal.SIGKILL)
         with pytest.raises(RuntimeError, match="exit code -9"):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from drivemem_envs import _jit
 from drivemem_envs.compiled.export.scene import Scene, export
-from drivemem_envs.compiled.export.supported import refuse
+from drivemem_envs.compiled.export.supported import CompiledUnsupported, refuse
 from drivemem_envs.compiled.families import family_of, spawns
 from drivemem_envs.compiled.records import Worlds
 from drivemem_envs.compiled.scenes.make_template import make_template
@@ -39,6 +39,8 @@ _MOST_FILES = 20_000
 """A folder grows no further: training draws new seeds without end, evaluation the same again."""
 _PROBES = 3
 _SPARE_VEHICLES = 4
+_COUNTS = ("vehicles_count", "other_vehicles", "initial_vehicle_count", "trucks_count")
+"""Dials that count a world's vehicles, the ego not counted."""
 # What of a scene differs from seed to seed; the rest is the bank's first scene's.
 _TABLES = ("world", "actors", "routes", "drivers", "speeds", "streams")
 
@@ -99,7 +101,8 @@ class SceneBank:
         folder: where scenes are kept; None: in the user's cache folder.
 
     Raises:
-        CompiledUnsupported: the world does not compile, or its roads differ from seed to seed.
+        CompiledUnsupported: the world does not compile, or its roads or, without a declared
+            `max_actors`, the number of its actors differ from seed to seed.
     """
 
     compiled = False
@@ -120,11 +123,12 @@ class SceneBank:
         refuse(len(keys) > 1, f"the roads of {scenario.name} differ from seed to seed")
         self._network_key = keys.pop()
         self.template = make_template(self.scene, self.env, None)
-        most = max(int(scene.world.vehicles) for scene in scenes) + _SPARE_VEHICLES
+        most, objects = _room(scenario, self.env.config, scenes)
         if spawns(scenario.world_class()):
             config = self.env.config
             most += ceil(config["duration"] * config["policy_frequency"])
-        self.worlds = _grown(stack([self.scene] * count, vehicles=most), scenes, self.template)
+        worlds = stack([self.scene] * count, vehicles=most, objects=objects)
+        self.worlds = _grown(worlds, scenes, self.template)
         self.scratch = scratch_for(self.worlds, threads)
         begin = self._begin(self.scene)
         self.sensor_seed = np.zeros(count, np.uint64)
@@ -144,7 +148,13 @@ class SceneBank:
                 *(begin.tables[name] for name in _TABLES),
                 *(getattr(self.scene.worlds, name)[:1] for name in Worlds._fields[len(_TABLES) :]),
             )
-            put(self.worlds, row, Scene(part, self.scene.network, {}), 0)
+            try:
+                put(self.worlds, row, Scene(part, self.scene.network, {}), 0)
+            except ValueError as error:
+                raise ValueError(
+                    f"the scene of seed {seed} of {self.env.scenario.name} does not fit: {error}; "
+                    "let the world's class declare a larger max_actors, or use backend='reference'"
+                ) from error
             self.sensor_seed[row], self.slots[row] = begin.sensor_seed, begin.slots
             self.cue[row], self.latent[row] = begin.cue, begin.latent
             self.task_state[row] = begin.task_state
@@ -237,6 +247,40 @@ class SceneBank:
             ) as part:
                 np.savez(part, **begin.arrays())
             os.replace(part.name, self._folder / f"{seed}.npz")
+
+
+def _room(scenario: Any, config: Any, scenes: Sequence[Scene]) -> tuple[int, int]:
+    """For how many vehicles, and how many objects, an episode's begin needs room at most.
+
+    A world's class declares it as `max_actors`; else its configuration bounds the vehicles.
+
+    Raises:
+        CompiledUnsupported: nothing bounds a number that differs from seed to seed, or the class
+            declares fewer than there are.
+    """
+    name = scenario.world_class().__name__
+    declared = int(getattr(scenario.world_class(), "max_actors", 0))
+    vehicles = {int(scene.world.vehicles) for scene in scenes}
+    objects = {int(scene.world.objects) for scene in scenes}
+    most = max(*vehicles, *objects)
+    if declared:
+        if declared < most:
+            raise CompiledUnsupported(
+                f"{name} declares max_actors = {declared}, but begins an episode with {most}: "
+                f"declare at least {most}, or use backend='reference'"
+            )
+        return declared, declared
+    bound = 1 + sum(int(config.get(dial) or 0) for dial in _COUNTS)
+    if spawns(scenario.world_class()):  # for which there is other room
+        bound += max(vehicles)
+    for what, seen, known in (("vehicles", vehicles, bound), ("objects", objects, 0)):
+        if len(seen) > 1 and max(seen) > known:
+            raise CompiledUnsupported(
+                f"the number of {what} of {scenario.name} differs from seed to seed (such as "
+                f"{' and '.join(map(str, sorted(seen)))}): let {name} declare the most of either, "
+                f"such as max_actors = {2 * most}, or use backend='reference'"
+            )
+    return max(bound, max(vehicles) + _SPARE_VEHICLES), max(objects)
 
 
 def _grown(worlds: Worlds, scenes: Sequence[Scene], template: Any) -> Worlds:

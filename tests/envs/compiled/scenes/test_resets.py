@@ -158,6 +158,50 @@ def test_a_world_with_a_reset_of_its_own_comes_from_the_bank(tmp_path):
     assert bank.worlds.actors[1, world.vehicles - 1].speed == 1.0
 
 
+class Varied(named_scenario("parking-v0").world_class()):
+    """A world with another number of cars in every episode."""
+
+    def _create_vehicles(self):
+        super()._create_vehicles()
+        for _ in range(int(self.np_random.integers(1, 9))):
+            car = type(self.road.vehicles[0])(
+                self.road, [40.0, 40.0 + 9.0 * len(self.road.vehicles)]
+            )
+            self.road.vehicles.append(car)
+
+
+class Roomy(Varied):
+    """It says how many there may be."""
+
+    max_actors = 12
+
+
+class Narrow(Varied):
+    """It says too few."""
+
+    max_actors = 5
+
+
+def varied(name):
+    return Scenario(name="varied-v0", world=f"{__name__}:{name}", time_limit_s=10.0)
+
+
+def test_a_number_of_cars_that_nothing_bounds_is_refused_before_any_episode():
+    with pytest.raises(CompiledUnsupported, match=r"differs from seed to seed.*max_actors = "):
+        SceneBank(varied("Varied"), 1)
+    with pytest.raises(CompiledUnsupported, match=r"declares max_actors = 5.*declare at least"):
+        SceneBank(varied("Narrow"), 1)
+
+
+def test_a_declared_number_of_cars_has_room_in_every_episode(tmp_path):
+    bank = SceneBank(varied("Roomy"), 1, folder=tmp_path)
+    counts = set()
+    for seed in range(20):
+        bank.fill(np.array([0]), np.array([seed]))
+        counts.add(int(bank.worlds.world[0].vehicles))
+    assert len(counts) > 4 and max(counts) <= 12
+
+
 def test_the_bank_reads_what_it_wrote(tmp_path):
     scenario = named_scenario("u-turn-v0")
     first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
