@@ -24,6 +24,7 @@ from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_f
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
+from drivemem.training.lock import alone_in
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
@@ -74,8 +75,9 @@ def train(
         The run.
 
     Raises:
-        DrivememError: the folder is in use by another configuration, cannot be written, or holds
-            a broken checkpoint; unknown names; settings that do not fit together.
+        DrivememError: the folder is another configuration's, is being trained in by another
+            process, cannot be written, or holds a broken checkpoint; unknown names; settings that
+            do not fit together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     if config.consolidation_coef > 0.0 and config.start_from is None:
@@ -86,6 +88,13 @@ def train(
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
+    with alone_in(run.folder):
+        if not _is_trained(run, config, resume):  # by another process, in the meantime
+            _train(run, config, quiet, callback)
+    return run
+
+
+def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None) -> None:
     try:
         model, env = _build(config)
     except ValidationError as error:  # settings of a memory or an encoder
@@ -97,7 +106,6 @@ def train(
         _learn(run, config, model, env, quiet, callback)
     finally:
         env.close()
-    return run
 
 
 def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
