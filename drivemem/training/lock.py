@@ -24,12 +24,12 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Hold a run's folder for training; where the system has no locks, nothing is held.
 
     Args:
-        folder: of the run; made if it is missing.
+        folder: of the run; made if it is missing, and taken away again if nothing came into it.
 
     Raises:
         DrivememError: another process trains there, or the folder cannot be written.
     """
-    path = folder / LOCK
+    path, made = folder / LOCK, not folder.exists()
     file = _open_locked(path)
     try:
         note = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
@@ -40,7 +40,9 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):
-            path.unlink()  # before it is let go: whoever waits finds that its file is gone
+            path.unlink()  # before it is let go: another finds that the file it opened is gone
+            if made:
+                folder.rmdir()
         with contextlib.suppress(OSError):
             file.close()
 

@@ -85,6 +85,15 @@ def test_a_lock_of_another_machine_is_left_alone(tmp_path: Path) -> None:
             pass
 
 
+def test_a_training_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(DrivememError, match="exit-recal"):
+        train(small(scenario="exit-recal"), tmp_path / "new", quiet=True)
+    assert not list(tmp_path.iterdir())
+    with alone_in(tmp_path):
+        pass
+    assert tmp_path.exists(), "a folder that was there stays"
+
+
 def test_a_lock_that_nobody_holds_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / LOCK).write_text("half a no")
     with alone_in(tmp_path):
