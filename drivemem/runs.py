@@ -63,9 +63,25 @@ class Run:
         """The stored configuration of a training run."""
         return build_config(self.settings())
 
+    def has_agent(self) -> bool:
+        """Whether the trained agent is there and whole, not cut short or empty."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            read_json(self.model / "agent.json")
+            with safe_open(self.model / "model.safetensors", framework="numpy"):
+                return True
+        except (DrivememError, OSError, SafetensorError):
+            return False
+
     def is_driver(self) -> bool:
         """Whether this is the folder of a reference driver, which has no agent."""
         return "driver" in self.settings()
+
+    def status(self) -> str | None:
+        """What the manifest says of the training: running or done; None without a manifest."""
+        path = self.folder / "manifest.json"
+        return read_json(path).get("status") if path.exists() else None
 
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""

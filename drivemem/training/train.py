@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.lock import alone_in
+from drivemem.training.metrics import JsonLines, keep_lines
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
@@ -67,7 +69,7 @@ def train(
         config: everything the run depends on.
         out: the run's folder; default `runs/<name>`.
         resume: go on from the last checkpoint (the same command again); a run that is done is
-            returned as it is.
+            returned as it is, and one whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
 
@@ -171,8 +173,28 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
                 "repeat its command exactly, or choose another --out"
             )
         _check_scenario(run, config)
-        return (run.model / "agent.json").is_file()
+        if not run.has_agent():
+            _check_restorable(run)
+            return False
+        _note_done(run)
+        return True
     return False
+
+
+def _check_restorable(run: Run) -> None:
+    """Refuse to begin anew in silence where a finished agent is damaged and nothing is left."""
+    if run.model.exists() and run.latest_checkpoint() is None:
+        raise DrivememError(
+            f"{run.model} is damaged, and {run.folder} has no checkpoint to restore it from: "
+            "delete that folder to train from the beginning, or choose another --out"
+        )
+
+
+def _note_done(run: Run) -> None:
+    """Say that a run is done whose process was ended between its agent and its last note."""
+    path = run.folder / "manifest.json"
+    if run.status() == "running":
+        write_json_file(path, {**read_json(path), "status": "done"})
 
 
 def _scenario(config: TrainConfig) -> Scenario:
@@ -206,7 +228,7 @@ def _learn(
     position: dict[str, Any] = {"metrics_lines": 0, "pending": {}}
     if checkpoint is not None:
         position = _restore(checkpoint, model, env)
-    _keep_lines(run.metrics_file, position["metrics_lines"])
+    keep_lines(run.metrics_file, position["metrics_lines"])
     writers: list[KVWriter] = [JsonLines(run.metrics_file)]
     with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
         writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
@@ -230,13 +252,26 @@ def _learn(
         if remaining > 0:
             model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
-    write_importance(model, run)
     save_agent(model, run.model)
     model.logger.close()
+    _measure_importance(model, run)
     write_json_file(
         run.folder / "manifest.json",
         manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),
     )
+
+
+def _measure_importance(model: MemoryPPO, run: Run) -> None:
+    """An afterthought: the agent is saved, and whatever fails here costs nothing else."""
+    try:
+        write_importance(model, run)
+    except Exception as error:  # memories of users take part in it
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        print(
+            f"drivemem: how much each weight matters could not be measured ({why}); the agent is "
+            "saved, but no later run can hold its weights with --consolidation-coef",
+            file=sys.stderr,
+        )
 
 
 class RunCallback(BaseCallback):
@@ -264,32 +299,6 @@ class RunCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._progress.update(self.model.num_timesteps)
-
-
-class JsonLines(KVWriter):
-    """`metrics.jsonl`: one line per update, SB3's names, flushed at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
-
-    def write(
-        self,
-        key_values: dict[str, Any],
-        key_excluded: dict[str, tuple[str, ...]],
-        step: int = 0,
-    ) -> None:
-        """Append a line."""
-        line = {"step": step}
-        for key, value in key_values.items():
-            if isinstance(value, int | float | np.integer | np.floating):
-                number = float(value)
-                line[key] = number if np.isfinite(number) else None  # type: ignore[assignment]
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
@@ -359,13 +368,3 @@ def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str,
             "from the one before, or start again"
         ) from error
     return position
-
-
-def _keep_lines(path: Path, lines: int) -> None:
-    """Cut the metrics back to the checkpoint's, so that a resumed run has one curve."""
-    if not path.exists():
-        return
-    kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    os.replace(temporary, path)
