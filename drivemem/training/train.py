@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
-from drivemem.backends import announce, choose_backend
+from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
@@ -78,8 +78,8 @@ def train(
 
     Raises:
         DrivememError: the folder is another configuration's, is being trained in by another
-            process, cannot be written, or holds a broken checkpoint; unknown names; settings that
-            do not fit together.
+            process, cannot be written, or holds a broken checkpoint; unknown names; a device that
+            this machine lacks; settings that do not fit together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     if config.consolidation_coef > 0.0 and config.start_from is None:
@@ -129,6 +129,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     import drivemem_envs
 
     limit_threads()
+    check_device(config.device)
     scenario = _scenario(config)
     backend = choose_backend(config.backend, scenario)
     announce(backend)
