@@ -21,12 +21,12 @@ from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
+from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.lock import alone_in
-from drivemem.training.metrics import JsonLines, keep_lines
+from drivemem.training.metrics import JsonLines, count_lines, keep_lines
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
@@ -253,7 +253,8 @@ def _learn(
         if remaining > 0:
             model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
-    save_agent(model, run.model)
+    with saving(run.model):
+        save_agent(model, run.model)
     model.logger.close()
     _measure_importance(model, run)
     write_json_file(
@@ -308,25 +309,20 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
     if folder.exists():
         return folder
     episodes, taken, returns = env.position()
-    try:
-        with atomic_folder(folder) as temporary:
-            write_training(model, temporary)
-            save_file(
-                {
-                    "episodes": episodes,
-                    "returns": returns,
-                    "lengths": np.array([len(actions) for actions in taken]),
-                    "actions": np.concatenate([actions for actions in taken if len(actions)])
-                    if any(len(actions) for actions in taken)
-                    else np.zeros(0),
-                },
-                temporary / "worlds.safetensors",
-            )
-            write_json_file(temporary / "run.json", _log_position(run, model))
-    except OSError as error:
-        raise DrivememError(
-            f"cannot write a checkpoint below {run.folder}: {error.strerror or error}"
-        ) from error
+    with saving(folder), atomic_folder(folder) as temporary:
+        write_training(model, temporary)
+        save_file(
+            {
+                "episodes": episodes,
+                "returns": returns,
+                "lengths": np.array([len(actions) for actions in taken]),
+                "actions": np.concatenate([actions for actions in taken if len(actions)])
+                if any(len(actions) for actions in taken)
+                else np.zeros(0),
+            },
+            temporary / "worlds.safetensors",
+        )
+        write_json_file(temporary / "run.json", _log_position(run, model))
     kept = sorted(
         (p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name)
     )
@@ -344,7 +340,7 @@ def _log_position(run: Run, model: MemoryPPO) -> dict[str, Any]:
     """
     logger = model.logger
     return {
-        "metrics_lines": run.metrics_file.read_text(encoding="utf-8").count("\n"),
+        "metrics_lines": count_lines(run.metrics_file),
         "pending": {
             name: [float(value), list(logger.name_to_excluded[name])]
             for name, value in logger.name_to_value.items()
