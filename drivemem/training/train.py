@@ -41,6 +41,10 @@ from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_envs import Scenario
 
 KEPT_CHECKPOINTS = 2
+AGENT_KINDS = (".json", ".safetensors")
+"""Kinds of files in a checkpoint's or an agent's folder."""
+WRITTEN = ("model", "checkpoints", "metrics.jsonl", "manifest.json", "importance.safetensors")
+"""What training writes into a run's folder after `config.json`."""
 
 
 class LinearSchedule:
@@ -77,9 +81,10 @@ def train(
         The run.
 
     Raises:
-        DrivememError: the folder is another configuration's, is being trained in by another
-            process, cannot be written, or holds a broken checkpoint; unknown names; a device that
-            this machine lacks; settings that do not fit together.
+        DrivememError: the folder is another configuration's, holds files of somebody's own in the
+            way, is being trained in by another process, cannot be written, or holds a broken
+            checkpoint; unknown names; a device that this machine lacks; settings that do not fit
+            together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     if config.consolidation_coef > 0.0 and config.start_from is None:
@@ -90,6 +95,7 @@ def train(
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
+    _refuse_foreign(run)
     with alone_in(run.folder):
         if not _is_trained(run, config, resume):  # by another process, in the meantime
             _train(run, config, quiet, callback)
@@ -180,6 +186,19 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
         _note_done(run)
         return True
     return False
+
+
+def _refuse_foreign(run: Run) -> None:
+    """Refuse a folder where training would replace what it did not write."""
+    if run.config_file.exists():
+        found = [path for path in run.model.glob("*") if path.suffix not in AGENT_KINDS]
+    else:
+        found = [path for name in WRITTEN for path in run.folder.glob(name)]
+    if found:
+        raise DrivememError(
+            f"{found[0]} is there, and training did not write it: move it away, or choose another "
+            "--out"
+        )
 
 
 def _check_restorable(run: Run) -> None:
@@ -328,8 +347,10 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
     )
     for old in kept[:-KEPT_CHECKPOINTS]:
         for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
+            if file.suffix in AGENT_KINDS:
+                file.unlink()
+        with contextlib.suppress(OSError):  # what else is there is somebody's own
+            old.rmdir()
     return folder
 
 
