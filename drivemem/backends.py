@@ -1,4 +1,4 @@
-"""Which backend a command runs on."""
+"""Which backend the worlds run on, and which device the agent."""
 
 from __future__ import annotations
 
@@ -34,6 +34,27 @@ def choose_backend(
             f"{reason.removesuffix(_WAY_OUT)}: use --backend reference"
         )
     return "reference"
+
+
+def check_device(wanted: str) -> str:
+    """A device that this machine has, as it was asked for; `auto` chooses.
+
+    Args:
+        wanted: auto, cpu, cuda, or one of several such as cuda:1.
+
+    Raises:
+        DrivememError: there is no such device; the message names those there are.
+    """
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    known = ["auto", "cpu", *(["cuda"] if count else []), *(f"cuda:{n}" for n in range(count))]
+    if wanted not in known:
+        lacks = " (torch finds no CUDA here)" if wanted.startswith("cuda") and not count else ""
+        raise DrivememError(
+            f"device '{wanted}' is not to be had{lacks}: give one of {', '.join(known)}"
+        )
+    return wanted
 
 
 def announce(backend: str) -> None:

@@ -62,7 +62,7 @@ class RunSettings(BaseModel):
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
     device: str = "auto"
-    """auto, cpu or cuda."""
+    """auto, cpu or cuda; one that this machine lacks is refused."""
     checkpoint_every: int = Field(default=10, ge=1)
     """Updates between checkpoints."""
 

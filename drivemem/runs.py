@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import platform
 import subprocess
@@ -63,9 +65,25 @@ class Run:
         """The stored configuration of a training run."""
         return build_config(self.settings())
 
+    def has_agent(self) -> bool:
+        """Whether the trained agent is there and whole, not cut short or empty."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            read_json(self.model / "agent.json")
+            with safe_open(self.model / "model.safetensors", framework="numpy"):
+                return True
+        except (DrivememError, OSError, SafetensorError):
+            return False
+
     def is_driver(self) -> bool:
         """Whether this is the folder of a reference driver, which has no agent."""
         return "driver" in self.settings()
+
+    def status(self) -> str | None:
+        """What the manifest says of the training: running or done; None without a manifest."""
+        path = self.folder / "manifest.json"
+        return read_json(path).get("status") if path.exists() else None
 
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""
@@ -132,6 +150,54 @@ def write_json_file(path: Path, value: dict[str, Any]) -> None:
         raise DrivememError(
             f"cannot write {path}: {error.strerror or error}; choose another folder with --out"
         ) from error
+
+
+@contextlib.contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """Writing something of a run that is being trained, which can go on from its checkpoint.
+
+    Raises:
+        DrivememError: what is written inside cannot be, as where a disk is full.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DrivememError(
+            f"cannot write {path}: {why}; mend that, then the same command with --resume goes on"
+        ) from error
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The lines of a `metrics.jsonl`; a last one that is half written is left out.
+
+    Raises:
+        DrivememError: missing or unreadable, or a line that is no JSON object with a step.
+    """
+    try:
+        whole, _, _ = path.read_bytes().rpartition(b"\n")
+    except OSError as error:
+        raise DrivememError(f"cannot read {path}: {error.strerror or error}") from error
+    found = []
+    for number, line in enumerate(whole.split(b"\n") if whole else [], start=1):
+        try:
+            entry = json.loads(line.decode("utf-8"))
+        except ValueError:
+            entry = None
+        if not isinstance(entry, dict) or not isinstance(entry.get("step"), int | float):
+            raise DrivememError(
+                f"{path} is damaged: line {number} is {_shown(line)}, no metrics of an update; "
+                "mend or delete the file"
+            )
+        found.append(entry)
+    return found
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", errors="replace")
+    return repr(text if len(text) <= 40 else f"{text[:40]}...")
 
 
 def manifest(status: str, **facts: Any) -> dict[str, Any]:

@@ -44,6 +44,22 @@ def as_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+
+
+def check_name(name: Any) -> str:
+    """A name as it may become a folder's: never a path, nor hidden.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no name: use letters, digits and _ . + -, and no dot in front"
+        )
+    return name
+
+
 def invalid_setting(error: ValidationError) -> str:
     """The first complaint of a pydantic model in one line: setting, value, what is wrong."""
     first = error.errors()[0]

@@ -72,6 +72,7 @@ def _show(done: list[Any]) -> None:
         console().print(table)
     for one in done:
         kept = " (driven before; --again drives them anew)" if one.reused else ""
+        kept = kept if one.stored else " (kept: it holds more; only the recording is new)"
         console().print(f"episodes: {one.folder / 'episodes.parquet'}{kept}", soft_wrap=True)
         if one.recording:
             console().print(

@@ -133,14 +133,12 @@ def _used(preset: Preset, config: TrainConfig) -> str:
 def _summary(run: Any) -> Any:
     from rich.table import Table
 
-    from drivemem.runs import read_json
+    from drivemem.runs import read_json, read_metrics
 
     facts = read_json(run.folder / "manifest.json")
     last: dict[str, Any] = {}
-    import json
-
-    for line in run.metrics_file.read_text(encoding="utf-8").splitlines():
-        last |= {key: value for key, value in json.loads(line).items() if value is not None}
+    for line in read_metrics(run.metrics_file) if run.metrics_file.exists() else []:
+        last |= {key: value for key, value in line.items() if value is not None}
     table = Table(title=run.name, show_header=False)
     table.add_row("backend", str(facts.get("backend")))
     table.add_row("steps", f"{facts.get('steps', 0):,}")

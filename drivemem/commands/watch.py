@@ -62,12 +62,12 @@ def run(words: list[str]) -> int:
 
 
 def _page(options: Options) -> Path:
-    from drivemem.evaluation.evaluate import evaluate
     from drivemem.replays import replay
+    from drivemem.watching import record_to_watch
 
-    (done,) = evaluate(
+    done = record_to_watch(
         options.run, driver=options.driver, scenario=options.scenario, episodes=options.episodes,
-        record="all", out=options.out, trust=options.trust,
+        out=options.out, trust=options.trust,
     )  # fmt: skip
     folder: Any = done.recording
     written = replay(folder).page

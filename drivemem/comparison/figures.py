@@ -5,7 +5,7 @@ Every one can be computed again from the run folders by a query of docs/queries.
 
 from __future__ import annotations
 
-import json
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,9 @@ from drivemem.comparison.drawing import (
 from drivemem.comparison.measures import swept_lesions
 from drivemem.comparison.rows import OTHER, Row, SuiteTable
 from drivemem.comparison.statistics import performance_profile, student_band
+from drivemem.errors import DrivememError
 from drivemem.lesions import split_lesion
+from drivemem.runs import read_metrics
 
 OUTCOME_COLOURS = {
     "success": "#009E73", "collision": "#D55E00", "off_road": "#CC79A7", "wrong_route": "#E69F00",
@@ -192,16 +194,12 @@ def improvements(table: SuiteTable) -> Figure | None:
 
 
 def read_curve(path: Path) -> tuple[list[float], list[float]]:
-    """Decisions and success of a run's `metrics.jsonl`; a torn last line is left out."""
+    """Decisions and success of a run's `metrics.jsonl`; none where it is missing or damaged."""
     steps: list[float] = []
     values: list[float] = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
-            if entry.get("rollout/success_rate") is not None:
+    with contextlib.suppress(DrivememError):
+        for entry in read_metrics(path):
+            if isinstance(entry.get("rollout/success_rate"), int | float):
                 steps.append(entry["step"])
                 values.append(entry["rollout/success_rate"])
     return steps, values

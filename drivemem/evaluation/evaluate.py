@@ -22,6 +22,7 @@ from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import Job, evaluation_name, make_jobs, open_worlds
+from drivemem.evaluation.replacing import missing_from, refuse_to_replace
 from drivemem.evaluation.resume import ResumableEvaluation
 from drivemem.evaluation.rollout import drive_suite
 from drivemem.evaluation.selection import record_number, select
@@ -33,6 +34,9 @@ from drivemem.threads import limit_threads
 
 WORLDS = {"compiled": 64, "reference": 16}
 """Worlds driven at once, by backend: more share what a decision costs besides simulation."""
+
+WATCHED = "-watched"
+"""Behind the name of a recording that was made by looking, which is no result."""
 
 DriverCallback = Callable[[Any, ActingDriver], ActingDriver]
 """Given the worlds and the driver, returns who drives in its place, such as one with a window."""
@@ -50,6 +54,9 @@ class Evaluation:
     recording: Path | None = None
     reused: bool = False
     """Driven before, by the same agent on the same episodes; nothing was driven anew."""
+    stored: bool = True
+    """Whether the folder holds these episodes: not where they were only watched, or recorded
+    while an evaluation of more was kept."""
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -83,7 +90,7 @@ def evaluate(
 
     Raises:
         DrivememError: no such setting, run, driver, scenario or lesion; files that cannot be
-            written.
+            written; finished results of more episodes in their place (`again` replaces them).
         KeyboardInterrupt: after Ctrl-C; repeat the call for the rest.
     """
     limit_threads()
@@ -111,7 +118,11 @@ evaluate.__signature__ = _signature()  # type: ignore[attr-defined]
 
 
 def drive(
-    job: Job, config: EvaluateConfig, quiet: bool, watched: DriverCallback | None = None
+    job: Job,
+    config: EvaluateConfig,
+    quiet: bool,
+    watched: DriverCallback | None = None,
+    only_watch: bool = False,
 ) -> Evaluation:
     """Drive one job.
 
@@ -121,9 +132,12 @@ def drive(
         quiet: no progress.
         watched: given the worlds and the driver, returns one that is watched; an interruption
             then ends the suite with the episodes driven so far.
+        only_watch: leave evaluations and recordings as they are; what is driven is recorded in a
+            folder of its own.
 
     Raises:
-        DrivememError: see `evaluate`; a watched driver was left before the first episode ended.
+        DrivememError: see `evaluate`; results of more episodes are there and were not asked to be
+            replaced; a watched driver was left before the first episode ended.
         KeyboardInterrupt: after Ctrl-C, if nobody watches.
     """
     home, identity, suite = job.home, job.identity, job.suite
@@ -137,6 +151,10 @@ def drive(
     before = stored.finished() if goes_on else None
     if before is not None:
         return Evaluation(stored.folder, identity, suite, stored.backend, before, reused=True)
+    recording = home.folder / "recordings" / (f"{name}{WATCHED}" if only_watch else name)
+    stays = only_watch or (not config.again and bool(missing_from(suite.seeds, stored.folder)))
+    if not (only_watch or config.again):
+        refuse_to_replace(stored.folder if keeps else recording, suite, selection.limit)
     done = stored.rows() if goes_on else []
     worlds = min(config.num_envs or WORLDS[stored.backend], len(suite.seeds))
     numbers = {row["episode"] for row in done}
@@ -164,12 +182,13 @@ def drive(
         stored.suite = suite
     finally:
         env.close()
-    recording = home.folder / "recordings" / name
     recorded = log.write_recording(recording)
-    stored.finish(log.episodes)
+    if not stays:
+        stored.finish(log.episodes)
     return Evaluation(
-        stored.folder, identity, suite, chosen, log.episodes, recording if recorded else None
-    )
+        stored.folder, identity, suite, chosen, log.episodes, recording if recorded else None,
+        stored=not stays,
+    )  # fmt: skip
 
 
 def _workers(wanted: int | None) -> int | None:

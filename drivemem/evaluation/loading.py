@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from drivemem.backends import check_device
 from drivemem.errors import DrivememError
 from drivemem.runs import open_run
 from drivemem_agents import CheckpointError, MemoryPPO
@@ -17,9 +18,9 @@ def load(run: str | Path, device: str = "auto") -> MemoryPPO:
         device: auto, cpu or cuda.
 
     Raises:
-        DrivememError: no run, no trained agent, or broken files.
+        DrivememError: no run, no trained agent, broken files, or no such device here.
     """
     try:
-        return MemoryPPO.load(open_run(run).model, device=device)
+        return MemoryPPO.load(open_run(run).model, device=check_device(device))
     except CheckpointError as error:
         raise DrivememError(str(error)) from error

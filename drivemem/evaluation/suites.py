@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from drivemem.errors import DrivememError
 from drivemem.runs import read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
+from drivemem.settings import check_name
 from drivemem_envs import Scenario
 
 FORMAT = "drivemem-suite"
@@ -106,7 +107,8 @@ def load_suite(path: Path) -> Suite:
         scenario = drivemem_envs.scenario(stored["scenario"]).with_(
             sensors=stored["sensors"], config=stored["config"]
         )
-        suite = Suite(stored["name"], scenario, tuple(int(seed) for seed in stored["seeds"]))
+        name = check_name(stored["name"])
+        suite = Suite(name, scenario, tuple(int(seed) for seed in stored["seeds"]))
     except (KeyError, TypeError, ValueError) as error:
         raise DrivememError(f"{path} is no valid suite: {error}") from error
     if suite.hash() != stored.get("hash"):

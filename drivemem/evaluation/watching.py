@@ -196,7 +196,10 @@ def watch(
     trust: bool = False,
     offscreen: bool = False,
 ) -> Evaluation:
-    """Drive episodes in a window, recorded as any evaluation; closing it keeps those driven.
+    """Drive episodes in a window; closing it keeps those driven.
+
+    Looking changes no results: what a run or a driver does is recorded in a folder of its own.
+    What a person drives is an evaluation as any other.
 
     Args:
         run: folder of a trained run.
@@ -212,12 +215,13 @@ def watch(
         offscreen: draw without a window.
 
     Raises:
-        DrivememError: no display, unknown names, or nothing driven before the window was closed.
+        DrivememError: no display, unknown names, nothing driven before the window was closed, or
+            a folder that holds what was driven by hand before.
     """
     from drivemem.evaluation.config import evaluate_config
     from drivemem.evaluation.evaluate import drive
     from drivemem.evaluation.external_drivers import MANUAL
-    from drivemem.evaluation.jobs import make_jobs
+    from drivemem.evaluation.jobs import evaluation_name, make_jobs
     from drivemem_envs.reference.viewer import LAYERS
 
     if not (offscreen or has_display()):
@@ -230,9 +234,13 @@ def watch(
     by_hand = driver == MANUAL
     config = evaluate_config(
         driver=driver, scenario=scenario, episodes=episodes, out=out, trust=trust, record="all",
-        backend="reference", num_envs=1, num_workers=1, again=True,
+        backend="reference", num_envs=1, num_workers=1,
     )  # fmt: skip
     (job,) = make_jobs(run, config)
+    if by_hand and (job.home.folder / "evaluations" / evaluation_name(job)).exists():
+        raise DrivememError(
+            f"{job.home.folder} holds what was driven by hand before: choose another --out"
+        )
     hands = Hands(job.suite.scenario) if by_hand else None
     chosen = tuple(layers) if layers is not None else ("sees",) if by_hand else LAYERS
     unknown = [layer for layer in chosen if layer not in LAYERS]
@@ -243,4 +251,23 @@ def watch(
         window = Window(env.environments()[0], chosen, speed, hands, offscreen)
         return Watched(window, None if by_hand else acting, hands)
 
-    return drive(job, config, quiet=True, watched=watched)
+    return drive(job, config, quiet=True, watched=watched, only_watch=not by_hand)
+
+
+def record_to_watch(run: str | Path | None = None, **settings: Any) -> Evaluation:
+    """Record the first episodes of a suite, to be looked at where there is no window.
+
+    Args:
+        run: folder of a trained run; None: the `driver` of the settings.
+        **settings: as `evaluate` takes them.
+
+    Raises:
+        DrivememError: see `evaluate`.
+    """
+    from drivemem.evaluation.config import evaluate_config
+    from drivemem.evaluation.evaluate import drive
+    from drivemem.evaluation.jobs import make_jobs
+
+    config = evaluate_config(**settings, record="all")
+    (job,) = make_jobs(run, config)
+    return drive(job, config, quiet=False, only_watch=True)

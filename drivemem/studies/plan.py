@@ -197,6 +197,8 @@ def load_cell(folder: Path, name: str) -> Cell:
     cells = read_json(folder / PLAN).get("cells", {})
     if name not in cells:
         raise DrivememError(f"{folder / PLAN} has no cell '{name}'")
+    if name.startswith(".") or "/" in name or "\\" in name:
+        raise DrivememError(f"{folder / PLAN}: cell '{name}' is a path, where a name is due")
     return cell_from(cells[name])
 
 

@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.runs import Run, read_json, write_json_file
+from drivemem.runs import Run, read_json, read_metrics, write_json_file
 from drivemem.training.presets import find_preset, merged
 from drivemem_envs import registry
 
@@ -212,10 +212,9 @@ class _Curve(BaseCallback):
         return float(np.mean([value for _, value in self._points()] or [0.0]))
 
     def _points(self) -> list[tuple[int, float]]:
-        lines = [json.loads(line) for line in self._run.metrics_file.read_text().splitlines()]
         return [
             (int(line["step"]), float(line["rollout/success_rate"]))
-            for line in lines
+            for line in read_metrics(self._run.metrics_file)
             if line.get("rollout/success_rate") is not None
         ]
 

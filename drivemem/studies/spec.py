@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,10 +19,9 @@ from pydantic import (
 
 from drivemem.config import TrainConfig, config_from_toml
 from drivemem.errors import DrivememError, did_you_mean
-from drivemem.settings import as_words
+from drivemem.settings import as_words, check_name
 from drivemem.training.presets import check_settings
 
-_NAME = re.compile(r"[A-Za-z0-9_.+-]+")
 Axis = Literal["seed", "scenario", "agent"]
 
 
@@ -156,8 +154,7 @@ class Study(_Part):
         if not self.agents and not self.evaluation.drivers:
             raise ValueError("no [agents.NAME] table and no drivers: nothing to run")
         for name in [self.name, *self.scenarios, *self.agents]:
-            if not _NAME.fullmatch(name):
-                raise ValueError(f"'{name}' is no name: use letters, digits and _ . + -")
+            check_name(name)
         return self
 
     def seeds_on(self, scenario: str) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def state_of(run: Run, cell: Cell) -> State:
     if done and complete:
         return State("done", cell.steps, *_last(run), len(finished))
     failed = _json(run.folder / FAILED)
-    trained = cell.is_driver or (run.model / "agent.json").is_file()
+    trained = cell.is_driver or run.has_agent()
     last = _last(run)
     if failed:
         return State("failed", _step(run), *last, len(finished), failed["error"])

@@ -83,7 +83,7 @@ def clean(run: Run) -> None:
 def _train(run: Run, cell: Cell, threads: int) -> None:
     from drivemem.training.train import train
 
-    if (run.model / "agent.json").is_file():
+    if run.has_agent():
         return
     config = cell.train_config().model_copy(update={"num_workers": threads})
     before, began = state_of(run, cell).step, time.monotonic()

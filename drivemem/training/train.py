@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
-from drivemem.backends import announce, choose_backend
+from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, open_run, read_json, write_json_file
+from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
 from drivemem.seeds import TrainingSeeds
 from drivemem.settings import invalid_setting, parse_pairs
 from drivemem.threads import limit_threads
+from drivemem.training.lock import alone_in
+from drivemem.training.metrics import JsonLines, count_lines, keep_lines
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
@@ -38,6 +41,10 @@ from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_envs import Scenario
 
 KEPT_CHECKPOINTS = 2
+AGENT_KINDS = (".json", ".safetensors")
+"""Kinds of files in a checkpoint's or an agent's folder."""
+WRITTEN = ("model", "checkpoints", "metrics.jsonl", "manifest.json", "importance.safetensors")
+"""What training writes into a run's folder after `config.json`."""
 
 
 class LinearSchedule:
@@ -66,7 +73,7 @@ def train(
         config: everything the run depends on.
         out: the run's folder; default `runs/<name>`.
         resume: go on from the last checkpoint (the same command again); a run that is done is
-            returned as it is.
+            returned as it is, and one whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
 
@@ -74,8 +81,10 @@ def train(
         The run.
 
     Raises:
-        DrivememError: the folder is in use by another configuration, cannot be written, or holds
-            a broken checkpoint; unknown names; settings that do not fit together.
+        DrivememError: the folder is another configuration's, holds files of somebody's own in the
+            way, is being trained in by another process, cannot be written, or holds a broken
+            checkpoint; unknown names; a device that this machine lacks; settings that do not fit
+            together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     if config.consolidation_coef > 0.0 and config.start_from is None:
@@ -86,6 +95,14 @@ def train(
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
+    _refuse_foreign(run)
+    with alone_in(run.folder):
+        if not _is_trained(run, config, resume):  # by another process, in the meantime
+            _train(run, config, quiet, callback)
+    return run
+
+
+def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None) -> None:
     try:
         model, env = _build(config)
     except ValidationError as error:  # settings of a memory or an encoder
@@ -97,7 +114,6 @@ def train(
         _learn(run, config, model, env, quiet, callback)
     finally:
         env.close()
-    return run
 
 
 def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
@@ -119,6 +135,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     import drivemem_envs
 
     limit_threads()
+    check_device(config.device)
     scenario = _scenario(config)
     backend = choose_backend(config.backend, scenario)
     announce(backend)
@@ -163,8 +180,41 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
                 "repeat its command exactly, or choose another --out"
             )
         _check_scenario(run, config)
-        return (run.model / "agent.json").is_file()
+        if not run.has_agent():
+            _check_restorable(run)
+            return False
+        _note_done(run)
+        return True
     return False
+
+
+def _refuse_foreign(run: Run) -> None:
+    """Refuse a folder where training would replace what it did not write."""
+    if run.config_file.exists():
+        found = [path for path in run.model.glob("*") if path.suffix not in AGENT_KINDS]
+    else:
+        found = [path for name in WRITTEN for path in run.folder.glob(name)]
+    if found:
+        raise DrivememError(
+            f"{found[0]} is there, and training did not write it: move it away, or choose another "
+            "--out"
+        )
+
+
+def _check_restorable(run: Run) -> None:
+    """Refuse to begin anew in silence where a finished agent is damaged and nothing is left."""
+    if run.model.exists() and run.latest_checkpoint() is None:
+        raise DrivememError(
+            f"{run.model} is damaged, and {run.folder} has no checkpoint to restore it from: "
+            "delete that folder to train from the beginning, or choose another --out"
+        )
+
+
+def _note_done(run: Run) -> None:
+    """Say that a run is done whose process was ended between its agent and its last note."""
+    path = run.folder / "manifest.json"
+    if run.status() == "running":
+        write_json_file(path, {**read_json(path), "status": "done"})
 
 
 def _scenario(config: TrainConfig) -> Scenario:
@@ -198,7 +248,7 @@ def _learn(
     position: dict[str, Any] = {"metrics_lines": 0, "pending": {}}
     if checkpoint is not None:
         position = _restore(checkpoint, model, env)
-    _keep_lines(run.metrics_file, position["metrics_lines"])
+    keep_lines(run.metrics_file, position["metrics_lines"])
     writers: list[KVWriter] = [JsonLines(run.metrics_file)]
     with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
         writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
@@ -222,13 +272,27 @@ def _learn(
         if remaining > 0:
             model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
-    write_importance(model, run)
-    save_agent(model, run.model)
+    with saving(run.model):
+        save_agent(model, run.model)
     model.logger.close()
+    _measure_importance(model, run)
     write_json_file(
         run.folder / "manifest.json",
         manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),
     )
+
+
+def _measure_importance(model: MemoryPPO, run: Run) -> None:
+    """An afterthought: the agent is saved, and whatever fails here costs nothing else."""
+    try:
+        write_importance(model, run)
+    except Exception as error:  # memories of users take part in it
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        print(
+            f"drivemem: how much each weight matters could not be measured ({why}); the agent is "
+            "saved, but no later run can hold its weights with --consolidation-coef",
+            file=sys.stderr,
+        )
 
 
 class RunCallback(BaseCallback):
@@ -258,64 +322,35 @@ class RunCallback(BaseCallback):
         self._progress.update(self.model.num_timesteps)
 
 
-class JsonLines(KVWriter):
-    """`metrics.jsonl`: one line per update, SB3's names, flushed at once."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("a", encoding="utf-8")
-
-    def write(
-        self,
-        key_values: dict[str, Any],
-        key_excluded: dict[str, tuple[str, ...]],
-        step: int = 0,
-    ) -> None:
-        """Append a line."""
-        line = {"step": step}
-        for key, value in key_values.items():
-            if isinstance(value, int | float | np.integer | np.floating):
-                number = float(value)
-                line[key] = number if np.isfinite(number) else None  # type: ignore[assignment]
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-
 def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
     """Write a checkpoint, atomically, and drop the oldest."""
     folder = run.checkpoints / str(model.num_timesteps)
     if folder.exists():
         return folder
     episodes, taken, returns = env.position()
-    try:
-        with atomic_folder(folder) as temporary:
-            write_training(model, temporary)
-            save_file(
-                {
-                    "episodes": episodes,
-                    "returns": returns,
-                    "lengths": np.array([len(actions) for actions in taken]),
-                    "actions": np.concatenate([actions for actions in taken if len(actions)])
-                    if any(len(actions) for actions in taken)
-                    else np.zeros(0),
-                },
-                temporary / "worlds.safetensors",
-            )
-            write_json_file(temporary / "run.json", _log_position(run, model))
-    except OSError as error:
-        raise DrivememError(
-            f"cannot write a checkpoint below {run.folder}: {error.strerror or error}"
-        ) from error
+    with saving(folder), atomic_folder(folder) as temporary:
+        write_training(model, temporary)
+        save_file(
+            {
+                "episodes": episodes,
+                "returns": returns,
+                "lengths": np.array([len(actions) for actions in taken]),
+                "actions": np.concatenate([actions for actions in taken if len(actions)])
+                if any(len(actions) for actions in taken)
+                else np.zeros(0),
+            },
+            temporary / "worlds.safetensors",
+        )
+        write_json_file(temporary / "run.json", _log_position(run, model))
     kept = sorted(
         (p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name)
     )
     for old in kept[:-KEPT_CHECKPOINTS]:
         for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
+            if file.suffix in AGENT_KINDS:
+                file.unlink()
+        with contextlib.suppress(OSError):  # what else is there is somebody's own
+            old.rmdir()
     return folder
 
 
@@ -326,7 +361,7 @@ def _log_position(run: Run, model: MemoryPPO) -> dict[str, Any]:
     """
     logger = model.logger
     return {
-        "metrics_lines": run.metrics_file.read_text(encoding="utf-8").count("\n"),
+        "metrics_lines": count_lines(run.metrics_file),
         "pending": {
             name: [float(value), list(logger.name_to_excluded[name])]
             for name, value in logger.name_to_value.items()
@@ -351,13 +386,3 @@ def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str,
             "from the one before, or start again"
         ) from error
     return position
-
-
-def _keep_lines(path: Path, lines: int) -> None:
-    """Cut the metrics back to the checkpoint's, so that a resumed run has one curve."""
-    if not path.exists():
-        return
-    kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(kept), encoding="utf-8")
-    os.replace(temporary, path)

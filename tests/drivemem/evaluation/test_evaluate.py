@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from drivemem.evaluation.config import EvaluateConfig, evaluate_config
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.evaluation.rollout import Moment
+from drivemem.evaluation.suites import load_suite, make_suite
 from drivemem.replays.load import find_recording
 from drivemem.replays.verify import verify
 from drivemem.runs import Run, read_json, write_json_file
@@ -220,6 +222,15 @@ def test_a_published_suite_is_met_and_a_changed_one_refused(copy: Run, tmp_path:
         drive(copy, suite=tmp_path / "nowhere.json")
     with pytest.raises(DrivememError, match="unknown suite"):
         drive(copy, suite="final")
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "..", "a/b", "", ".hidden", 3])
+def test_a_suite_whose_name_is_a_path_is_refused(tmp_path: Path, name: object) -> None:
+    path = tmp_path / "suite.json"
+    make_suite(drivemem_envs.scenario("exit-recall"), 2).save(path)
+    write_json_file(path, {**read_json(path), "name": name})
+    with pytest.raises(DrivememError, match=f"{re.escape(repr(name))} is no name"):
+        load_suite(path)
 
 
 def test_a_run_without_an_agent_says_how_to_get_one(copy: Run) -> None:

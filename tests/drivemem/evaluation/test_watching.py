@@ -79,6 +79,16 @@ def test_closing_the_window_keeps_what_was_driven(
         watch(driver="manual", scenario="exit-recall", out=tmp_path / "you", offscreen=True)
 
 
+def test_what_was_driven_by_hand_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(monkeypatch, ["up"] * 200)
+    me: Any = {"driver": "manual", "scenario": "exit-recall", "out": tmp_path, "offscreen": True}
+    watch(**me, episodes=1)
+    with pytest.raises(DrivememError, match="driven by hand before: choose another --out"):
+        watch(**me, episodes=2)
+
+
 def test_keys_mean_what_there_is_to_choose() -> None:
     lanes = Hands(drivemem_envs.scenario("exit-recall"))
     assert [lanes.action([key]) for key in ("up", "down", "left", "right")] == [0, 2, 0, 2]

@@ -11,7 +11,7 @@ import pytest
 from drivemem.errors import DrivememError
 from drivemem.studies import load_study, make_plan
 from drivemem.studies.local import missing_cells
-from drivemem.studies.plan import PLAN, Part
+from drivemem.studies.plan import PLAN, Part, load_cell
 from drivemem.studies.spec import study_from
 
 from .conftest import TINY
@@ -43,6 +43,9 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
         ("preset = false", "presets = false", "did you mean 'preset'?"),
         ("reset_every:1", "reset_evry:1", "unknown key 'reset_evry'; did you mean 'reset_every'?"),
         ("steps = 1024", "steps = 0", "steps"),
+        ("seeds = [0]", "seeds = [0]\nname = '..'", "'..' is no name: use letters"),
+        ("[agents.gru]", "[agents.'../gru']", "'../gru' is no name: use letters"),
+        ("[scenarios.exit-recall]", "[scenarios.'../x']", "'../x' is no name: use letters"),
         ("seeds = [0]", "seeds = [0, 0]", "different numbers"),
         ("seeds = [0]", "seeds = 0", "different numbers"),
         ("[scenarios.exit-recall]\npreset = false", "[scenarios]\nexit-recall = 3", "is 3; write"),
@@ -64,6 +67,13 @@ def test_mistakes_are_named(tiny: Path, before: str, after: str, message: str) -
     with pytest.raises(DrivememError) as caught:
         load_study(tiny)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "..", ".hidden"])
+def test_a_cell_whose_name_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / PLAN).write_text(json.dumps({"cells": {name: {}}}))
+    with pytest.raises(DrivememError, match="is a path, where a name is due"):
+        load_cell(tmp_path, name)
 
 
 @pytest.mark.parametrize("key", ["train", "evaluation", "resources", "overrides"])

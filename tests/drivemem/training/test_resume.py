@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from drivemem.errors import DrivememError
-from drivemem.runs import Run
+from drivemem.runs import Run, read_json, write_json_file
 from drivemem.training.train import train
 from tests.drivemem.conftest import small
 
@@ -96,6 +96,52 @@ def test_a_finished_run_is_not_trained_again(run: Run) -> None:
     before = (run.model / "model.safetensors").stat().st_mtime_ns
     assert train(small(), run.folder, resume=True, quiet=True).folder == run.folder
     assert (run.model / "model.safetensors").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "gone", "no description"])
+def test_a_finished_run_whose_agent_is_damaged_is_restored(
+    run: Run, tmp_path: Path, damage: str
+) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    file = copy.model / ("agent.json" if damage == "no description" else "model.safetensors")
+    whole = file.read_bytes()
+    file.unlink()
+    if damage in ("empty", "cut"):
+        file.write_bytes(b"" if damage == "empty" else whole[:-1])
+    train(small(), copy.folder, resume=True, quiet=True)
+    assert weights(copy.folder) == weights(run.folder) and copy.has_agent()
+
+
+def test_a_damaged_agent_without_a_checkpoint_is_not_begun_anew(run: Run, tmp_path: Path) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    shutil.rmtree(copy.checkpoints)
+    (copy.model / "model.safetensors").write_bytes(b"")
+    with pytest.raises(DrivememError, match=r"is damaged, and .* has no checkpoint to restore"):
+        train(small(), copy.folder, resume=True, quiet=True)
+
+
+def test_a_run_that_ended_before_its_last_note_is_done(run: Run, tmp_path: Path) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    manifest = copy.folder / "manifest.json"
+    write_json_file(manifest, {**read_json(manifest), "status": "running"})
+    train(small(), copy.folder, resume=True, quiet=True)
+    assert copy.status() == "done" and weights(copy.folder) == weights(run.folder)
+
+
+def test_the_agent_is_saved_before_any_afterthought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("one of the tensors does not require grad\nand more")
+
+    monkeypatch.setattr("drivemem.training.warm_start.fisher_information", fail)
+    done = train(small(steps=128), tmp_path / "run", quiet=True)
+    assert done.has_agent() and done.status() == "done"
+    said = capsys.readouterr().err
+    assert "(one of the tensors does not require grad); the agent is saved" in said
 
 
 def test_an_existing_run_is_not_overwritten(run: Run) -> None:

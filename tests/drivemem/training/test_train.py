@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from drivemem.errors import DrivememError
 from drivemem.runs import Run
 from drivemem.training.train import train
 from tests.drivemem.conftest import small
@@ -30,6 +33,39 @@ def test_rate_and_entropy_bonus_fall_linearly_to_their_shares(tmp_path: Path) ->
     rates = logged(run, "train/learning_rate")
     np.testing.assert_allclose(rates, 1e-3 * (0.2 + 0.8 * left))
     np.testing.assert_allclose(logged(run, "train/ent_coef"), 0.04 * left, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "theirs", ["model/net.py", "checkpoints/7/notes.txt", "metrics.jsonl", "manifest.json"]
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_with_files_of_ones_own_is_refused(
+    tmp_path: Path, theirs: str, resume: bool
+) -> None:
+    file = tmp_path / theirs
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(DrivememError, match="training did not write it: move it away"):
+        train(small(), tmp_path, resume=resume, quiet=True)
+    assert file.read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_files_of_ones_own_beside_a_run_stay(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run.folder, copy)
+    (copy / "model" / "agent.json").unlink()
+    (copy / "model" / "thesis.txt").write_text("mine")
+    with pytest.raises(DrivememError, match=r"thesis\.txt is there, and training did not write"):
+        train(small(), copy, resume=True, quiet=True)
+    (copy / "model" / "thesis.txt").rename(copy / "thesis.txt")
+    oldest = copy / "checkpoints" / "1"
+    oldest.mkdir()
+    for name in ("thesis.txt", "state.json"):
+        (oldest / name).write_text("mine")
+    train(small(checkpoint_every=1), copy, resume=True, quiet=True)
+    assert (copy / "thesis.txt").read_text() == "mine"
+    assert [file.name for file in oldest.iterdir()] == ["thesis.txt"]
 
 
 def test_the_entropy_bonus_stays_unless_told(tmp_path: Path) -> None:
