@@ -62,8 +62,8 @@ def run(words: list[str]) -> int:
 
 
 def _page(options: Options) -> Path:
+    from drivemem.evaluation.watching import record_to_watch
     from drivemem.replays import replay
-    from drivemem.watching import record_to_watch
 
     done = record_to_watch(
         options.run, driver=options.driver, scenario=options.scenario, episodes=options.episodes,

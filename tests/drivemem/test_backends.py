@@ -10,7 +10,7 @@ import torch
 from drivemem.backends import check_device
 from drivemem.cli import run_command
 from drivemem.errors import DrivememError
-from drivemem.loading import load
+from drivemem.evaluation.loading import load
 from drivemem.runs import Run
 
 

@@ -12,9 +12,9 @@ from drivemem.cli import run_command
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.evaluate import Evaluation, evaluate
+from drivemem.evaluation.watching import record_to_watch, watch
 from drivemem.runs import Run
 from drivemem.schemas import EPISODE_COLUMNS
-from drivemem.watching import record_to_watch, watch
 
 SMALL: dict[str, Any] = {"num_envs": 4, "num_workers": 1, "quiet": True}
 
