@@ -30,6 +30,7 @@ from drivemem_agents.sealed_files import (
 from drivemem_agents.sealed_files import (
     CheckpointError as CheckpointError,
 )
+from drivemem_agents.setting_attributes import checked_settings
 from drivemem_agents.space_json import space_from_json, space_to_json
 from drivemem_agents.training_state import (
     carried_tensors,
@@ -49,6 +50,7 @@ AGENT_FILES = ("agent.json", "model.safetensors", "training.safetensors")
 TRAINING_FILES = ("state.json", "model.safetensors", "optimizer.safetensors", "rollout.safetensors")
 """What `write_training` writes; the first tells a folder of it from any other."""
 _RUN_ARGUMENTS = ("seed", "verbose", "tensorboard_log", "stats_window_size")
+_NO_SETTINGS = (*_RUN_ARGUMENTS, "policy", "policy_kwargs")
 
 Agent = TypeVar("Agent", bound=MemoryAlgorithm)
 
@@ -100,7 +102,9 @@ def load_agent(
 
     Raises:
         CheckpointError: missing, truncated, changed or foreign files, or another architecture.
+        ValueError: unknown settings, or values out of range.
     """
+    checked_settings({k: v for k, v in kwargs.items() if k not in _NO_SETTINGS})
     path = folder / "agent.json"
     described = read_description(path, FORMAT)
     try:

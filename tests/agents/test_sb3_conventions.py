@@ -112,8 +112,15 @@ def test_loading_takes_custom_objects_as_settings(agent, tmp_path, capsys):
     loaded = MemoryPPO.load(tmp_path / "agent", None, "cpu", objects, True)
     assert loaded.lr_schedule(0.5) == 0.25 and loaded.clip_range(1.0) == 0.1
     assert "Stable-Baselines3" in capsys.readouterr().out
-    with pytest.raises(CheckpointError, match="replay_buffer"):
-        MemoryPPO.load(tmp_path / "agent", custom_objects={"replay_buffer": None})
+    for wrong, said in (
+        ({"replay_buffer": None}, "unknown setting 'replay_buffer'"),
+        ({"gama": 0.9}, "did you mean 'gamma'"),
+        ({"gamma": 2.0}, "gamma"),
+    ):
+        with pytest.raises(ValueError, match=f"^(unknown )?setting.*{said.split()[-1]}"):
+            MemoryPPO.load(tmp_path / "agent", custom_objects=wrong)
+        with pytest.raises(ValueError, match=said):
+            MemoryPPO.load(tmp_path / "agent", **wrong)
     with pytest.raises(ValueError, match="force_reset"):
         MemoryPPO.load(tmp_path / "agent", force_reset=False)
 
