@@ -38,28 +38,34 @@ _RANGES = {
 _RANGES_BY_ENDING = {
     "_length": _POSITIVE, "_s": (0.0, 86_400.0), "_noise": (0.0, 1e6), "_speed": (0.0, 1e3),
 }  # fmt: skip
+_BY_CLASS = "deadline_s"
+"""A list with an entry for each latent class, of which the world decides how many it has."""
 _SHARED = ("DISTANCE_WANTED", "COMFORT_ACC_MAX", "COMFORT_ACC_MIN")
 """What highway-env's intersection writes on the class of its vehicles."""
 
 
 def check_dials(
-    scenario: str, default: Mapping[str, Any], changes: Mapping[str, Any], config: Mapping[str, Any]
+    scenario: str, world: type[Any], changes: Mapping[str, Any], config: Mapping[str, Any]
 ) -> None:
     """Refuse dials that do not fit.
 
     Args:
         scenario: its name, for the message.
-        default: the world's own configuration.
-        changes: what differs from it; the keys are known.
+        world: its class.
+        changes: what differs from the class's own configuration; the keys are known.
         config: both together.
 
     Raises:
         ValueError: it names dial, value and what fits.
     """
+    default, ours = world.default_config(), _known_dials(world)
     for name, value in changes.items():
         if name == "observation":
             continue
-        fits = _misfit(name, value, default[name])
+        if name in ours:
+            fits = _misfit(name, value, default[name])
+        else:  # another package's dial, which may be of several kinds
+            fits = None if _is_finite(value) else "finite numbers"
         if fits is not None:
             raise ValueError(f"{scenario}: {name}={value!r} does not fit: {fits}")
     lane, lanes = config.get("initial_lane_id"), config.get("lanes_count")
@@ -77,6 +83,15 @@ def check_dials(
         )
     if "action" in changes:
         check_action(changes["action"])
+
+
+def _known_dials(world: type[Any]) -> Mapping[str, Any]:
+    """The dials that a world has from highway-env or drivemem."""
+    for base in world.__mro__:
+        if base.__module__.partition(".")[0] in ("highway_env", __package__):
+            known: Mapping[str, Any] = getattr(base, "default_config", dict)()
+            return known
+    return {}
 
 
 def _misfit(name: str, value: Any, default: Any) -> str | None:
@@ -120,15 +135,15 @@ def _list_misfit(name: str, value: Any, default: Any) -> str | None:
     if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
         scalar = name == "truck_speed" and _number_misfit(name, value, 0.0) is None
         return None if scalar else wanted
-    if len(value) != len(default):
+    if len(value) != len(default) and not (name == _BY_CLASS and len(value)):
         return wanted
-    misfits = [_number_misfit(name, each, old) for each, old in zip(value, default, strict=True)]
+    misfits = [_number_misfit(name, each, 0.0) for each in value]
     if any(misfits):
         return f"{wanted}, each {next(filter(None, misfits))}"
     if name.endswith("_range") and len(value) == 2 and not value[0] < value[1]:
         return f"{wanted}, the lower first"
     rises = len(value) != 2 or value[0] <= value[1] or default[0] > default[1]
-    if name.endswith(("_s", "_speed")) and name != "deadline_s" and not rises:
+    if name.endswith(("_s", "_speed")) and name != _BY_CLASS and not rises:
         return f"{wanted}, the lower first"
     return None
 

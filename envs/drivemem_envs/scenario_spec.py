@@ -181,7 +181,7 @@ class Scenario(BaseModel):
         world = self.world_class()
         config: dict[str, Any] = world.default_config()
         _merge(config, self.config, path="")
-        check_dials(self.name, world.default_config(), self.config, config)
+        check_dials(self.name, world, self.config, config)
         egos = config.get("controlled_vehicles", 1)
         if egos != 1 or config["action"]["type"] == "MultiAgentAction":
             raise ValueError(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import drivemem_envs
-from drivemem_envs import make, scenario
+from drivemem_envs import Scenario, make, scenario
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,24 @@ def test_a_dial_that_does_not_fit_is_refused_in_one_line(name, dials, message):
     with pytest.raises(ValueError, match=message) as told:
         scenario(name).with_(config=dials)
     assert "\n" not in str(told.value)
+
+
+class Theirs(scenario("two-way-v0").world_class()):
+    """A world of another package, with dials of its own."""
+
+    @classmethod
+    def default_config(cls):
+        return {**super().default_config(), "places_s": [], "mode": "auto"}
+
+
+def test_dials_of_other_packages_may_be_of_several_kinds():
+    world = Scenario(name="theirs-v0", world=f"{__name__}:Theirs")
+    changed = world.with_(config={"places_s": [-1.0, 2.0, 3.0], "mode": 4})
+    assert changed.resolved_config()["mode"] == 4
+    with pytest.raises(ValueError, match="places_s"):
+        world.with_(config={"places_s": [math.nan]})
+    with pytest.raises(ValueError, match="policy_frequency=0"):
+        world.with_(config={"policy_frequency": 0})
 
 
 def test_a_trial_leaves_highway_envs_drivers_as_they_were(pristine_traffic):
