@@ -65,8 +65,8 @@ def _show(done: list[Any]) -> None:
         for one in group:
             other = 1.0 - one.rate("success") - one.rate("collision")
             table.add_row(
-                one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):.3f}",
-                f"{one.rate('collision'):.3f}", f"{other:.3f}", f"{one.mean('return'):.3f}",
+                one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):z.3f}",
+                f"{one.rate('collision'):z.3f}", f"{other:z.3f}", f"{one.mean('return'):z.3f}",
                 f"{one.mean('mean_speed'):.1f}",
             )  # fmt: skip
         console().print(table)

@@ -149,5 +149,5 @@ def _summary(run: Any) -> Any:
         ("rollout/success_rate", "success (last 100 episodes)"),
     ):
         if key in last:
-            table.add_row(label, f"{last[key]:.3f}")
+            table.add_row(label, f"{last[key]:z.3f}")
     return table

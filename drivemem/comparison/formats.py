@@ -30,15 +30,15 @@ def interval_text(interval: Interval | None) -> str:
     if interval is None:
         return ""
     if not interval.known:
-        return f"{interval.estimate:.3f}"
-    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+        return f"{interval.estimate:z.3f}"
+    return f"{interval.estimate:z.3f} [{interval.low:z.3f}, {interval.high:z.3f}]"
 
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row as text, in the order of `HEADER`."""
     return (
-        row.label, str(row.runs), interval_text(row.success), f"{row.collision:.3f}",
-        f"{row.other:.3f}", f"{row.mean_return:.2f}", f"{row.mean_speed:.1f}",
+        row.label, str(row.runs), interval_text(row.success), f"{row.collision:z.3f}",
+        f"{row.other:z.3f}", f"{row.mean_return:z.2f}", f"{row.mean_speed:.1f}",
         interval_text(row.gap_closed),
     )  # fmt: skip
 

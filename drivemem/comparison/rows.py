@@ -81,10 +81,10 @@ class Difference:
         """The difference, and what it allows to say: the one place that puts it into words."""
         if self.single:
             return (
-                f"{self.estimate:+.3f} on the same episodes (McNemar {p_words(self.adjusted)}; "
+                f"{self.estimate:+z.3f} on the same episodes (McNemar {p_words(self.adjusted)}; "
                 "single runs)"
             )
-        extent = f"{self.estimate:+.3f} [{self.interval.low:+.3f}, {self.interval.high:+.3f}]"
+        extent = f"{self.estimate:+z.3f} [{self.interval.low:+z.3f}, {self.interval.high:+z.3f}]"
         if self.call is Call.TOO_FEW:
             runs = f"{self.runs} run{'s' if self.runs > 1 else ''}"
             return f"{extent}: {runs}: too few to call (at least {MIN_RUNS})"

@@ -222,15 +222,17 @@ def _gaps(
     top, bottom = full.successes, base.successes
     gap = bootstrap_function([top, bottom], generator, lambda a, b: a - b)
     if gap.estimate < SMALL_GAP:
-        text = f"The occlusion gap is {gap.estimate:.3f}, below {SMALL_GAP}: nothing to close here."
+        text = (
+            f"The occlusion gap is {gap.estimate:z.3f}, below {SMALL_GAP}: nothing to close here."
+        )
         table.note(About.GAP, text)
         return gap
     certain = gap.known and gap.low > 0
     if not certain:
-        extent = f"[{gap.low:.3f}, {gap.high:.3f}]" if gap.known else "unknown with a single run"
+        extent = f"[{gap.low:z.3f}, {gap.high:z.3f}]" if gap.known else "unknown with a single run"
         table.note(
             About.GAP,
-            f"The occlusion gap is {gap.estimate:.3f}, its interval {extent}: not surely above 0, "
+            f"The occlusion gap is {gap.estimate:z.3f}, its interval {extent}: not surely above 0, "
             "so shares of it have no interval.",
         )
     for row in table.rows:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
@@ -131,6 +132,37 @@ class PolicyDriver:
     def _attention(self) -> NDArray[np.float64] | None:
         weights = None if self._tap is None else self._tap.weights()
         return None if weights is None else weights.mean(axis=(1, 2))[:, ::-1]
+
+
+def check_fits(policy: MemoryPolicy, env: Any, scenario: str) -> None:
+    """Refuse worlds whose observation or actions have another shape than an agent's.
+
+    Args:
+        policy: of the agent.
+        env: the vector environment that it is to drive in.
+        scenario: the name of what that holds.
+
+    Raises:
+        DrivememError: they differ; the message says how.
+    """
+    for what, mine, theirs in (
+        ("observation", policy.observation_space, env.single_observation_space),
+        ("actions", policy.action_space, env.single_action_space),
+    ):
+        if _shape(mine) != _shape(theirs):
+            raise DrivememError(
+                f"this agent does not fit {scenario}: its {what} are of shape {_shape(mine)}, "
+                f"there {_shape(theirs)}; choose a scenario of its own shape, or train one there"
+            )
+
+
+def _shape(space: Any) -> Any:
+    """What of a space the sizes of an agent's layers depend on."""
+    if isinstance(space, spaces.Dict):
+        return {key: _shape(part) for key, part in space.spaces.items()}
+    if isinstance(space, spaces.MultiDiscrete):
+        return tuple(space.nvec.tolist())
+    return int(space.n) if isinstance(space, spaces.Discrete) else space.shape
 
 
 class AgentDriver(PolicyDriver):

@@ -18,7 +18,7 @@ import numpy as np
 from drivemem.backends import choose_backend
 from drivemem.errors import DrivememError
 from drivemem.evaluation.config import EvaluateConfig, evaluate_config
-from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver
+from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver, check_fits
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import Job, evaluation_name, make_jobs, open_worlds
@@ -169,6 +169,8 @@ def drive(
     save = stored.save_now_and_then if keeps else None
     log = EpisodeLog(env, suite, identity, chosen, selection, done, save)
     try:
+        if isinstance(driver, PolicyDriver):
+            check_fits(driver.policy, env, suite.scenario.name)
         with Progress(title, len(suite.seeds), "episodes", len(done), quiet) as bar:
             acting = driver if watched is None else watched(env, driver)
             drive_suite(env, acting, seeds, bar, [log])

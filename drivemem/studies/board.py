@@ -95,7 +95,8 @@ class Board(Display):
     def _cells(self, cell: Cell, state: State) -> tuple[str, ...]:
         began, before = self._started.get(cell.name, (time.monotonic(), state.step))
         if state.stage == "evaluating":
-            step = f"evaluation {state.evaluated + 1} of {len(cell.evaluations)}"
+            number, of = state.evaluated + 1, len(cell.evaluations)
+            step = f"evaluation {number} of {of}" if number <= of else "probing"
             return cell.name, step, "", _number(state.mean_return), _number(state.success), ""
         rate = (state.step - before) / max(time.monotonic() - began, 1e-9)
         left = duration((cell.steps - state.step) / rate) if rate > 0 else "?"
@@ -123,4 +124,4 @@ class Board(Display):
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else f"{value:z.2f}"

@@ -83,8 +83,8 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return ""
     value, low, high = row.success
-    inside = f" [{low:.2f}, {high:.2f}]" if row.success.known and row.runs > 1 else ""
-    return f"{value:.2f}{inside} <sub>{row.runs}</sub>"
+    inside = f" [{low:z.2f}, {high:z.2f}]" if row.success.known and row.runs > 1 else ""
+    return f"{value:z.2f}{inside} <sub>{row.runs}</sub>"
 
 
 def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
@@ -154,8 +154,8 @@ def cards(tables: Sequence[SuiteTable]) -> str:
         for name, row in _shown(table):
             late = row.outcomes["stuck"] + row.outcomes["timeout"]
             lines.append(
-                f"| {name} | {row.runs} | {row.success.estimate:.3f} | {row.collision:.3f} "
-                f"| {late:.3f} | {row.other - late:.3f} | {row.mean_return:.2f} |"
+                f"| {name} | {row.runs} | {row.success.estimate:z.3f} | {row.collision:z.3f} "
+                f"| {late:z.3f} | {row.other - late:z.3f} | {row.mean_return:z.2f} |"
             )
         lines.append("")
     return "\n".join(lines)

@@ -87,7 +87,8 @@ def search(
         fixed: settings that stay as they are, over the scenario's preset.
 
     Raises:
-        DrivememError: Optuna is not installed, or the folder holds another search.
+        DrivememError: Optuna is not installed, no such scenario, or the folder holds another
+            search.
         KeyboardInterrupt: after Ctrl-C; the same call goes on.
     """
     try:
@@ -95,7 +96,10 @@ def search(
     except ImportError as error:
         raise DrivememError("Optuna is not installed: pip install 'drivemem[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    registry.scenario(scenario)  # refuses an unknown one before anything is written
+    try:  # before anything is written
+        registry.scenario(scenario)
+    except ValueError as error:
+        raise DrivememError(str(error).splitlines()[0]) from error
     preset = find_preset(scenario)
     bases = {}
     for memory in memories:

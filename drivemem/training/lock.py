@@ -29,7 +29,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         DrivememError: another process trains there, or the folder cannot be written.
     """
-    path, made = folder / LOCK, not folder.exists()
+    path = folder / LOCK
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     file = _open_locked(path)
     try:
         note = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
@@ -41,8 +42,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             path.unlink()  # before it is let go: another finds that the file it opened is gone
-            if made:
-                folder.rmdir()
+            for one in made:
+                one.rmdir()
         with contextlib.suppress(OSError):
             file.close()
 

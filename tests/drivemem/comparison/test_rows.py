@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivemem.comparison import compare_runs
+from drivemem.comparison.formats import interval_text
 from drivemem.comparison.rows import Call, Difference
 from drivemem.comparison.statistics import MIN_RUNS, Interval
 from drivemem.lesions import lesions
@@ -49,6 +50,13 @@ def test_a_call_needs_the_interval_and_the_test(
     assert found.call is call
     assert call in found.words
     assert ("the interval holds 0" in found.words) == (call is Call.UNSHOWN and p < 0.05)
+
+
+def test_nothing_is_less_than_nothing_in_words() -> None:
+    single = Difference(-1e-9, Interval(-1e-9, -math.inf, math.inf), 1.0, 1, True, 1.0)
+    several = Difference(-1e-9, Interval(-1e-9, -1e-9, 0.1), 0.5, MIN_RUNS, False, 0.5)
+    assert single.words.startswith("+0.000 on") and several.words.startswith("+0.000 [+0.000, ")
+    assert interval_text(Interval(-0.0, -1e-9, 0.5)) == "0.000 [0.000, 0.500]"
 
 
 def test_a_row_says_what_it_is_and_what_it_was_cut_from(study: Path) -> None:

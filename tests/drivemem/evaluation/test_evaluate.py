@@ -233,6 +233,14 @@ def test_a_suite_whose_name_is_a_path_is_refused(tmp_path: Path, name: object) -
         load_suite(path)
 
 
+@pytest.mark.parametrize("scenario", ["racetrack-v0", "occluded-intersection"])
+def test_a_scenario_of_another_shape_is_refused(copy: Run, scenario: str) -> None:
+    with pytest.raises(DrivememError, match=r"this agent does not fit .* of shape") as error:
+        drive(copy, scenario=scenario, episodes=2)
+    assert "\n" not in str(error.value)
+    assert not list(copy.folder.glob("evaluations/*"))
+
+
 def test_a_run_without_an_agent_says_how_to_get_one(copy: Run) -> None:
     """Going on needs a checkpoint, which runs restored from a study's results lack."""
     shutil.rmtree(copy.model)

@@ -12,8 +12,9 @@ from typing import Any
 from drivemem.episodes import read_table
 from drivemem.schemas import EPISODE_COLUMNS
 from drivemem.studies import load_study, make_plan
+from drivemem.studies.board import Board
 from drivemem.studies.local import missing_cells, run_local
-from drivemem.studies.state import state_of
+from drivemem.studies.state import State, state_of
 
 from .conftest import BROKEN, TINY, command
 
@@ -131,3 +132,12 @@ def is_running(process: int) -> bool:
         return False
     state = Path(f"/proc/{process}/stat")
     return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_the_board_never_counts_beyond_the_last_evaluation(tiny: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_study(tiny), tmp_path)
+    cell = next(cell for cell in plan.cells if not cell.is_driver)
+    board = Board(plan, done=0, quiet=True)
+    count = len(cell.evaluations)
+    said = [board._cells(cell, State("evaluating", evaluated=n))[1] for n in (0, count - 1, count)]
+    assert said == [f"evaluation 1 of {count}", f"evaluation {count} of {count}", "probing"]

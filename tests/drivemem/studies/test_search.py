@@ -11,7 +11,6 @@ import pytest
 from drivemem.commands.tune import run as tune
 from drivemem.errors import DrivememError
 from drivemem.training.presets import read_preset
-from drivemem_envs.names import UnknownScenarioError
 
 optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
 
@@ -70,6 +69,6 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
 
 
 def test_a_search_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> None:
-    with pytest.raises(UnknownScenarioError, match="did you mean 'exit-recall'"):
+    with pytest.raises(DrivememError, match="did you mean 'exit-recall'"):
         tune(["exit-recal", "--trials", "1", "--out", str(tmp_path / "search")])
     assert not any(tmp_path.iterdir())

@@ -87,7 +87,7 @@ def test_a_lock_of_another_machine_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_training_that_cannot_begin_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(DrivememError, match="exit-recal"):
-        train(small(scenario="exit-recal"), tmp_path / "new", quiet=True)
+        train(small(scenario="exit-recal"), tmp_path / "new" / "run", quiet=True)
     assert not list(tmp_path.iterdir())
     with alone_in(tmp_path):
         pass
