@@ -31,6 +31,7 @@ from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import (
+    AGENT_FILES,
     CheckpointError,
     load_training,
     save_agent,
@@ -112,6 +113,10 @@ def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | 
     try:
         write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)
+    except ValueError as error:  # numbers that are not finite, from the world or the learning
+        checkpoint = run.latest_checkpoint()
+        kept = "there is no checkpoint yet" if checkpoint is None else f"{checkpoint} stays"
+        raise DrivememError(f"{error} ({kept})") from error
     finally:
         env.close()
 
@@ -273,6 +278,9 @@ def _learn(
             model.learn(remaining, callbacks, reset_num_timesteps=False)
         rate = progress.rate()
     with saving(run.model):
+        if not run.has_agent():  # the rest of a damaged one, which would be taken for a user's
+            for name in AGENT_FILES:
+                (run.model / name).unlink(missing_ok=True)
         save_agent(model, run.model)
     model.logger.close()
     _measure_importance(model, run)

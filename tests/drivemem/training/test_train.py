@@ -71,3 +71,13 @@ def test_files_of_ones_own_beside_a_run_stay(run: Run, tmp_path: Path) -> None:
 def test_the_entropy_bonus_stays_unless_told(tmp_path: Path) -> None:
     run = train(small(ent_coef=0.04), tmp_path / "run", quiet=True)
     assert set(logged(run, "train/ent_coef")) == {0.04}
+
+
+def test_numbers_that_are_not_finite_stop_training_and_the_checkpoint_stays(tmp_path: Path) -> None:
+    config = small(checkpoint_every=1, learning_rate=1e30)
+    config = config.model_copy(update={"steps": 8 * config.num_envs * config.n_steps})
+    with pytest.raises(DrivememError, match=r"training stopped .* is (inf|nan)"):
+        train(config, tmp_path / "run", quiet=True)
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "running"
+    assert not Run(tmp_path / "run").model.exists()
