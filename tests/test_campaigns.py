@@ -1,4 +1,8 @@
-"""The short form of the campaigns in `tests/campaigns`; `make campaign` runs the long one."""
+"""The short form of the campaigns in `tests/campaigns`; `make campaign` runs the long one.
+
+It forks, so it has a process of its own (`make test-all` gives it one): in a process whose tests have
+left threads behind, such as DuckDB's, a forked child can wait for ever.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from tests.campaigns import endurance, files, keeping, limits, settings, signals
 from tests.campaigns.apart import apart
 from tests.campaigns.draws import as_options, as_pairs, is_huge, toml
 from tests.campaigns.figures import Tally, table
+
+pytestmark = pytest.mark.slow
 
 COUNTS = {
     "training": 40, "sensors": 24, "observations": 24, "dials": 40, "memories": 24,
