@@ -1,7 +1,7 @@
 """The short form of the campaigns in `tests/campaigns`; `make campaign` runs the long one.
 
-It forks, so it has a process of its own (`make test-all` gives it one): in a process whose tests have
-left threads behind, such as DuckDB's, a forked child can wait for ever.
+It forks, so it has a process of its own (`make test-all` gives it one): where other tests have left
+threads behind, such as DuckDB's, a forked child can wait for ever.
 """
 
 from __future__ import annotations
