@@ -19,8 +19,6 @@ from tests.campaigns.apart import apart
 from tests.campaigns.draws import as_options, as_pairs, is_huge, toml
 from tests.campaigns.figures import Tally, table
 
-pytestmark = pytest.mark.slow
-
 COUNTS = {
     "training": 40, "sensors": 24, "observations": 24, "dials": 40, "memories": 24,
     "encoders": 16, "agents": 24, "study files": 12, "presets": 12, "evaluations": 12,
@@ -66,7 +64,7 @@ def known(name: str, *more: object) -> object:
     return pytest.param(*more, name, marks=marks)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def sound(tally: Tally) -> None:
