@@ -131,9 +131,7 @@ class GaussianHead(ActionHead):
     The standard deviation does not depend on the observation (as in PPO's usual form).
     """
 
-    def __init__(
-        self, features: int, space: spaces.Box, squash: bool = True, log_std: float = 0.0
-    ) -> None:
+    def __init__(self, features: int, space: spaces.Box, squash: bool = True) -> None:
         super().__init__()
         self.shape = space.shape
         self.action_size = int(np.prod(space.shape))
@@ -145,7 +143,7 @@ class GaussianHead(ActionHead):
             )
         self.squash = squash
         self.layer = orthogonal(features, self.action_size, gain=0.01)
-        self.log_std = nn.Parameter(torch.full((self.action_size,), log_std))
+        self.log_std = nn.Parameter(torch.zeros(self.action_size))
         for name, bound in (("low", space.low), ("high", space.high)):
             self.register_buffer(name, torch.as_tensor(bound.ravel()).float(), persistent=False)
 

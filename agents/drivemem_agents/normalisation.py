@@ -36,16 +36,15 @@ class RunningMoments(nn.Module):
 
 
 class ObservationNormaliser(nn.Module):
-    """Scales float observations to zero mean and unit variance, clipped to [-clip, clip].
+    """Scales float observations to zero mean and unit variance, clipped to [-10, 10].
 
     The statistics change only between rollouts, so that replayed log-probabilities equal the
     collected ones.
     """
 
-    def __init__(self, shapes: dict[str, tuple[int, ...]], clip: float = 10.0) -> None:
+    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__()
         self.moments = nn.ModuleDict({key: RunningMoments(shape) for key, shape in shapes.items()})
-        self.clip = clip
 
     def forward(self, observation: Observation) -> Observation:
         """Scaled copies of the parts that have statistics; the others as they are."""
@@ -53,7 +52,7 @@ class ObservationNormaliser(nn.Module):
         for key, moments in self.moments.items():
             scale = (moments.variance + 1e-8).rsqrt().float()  # type: ignore[operator,union-attr]
             value = (observation[key] - moments.mean.float()) * scale  # type: ignore[operator]
-            scaled[key] = value.clamp(-self.clip, self.clip)
+            scaled[key] = value.clamp(-10.0, 10.0)
         return scaled
 
     def update(self, observation: Observation) -> None:

@@ -43,16 +43,7 @@ class Encoder(nn.Module):
 ENCODERS: Registry[type[Encoder]] = Registry("encoder", "drivemem.encoders")
 """All encoders by name; other packages add theirs through the entry point group."""
 
-register_encoder, encoder_names = ENCODERS.register, ENCODERS.names
-
-
-def encoder_class(name: str) -> type[Encoder]:
-    """The class registered under `name`.
-
-    Raises:
-        ValueError: unknown name; the message lists near misses and all names.
-    """
-    return ENCODERS.get(name)
+register_encoder, encoder_names, encoder_class = ENCODERS.register, ENCODERS.names, ENCODERS.get
 
 
 def make_encoder(

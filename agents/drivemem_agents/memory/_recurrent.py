@@ -6,12 +6,13 @@ from itertools import groupby
 from typing import ClassVar, cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 from drivemem_agents.memory._packing import last_pieces, run_packed
 from drivemem_agents.memory._recurrent_kernels import layer_rows
-from drivemem_agents.memory.base import Memory, State
+from drivemem_agents.memory.base import Memory, MemorySettings, State
 
 RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 
@@ -20,6 +21,16 @@ RecurrentLayer = nn.LSTM | nn.GRU | nn.RNN
 # 20 to 80 at H = 256.
 _GROUP_SLOTS_TIMES_WEIGHTS = 3.5e6
 _LEAST_GROUP_SLOTS = 40.0
+
+
+class GatedSettings(MemorySettings):
+    """Settings of memories whose gates choose what is kept."""
+
+    hidden_size: int = Field(default=64, ge=1)
+    """H, width of the state."""
+    gate_bias: float | None = Field(default=None, gt=1.0)
+    """N: keep gates start with bias log U(1, N), so that memories last up to about N steps from
+    the start ("chrono" initialisation); None: PyTorch's initialisation."""
 
 
 class RecurrentMemory(Memory):

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._history import episode_numbers, look_back, newest
 from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
 
 
@@ -46,14 +47,7 @@ class FrameStack(Memory):
         """All steps at once: (T, B, D) to (T, B, H)."""
         steps, past = x.shape[0], self.frames - 1
         padded = torch.cat([state["frames"].transpose(0, 1), x])  # (k - 1 + T, B, D)
-        # A frame is kept only if no episode started after it, up to the step that looks back.
-        episode = torch.cat([starts.new_zeros(past, starts.shape[1]), starts]).cumsum(0)
-        windows = []
-        for back in range(past, -1, -1):
-            rows = slice(past - back, past - back + steps)
-            same = (episode[rows] == episode[past:]).unsqueeze(-1)
-            windows.append(torch.where(same, padded[rows], 0.0))
+        episode = episode_numbers(starts, past)
+        windows = [look_back(padded, episode, back, steps) for back in range(past, -1, -1)]
         y = torch.tanh(self.layer(torch.cat(windows, dim=-1)))
-        same = (episode[steps:] == episode[-1]).unsqueeze(-1)  # the k - 1 newest frames
-        frames = torch.where(same[:past], padded[steps:], 0.0).transpose(0, 1)
-        return y, {"frames": frames}
+        return y, {"frames": newest(padded, episode, steps).transpose(0, 1)}

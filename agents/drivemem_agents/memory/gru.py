@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import nn
 
-from drivemem_agents.memory._recurrent import RecurrentMemory, chronometric_bias
-from drivemem_agents.memory.base import MemorySettings, register_memory
+from drivemem_agents.memory._recurrent import GatedSettings, RecurrentMemory, chronometric_bias
+from drivemem_agents.memory.base import register_memory
 
 
-class GRUSettings(MemorySettings):
+class GRUSettings(GatedSettings):
     """Settings of `gru`."""
-
-    hidden_size: int = Field(default=64, ge=1)
-    """H, width of the state."""
-    gate_bias: float | None = Field(default=None, gt=1.0)
-    """N: update gates start with bias log U(1, N), so that memories last up to about N steps
-    from the start ("chrono" initialisation); None: PyTorch's initialisation."""
 
 
 @register_memory("gru")

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.memory._recurrent import RecurrentMemory, chronometric_bias, last_state
-from drivemem_agents.memory.base import MemorySettings, State, register_memory
+from drivemem_agents.memory._recurrent import (
+    GatedSettings,
+    RecurrentMemory,
+    chronometric_bias,
+    last_state,
+)
+from drivemem_agents.memory.base import State, register_memory
 
 
-class LSTMSettings(MemorySettings):
+class LSTMSettings(GatedSettings):
     """Settings of `lstm`."""
-
-    hidden_size: int = Field(default=64, ge=1)
-    """H, width of the cell."""
-    gate_bias: float | None = Field(default=None, gt=1.0)
-    """N: forget gates start with bias log U(1, N), so that memories last up to about N steps
-    from the start ("chrono" initialisation); None: PyTorch's initialisation."""
 
 
 @register_memory("lstm")

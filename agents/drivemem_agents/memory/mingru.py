@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from drivemem_agents.memory._recurrent import chronometric_bias
+from drivemem_agents.memory._recurrent import GatedSettings, chronometric_bias
 from drivemem_agents.memory._scan import linear_recurrence
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory.base import Memory, State, register_memory
 
 
-class MinGRUSettings(MemorySettings):
+class MinGRUSettings(GatedSettings):
     """Settings of `mingru`."""
-
-    hidden_size: int = Field(default=64, ge=1)
-    """H, width of the state."""
-    gate_bias: float | None = Field(default=None, gt=1.0)
-    """N: keep gates start with bias log U(1, N), so that memories last up to about N steps from
-    the start ("chrono" initialisation); None: PyTorch's initialisation."""
 
 
 @register_memory("mingru")
