@@ -20,26 +20,25 @@ def _scenarios() -> Rows:
     for name in drivemem_envs.scenario_names(highway_env=False):
         found = drivemem_envs.scenario(name)
         horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
-        yield name, found.summary, horizon, found.ceiling
+        yield name, found.summary, horizon, found.ceiling_words
     for name in HIGHWAY_ENV_IDS:
         yield name, "highway-env's own task and reward", "", ""
 
 
 def _memories() -> Rows:
-    from drivemem_agents.memory import make_memory, memory_class, memory_names
+    from drivemem_agents.memory import MEMORIES, make_memory
 
-    for name in memory_names():
+    for name in MEMORIES.names():
         memory = make_memory(name, 64)
         parameters = sum(weight.numel() for weight in memory.parameters())
-        line = _first_line(memory_class(name))
-        yield name, line, f"{parameters:,}", f"{memory.state_bytes():,} B"
+        yield name, MEMORIES.summary(name), f"{parameters:,}", f"{memory.state_bytes():,} B"
 
 
 def _encoders() -> Rows:
-    from drivemem_agents.encoders import encoder_class, encoder_names
+    from drivemem_agents.encoders import ENCODERS
 
-    for name in encoder_names():
-        yield name, _first_line(encoder_class(name))
+    for name in ENCODERS.names():
+        yield name, ENCODERS.summary(name)
 
 
 def _drivers() -> Rows:
@@ -58,10 +57,6 @@ def _metrics() -> Rows:
     from drivemem_envs.metrics import metric_table
 
     yield from ((each.name, each.unit, each.definition) for each in metric_table())
-
-
-def _first_line(thing: object) -> str:
-    return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
 class Kind(NamedTuple):

@@ -40,7 +40,7 @@ def page(name: str) -> str:
         }
         told = ", ".join(f"`{key}={value}`" for key, value in differs.items())
         horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
-        lines.append(f"| `drivemem/{found.name}` | {horizon} | {found.ceiling} | {told} |")
+        lines.append(f"| `drivemem/{found.name}` | {horizon} | {found.ceiling_words} | {told} |")
     cards = [f"[{study}]({path})" for study, path in _cards(name)]
     if cards:
         lines += [

@@ -26,12 +26,9 @@ def scenario_of(row: EpisodeRow) -> Any:
 
     try:
         return resolve(
-            drivemem_envs.scenario(row.scenario),
-            sensors=drivemem_envs.Sensors(**row.sensors),
-            slots=row.slots,  # type: ignore[arg-type]
-            tracker=row.tracker,  # type: ignore[arg-type]
-            config=row.config,
-        )
+            row.scenario, sensors=drivemem_envs.Sensors(**row.sensors), slots=row.slots,
+            tracker=row.tracker, config=row.config,
+        )  # fmt: skip
     except (ValueError, LookupError, TypeError) as error:
         raise DrivememError(
             f"episode {row.episode} was recorded in {row.scenario}: {error}"
@@ -39,7 +36,7 @@ def scenario_of(row: EpisodeRow) -> Any:
 
 
 @lru_cache(maxsize=64)
-def release_s(name: str, config: str) -> float | None:
+def decision_time_s(name: str, config: str) -> float | None:
     """When the one choice that counts is made, s from the start; None where every one counts.
 
     Args:

@@ -39,36 +39,32 @@ def _ceiling(table: SuiteTable) -> str:
     """The bound on memoryless drivers that a scenario proves, such as 1/3; else nothing."""
     if table.variant or table.scenario not in registry.scenario_names():
         return ""
-    stated = registry.scenario(table.scenario).ceiling.partition(":")[0]
-    return stated if stated.replace("/", "").isdigit() else ""
+    return registry.scenario(table.scenario).proven_ceiling
 
 
 def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
     """Success of every trained agent on every scenario, as Markdown."""
     labels = agent_order(tables)
+    runs = sorted({row.runs for table in tables for row in table.rows if row.is_trained})
     lines = [
         "| scenario | ceiling without memory | " + " | ".join(labels) + " |",
         "|---" * (len(labels) + 2) + "|",
     ]
     for table in tables:
         rows = {row.label: row for row in table.rows}
-        cells = [_ceiling(table), *(_cell(rows.get(label)) for label in labels)]
+        cells = [_ceiling(table), *(_cell(rows.get(label), len(runs) > 1) for label in labels)]
         lines.append(f"| {table.title} | " + " | ".join(cells) + " |")
-    runs = sorted({row.runs for table in tables for row in table.rows if row.is_trained})
-    if runs:
-        extent = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        lines += [
-            "",
-            f"Success on unseen episodes, the same for all agents: mean over {extent} training "
-            "runs [95 % interval over runs]; a small number behind a cell tells its runs where "
-            "they differ.",
-        ]
-        if len(runs) > 1:
-            return lines
-        return [line.replace(" <sub>" + str(runs[0]) + "</sub>", "") for line in lines[:-1]] + [
-            lines[-1].partition("; a small number")[0] + "."
-        ]
-    return lines
+    if not runs:
+        return lines
+    extent, told = str(runs[0]), ""
+    if len(runs) > 1:
+        extent += f" to {runs[-1]}"
+        told = "; a small number behind a cell tells its runs where they differ"
+    return [
+        *lines, "",
+        f"Success on unseen episodes, the same for all agents: mean over {extent} training runs "
+        f"[95 % interval over runs]{told}.",
+    ]  # fmt: skip
 
 
 def sentences(tables: Sequence[SuiteTable]) -> list[str]:
@@ -79,12 +75,12 @@ def sentences(tables: Sequence[SuiteTable]) -> list[str]:
     return lines
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: Row | None, tells_runs: bool) -> str:
     if row is None:
         return ""
     value, low, high = row.success
     inside = f" [{low:z.2f}, {high:z.2f}]" if row.success.known and row.runs > 1 else ""
-    return f"{value:z.2f}{inside} <sub>{row.runs}</sub>"
+    return f"{value:z.2f}{inside}" + (f" <sub>{row.runs}</sub>" if tells_runs else "")
 
 
 def _over_all(tables: Sequence[SuiteTable]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import gymnasium
@@ -10,28 +10,15 @@ import gymnasium
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.seeding import EpisodeSeeds
-from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 Backend = Literal["reference", "compiled"]
 VecBackend = Literal["auto", "reference", "compiled"]
 
 
-def resolve(
-    scenario: Scenario | str,
-    *,
-    sensors: Sensors | Mapping[str, Any] | None = None,
-    slots: Slots | None = None,
-    tracker: Tracker | None = None,
-    flat: bool | None = None,
-    observation: Mapping[str, Any] | None = None,
-    config: Mapping[str, Any] | None = None,
-) -> Scenario:
+def resolve(scenario: Scenario | str, **changes: Any) -> Scenario:
     """A scenario by name with changes; see `Scenario.with_`."""
     found = named_scenario(scenario) if isinstance(scenario, str) else scenario
-    return found.with_(
-        sensors=sensors, slots=slots, tracker=tracker, flat=flat, observation=observation,
-        config=config,
-    )  # fmt: skip
+    return found.with_(**changes)
 
 
 def make(
@@ -103,11 +90,17 @@ def make_vec(
 
 def compiles(scenario: Scenario) -> str | None:
     """Why a scenario does not run on the compiled backend; None if it does."""
+    return _misfit(scenario.model_dump_json())
+
+
+@lru_cache(maxsize=64)
+def _misfit(description: str) -> str | None:
+    """`compiles` of a scenario's JSON: found by building one world, whatever would refuse it."""
+    from drivemem_envs.compiled.batch import CompiledWorlds
     from drivemem_envs.compiled.export.supported import CompiledUnsupported
-    from drivemem_envs.compiled.trial import check
 
     try:
-        check(scenario)
+        CompiledWorlds(Scenario.model_validate_json(description), 1, 1).close()
     except CompiledUnsupported as error:
         return str(error)
     return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 LEVELS = ("easy", "medium", "hard")
 """Levels of every scenario of the suite; a name without a level means the first."""
@@ -17,6 +19,12 @@ SUITE = (
 
 class UnknownScenarioError(ValueError):
     """A name that no scenario has."""
+
+
+def near_miss(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'idm'?` with the nearest of the names, or nothing if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def by_level(name: str) -> tuple[str, int, str]:

@@ -5,7 +5,6 @@ Other packages add theirs with `register_scenario` or the entry point group belo
 
 from __future__ import annotations
 
-import difflib
 import re
 import warnings
 from functools import cache
@@ -14,7 +13,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
-from drivemem_envs.names import LEVELS, SUITE, UnknownScenarioError
+from drivemem_envs.names import LEVELS, SUITE, UnknownScenarioError, near_miss
 
 if TYPE_CHECKING:
     from drivemem_envs.scenario_spec import Scenario
@@ -153,8 +152,7 @@ def _full_name(name: str) -> str:
         )
     known = {other for full in names for other in (*_also_known_as(full), full.rpartition("-v")[0])}
     known |= {each.replace(f"-{LEVELS[0]}", "") for each in known}
-    near = difflib.get_close_matches(bare, sorted(known), n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
     raise UnknownScenarioError(
-        f"unknown scenario '{bare}'{hint} (`drivemem list scenarios` shows all)"
+        f"unknown scenario '{bare}'{near_miss(bare, sorted(known))} (`drivemem list scenarios` "
+        "shows all)"
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Self, cast
@@ -21,7 +21,7 @@ from drivemem_envs.highway_env_ids import (
     TIME_LIMITS_S,
 )
 from drivemem_envs.highway_env_keys import check_observation
-from drivemem_envs.names import UnknownScenarioError
+from drivemem_envs.names import UnknownScenarioError, near_miss
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
@@ -154,7 +154,9 @@ class Scenario(BaseModel):
     memory_horizon_s: float | None = Field(default=None, ge=0.0, le=86_400.0, allow_inf_nan=False)
     """For how long what must be remembered is hidden, s; None: not stated."""
     ceiling: str = ""
-    """What a memoryless policy can reach at best, with the reason."""
+    """Why a memoryless policy can reach no more, or what it is expected to reach."""
+    ceiling_success: float | None = Field(default=None, gt=0.0, le=1.0, allow_inf_nan=False)
+    """Share of episodes in which a memoryless policy can succeed at best; None: not proven."""
 
     def world_class(self) -> type[Any]:
         """The highway-env class.
@@ -197,6 +199,17 @@ class Scenario(BaseModel):
         return config
 
     @property
+    def proven_ceiling(self) -> str:
+        """`ceiling_success` as a fraction, such as 1/3; nothing where there is none."""
+        share = self.ceiling_success
+        return "" if share is None else str(Fraction(share).limit_denominator(1000))
+
+    @property
+    def ceiling_words(self) -> str:
+        """The ceiling and its reason, for people."""
+        return ": ".join(filter(None, (self.proven_ceiling, self.ceiling)))
+
+    @property
     def decision_s(self) -> float:
         """Decision period, s."""
         return 1.0 / float(self.resolved_config()["policy_frequency"])
@@ -225,7 +238,7 @@ class Scenario(BaseModel):
             "scenario": self.model_dump(
                 mode="json",
                 exclude_defaults=True,
-                exclude={"summary", "ceiling", "config", "world"},
+                exclude={"summary", "ceiling", "ceiling_success", "config", "world"},
             ),
             "world": _without_place(self.world),
             "config": {key: _without_place(value) for key, value in config.items()},
@@ -275,7 +288,9 @@ class Scenario(BaseModel):
         Raises:
             ValueError: unknown keys or values, or a configuration with which the world fails.
         """
-        changed = self._changed(sensors, slots, tracker, flat, observation, config)
+        rows = {"slots": slots, "tracker": tracker, "flat": flat}
+        rows = {key: value for key, value in rows.items() if value is not None}
+        changed = self._changed(sensors, {**(observation or {}), **rows}, config)
         if config:
             check_runs(changed.name, changed.world_class(), changed.resolved_config())
         return changed
@@ -283,9 +298,6 @@ class Scenario(BaseModel):
     def _changed(
         self,
         sensors: Sensors | Mapping[str, Any] | None = None,
-        slots: Slots | None = None,
-        tracker: Tracker | None = None,
-        flat: bool | None = None,
         observation: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Scenario:
@@ -295,12 +307,8 @@ class Scenario(BaseModel):
             if not isinstance(sensors, Sensors):
                 sensors = Sensors(**{**self.sensors.model_dump(), **sensors})
             changed = changed.model_copy(update={"sensors": sensors})
-        fields = dict(observation or {})
-        for key, value in (("slots", slots), ("tracker", tracker), ("flat", flat)):
-            if value is not None:
-                fields[key] = value
-        if fields:
-            spec = ObservationSpec(**{**self.observation.model_dump(), **fields})
+        if observation:
+            spec = ObservationSpec(**{**self.observation.model_dump(), **observation})
             changed = changed.model_copy(update={"observation": spec})
         if config:
             if "observation" in config:
@@ -357,8 +365,7 @@ def _merge(config: dict[str, Any], changes: Mapping[str, Any], path: str) -> Non
     """Update in place; a nested dict replaces its keys one by one, except typed ones whole."""
     for key, value in changes.items():
         if key not in config:
-            near = difflib.get_close_matches(key, config, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else f" (one of: {', '.join(config)})"
+            hint = near_miss(key, config) or f" (one of: {', '.join(config)})"
             raise ValueError(f"unknown configuration key '{path}{key}'{hint}")
         old = config[key]
         nested = isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value

@@ -6,7 +6,6 @@ They observe what agents observe, and go through the same evaluation. Other pack
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import warnings
@@ -21,6 +20,7 @@ from drivemem_envs.drivers.base import Driver
 from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver
 from drivemem_envs.drivers.oracle import OracleDriver
 from drivemem_envs.drivers.rule_based import RuleBasedDriver
+from drivemem_envs.names import near_miss
 from drivemem_envs.scenario_spec import Scenario
 
 __all__ = ["Driver", "driver_names", "make_driver", "register_driver"]
@@ -117,8 +117,7 @@ def make_driver(name: str, scenario: Scenario, action_space: spaces.Space[Any]) 
     kind, _, argument = name.partition(":")
     entry = _DRIVERS.get(kind)
     if entry is None or (argument and not entry.argument):
-        near = difflib.get_close_matches(kind, _DRIVERS, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+        hint = near_miss(kind, _DRIVERS)
         raise ValueError(f"unknown driver '{name}'{hint} (one of: {', '.join(driver_names())})")
     given = (argument,) if entry.argument else ()
     return entry.factory(*given, scenario, action_space)

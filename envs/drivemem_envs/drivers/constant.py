@@ -69,8 +69,8 @@ class RandomDriver:
 
     tracker: Tracker = "none"
 
-    def __init__(self, action_space: spaces.Space[Any], seed: int = 0) -> None:
-        self.action_space, self.seed = action_space, seed
+    def __init__(self, action_space: spaces.Space[Any]) -> None:
+        self.action_space = action_space
 
     def predict(
         self,
@@ -81,7 +81,7 @@ class RandomDriver:
         action_masks: NDArray[np.bool_] | None = None,
     ) -> tuple[NDArray[Any], Any]:
         """Random actions; see `Driver`."""
-        generator = state if state is not None else np.random.default_rng(self.seed)
+        generator = state if state is not None else np.random.default_rng(0)
         worlds = batch_size(observation)
         if isinstance(self.action_space, spaces.Discrete):
             weights = np.ones((worlds, int(self.action_space.n)))

@@ -34,7 +34,6 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -43,6 +42,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    single_decision,
     straight,
 )
 from drivemem_envs.sensing.spec import Sensors
@@ -125,18 +125,15 @@ class BlindMergeWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 40.0)
 
 
-EASY = Scenario(
-    name="blind-merge-easy-v0",
-    world=f"{__name__}:BlindMergeWorld",
+EASY = single_decision(
+    "blind-merge-easy-v0",
+    f"{__name__}:BlindMergeWorld",
+    rows=8,
+    y_m=24.0,
     sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=8,
-        features_range={"x": (-150, 150), "y": (-24, 24), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="merge into the one gap of a platoon that a noise barrier hides",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/3: at the choice the platoon is hidden; each speed leads to one of three places",
+    ceiling="at the choice the platoon is hidden; each speed leads to one of three places",
+    ceiling_success=1 / 3,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

@@ -241,7 +241,8 @@ EASY = Scenario(
     summary="a sign names 1 of 3 exits at the start; the exit is taken after a narrow stretch",
     time_limit_s=30.0,
     memory_horizon_s=5.0,
-    ceiling="1/3: at the fork every observation is the same whatever the sign said",
+    ceiling_success=1 / 3,
+    ceiling="at the fork every observation is the same whatever the sign said",
 )
 
 MEDIUM = EASY.level("medium", config={"narrow_length": 140.0}, memory_horizon_s=10.0)
@@ -250,5 +251,5 @@ HARD = EASY.level(
     config={"narrow_length": 340.0, "exits_count": 5},
     memory_horizon_s=20.0,
     summary="a sign names 1 of 5 exits at the start; the exit is taken after a long narrow stretch",
-    ceiling="1/5: at the fork every observation is the same whatever the sign said",
+    ceiling_success=1 / 5,
 )

@@ -34,7 +34,6 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.crossings import (
     EGO_LANE,
     FAR,
@@ -49,6 +48,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    single_decision,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -107,18 +107,14 @@ class HiddenCrossingWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 8.0)
 
 
-EASY = Scenario(
-    name="hidden-crossing-easy-v0",
-    world=f"{__name__}:HiddenCrossingWorld",
+EASY = single_decision(
+    "hidden-crossing-easy-v0",
+    f"{__name__}:HiddenCrossingWorld",
+    rows=3,
     sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=3,
-        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="cross before a late truck, behind an early one; which it is was seen before the wall",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/2: at the choice the truck is hidden and the frame the same for early and late",
+    ceiling="at the choice the truck is hidden and the frame the same for early and late",
+    ceiling_success=1 / 2,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

@@ -30,7 +30,6 @@ from typing import Any
 
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -39,6 +38,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Phase,
     Rule,
     SingleDecisionWorld,
+    single_decision,
     straight,
 )
 from drivemem_envs.sensing.spec import Sensors
@@ -92,18 +92,17 @@ class LimitRecallWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), end, (_BRAKING_M, end))
 
 
-EASY = Scenario(
-    name="limit-recall-easy-v0",
-    world=f"{__name__}:LimitRecallWorld",
+EASY = single_decision(
+    "limit-recall-easy-v0",
+    f"{__name__}:LimitRecallWorld",
+    rows=2,
+    x_m=200.0,
+    y_m=12.0,
     sensors=Sensors(cue_window_s=1.0),
-    observation=ObservationSpec(
-        vehicles_count=2,
-        features_range={"x": (-200, 200), "y": (-12, 12), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="a sign names 1 of 3 speed limits; it is enforced after a stretch at fixed pace",
-    time_limit_s=60.0,
     memory_horizon_s=5.0,
-    ceiling="1/3: at the choice every observation is the same whatever the sign said",
+    ceiling="at the choice every observation is the same whatever the sign said",
+    ceiling_success=1 / 3,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 10.0}, memory_horizon_s=10.0)
 HARD = EASY.level("hard", config={"hidden_s": 20.0}, memory_horizon_s=20.0)

@@ -39,7 +39,6 @@ import numpy as np
 from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -48,6 +47,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    single_decision,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -144,18 +144,14 @@ class OccludedIntersectionWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 10.0)
 
 
-EASY = Scenario(
-    name="occluded-intersection-easy-v0",
-    world=f"{__name__}:OccludedIntersectionWorld",
+EASY = single_decision(
+    "occluded-intersection-easy-v0",
+    f"{__name__}:OccludedIntersectionWorld",
+    rows=8,
     sensors=Sensors(line_of_sight=("actors", "occluders"), noise_speed_mps=2.0, cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=8,
-        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="cross through the gap in traffic that was seen before houses hid both sides",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/3: at the choice no car is in view; of three gaps one is free, each equally likely",
+    ceiling="at the choice no car is in view; of three gaps one is free, each equally likely",
+    ceiling_success=1 / 3,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

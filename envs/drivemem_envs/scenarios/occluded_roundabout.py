@@ -40,7 +40,6 @@ import numpy as np
 from highway_env.road.lane import CircularLane, LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -49,6 +48,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    single_decision,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -176,18 +176,14 @@ class OccludedRoundaboutWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 0.75 * self.radius())
 
 
-EASY = Scenario(
-    name="occluded-roundabout-easy-v0",
-    world=f"{__name__}:OccludedRoundaboutWorld",
+EASY = single_decision(
+    "occluded-roundabout-easy-v0",
+    f"{__name__}:OccludedRoundaboutWorld",
+    rows=8,
     sensors=Sensors(line_of_sight=("occluders",), noise_speed_mps=2.0, cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=8,
-        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="enter a roundabout through the gap in traffic that the island and a truck hide",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/3: at the choice no car is in view; of three gaps one is free, each equally likely",
+    ceiling="at the choice no car is in view; of three gaps one is free, each equally likely",
+    ceiling_success=1 / 3,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

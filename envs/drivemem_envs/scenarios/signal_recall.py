@@ -32,7 +32,6 @@ from typing import Any
 
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     SLOWER,
@@ -42,6 +41,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Phase,
     Rule,
     SingleDecisionWorld,
+    single_decision,
     straight,
 )
 from drivemem_envs.sensing.spec import Sensors
@@ -132,18 +132,16 @@ class SignalRecallWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 6.0, (-1.0, 2.0))
 
 
-EASY = Scenario(
-    name="signal-recall-easy-v0",
-    world=f"{__name__}:SignalRecallWorld",
+EASY = single_decision(
+    "signal-recall-easy-v0",
+    f"{__name__}:SignalRecallWorld",
+    rows=4,
+    x_m=100.0,
+    y_m=20.0,
     sensors=Sensors(line_of_sight=("actors",), cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=4,
-        features_range={"x": (-100, 100), "y": (-20, 20), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="pass a light whose clock was seen before a train hid it",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/2: at the choice the light is hidden; going is right for one phase, waiting for one",
+    ceiling="at the choice the light is hidden; going is right for one phase, waiting for one",
+    ceiling_success=1 / 2,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 11.0}, memory_horizon_s=11.0)

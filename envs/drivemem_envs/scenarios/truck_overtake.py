@@ -37,7 +37,6 @@ from typing import Any
 from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.single_decision import (
     ANY,
     FASTER,
@@ -46,6 +45,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Course,
     Phase,
     SingleDecisionWorld,
+    single_decision,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -115,18 +115,17 @@ class TruckOvertakeWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 115.0)
 
 
-EASY = Scenario(
-    name="truck-overtake-easy-v0",
-    world=f"{__name__}:TruckOvertakeWorld",
+EASY = single_decision(
+    "truck-overtake-easy-v0",
+    f"{__name__}:TruckOvertakeWorld",
+    rows=4,
+    x_m=300.0,
+    y_m=12.0,
+    speed=40.0,
     sensors=Sensors(line_of_sight=("actors",), cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=4,
-        features_range={"x": (-300, 300), "y": (-12, 12), "vx": (-40, 40), "vy": (-40, 40)},
-    ),
     summary="overtake before a late oncoming car, behind an early one that the truck hides by then",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/2: at the choice the truck hides the car; one plan is right for early, one for late",
+    ceiling="at the choice the truck hides the car; one plan is right for early, one for late",
+    ceiling_success=1 / 2,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 7.0}, memory_horizon_s=6.0)
 HARD = EASY.level("hard", config={"hidden_s": 12.0}, memory_horizon_s=11.0)

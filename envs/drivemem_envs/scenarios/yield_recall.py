@@ -35,7 +35,6 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
-from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.crossings import (
     EGO_LANE,
     FAR,
@@ -52,6 +51,7 @@ from drivemem_envs.scenarios.shared.single_decision import (
     Event,
     Phase,
     SingleDecisionWorld,
+    single_decision,
 )
 from drivemem_envs.sensing.spec import Sensors
 
@@ -124,18 +124,14 @@ class YieldRecallWorld(SingleDecisionWorld):
         return Course((1.0, 0.0), 8.0)
 
 
-EASY = Scenario(
-    name="yield-recall-easy-v0",
-    world=f"{__name__}:YieldRecallWorld",
+EASY = single_decision(
+    "yield-recall-easy-v0",
+    f"{__name__}:YieldRecallWorld",
+    rows=3,
     sensors=Sensors(line_of_sight=("actors", "occluders"), cue_window_s=0.0),
-    observation=ObservationSpec(
-        vehicles_count=3,
-        features_range={"x": (-150, 150), "y": (-150, 150), "vx": (-20, 20), "vy": (-20, 20)},
-    ),
     summary="go before a driver who yields, behind one who does not; the approach tells which",
-    time_limit_s=60.0,
-    memory_horizon_s=3.0,
-    ceiling="1/2: at the choice both types are at the same place with the same speed",
+    ceiling="at the choice both types are at the same place with the same speed",
+    ceiling_success=1 / 2,
 )
 MEDIUM = EASY.level("medium", config={"hidden_s": 6.0}, memory_horizon_s=6.0)
 HARD = EASY.level(

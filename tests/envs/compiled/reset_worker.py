@@ -96,7 +96,6 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     source = scene_source(
         scenario, len(seeds), threads=request.get("threads", 2), compiled=request.get("compiled")
     )
-    source.prefetch(seeds)
     for _ in range(request.get("fills", 2)):  # what an earlier episode left must not matter
         source.fill(np.arange(len(seeds))[::-1], np.array(seeds)[::-1])
     env = make_reference(scenario)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,9 +73,6 @@ class CompiledResets:
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
         road = self.worlds.lanes["road"][0, egos["lane"]]
         self.first_road_lanes[rows] = self.worlds.roads["lanes"][0, road]
-
-    def prefetch(self, seeds: Sequence[int]) -> None:
-        """Nothing: scenes are made when they are needed."""
 
     def close(self) -> None:
         """Close the live environment."""

@@ -143,7 +143,7 @@ class SceneBank:
     def fill(self, rows: Ints, seeds: Ints) -> None:
         """Begin the episodes of seeds (n,) in worlds (n,)."""
         for row, seed in zip(np.asarray(rows).tolist(), np.asarray(seeds).tolist(), strict=True):
-            begin = self.prepare([seed])[0]
+            begin = self._of(seed)
             part = Worlds(
                 *(begin.tables[name] for name in _TABLES),
                 *(getattr(self.scene.worlds, name)[:1] for name in Worlds._fields[len(_TABLES) :]),
@@ -166,19 +166,12 @@ class SceneBank:
             self.occluder_counts[row] = known
             self.first_road_lanes[row] = begin.first_road_lanes
 
-    def prefetch(self, seeds: Sequence[int]) -> None:
-        """Make scenes ahead of time."""
-        self.prepare(list(seeds)[:_KEPT])
-
-    def prepare(self, seeds: Sequence[int]) -> list[InitialScene]:
-        """The begins of episodes by seed: from memory, from disk, or made now."""
-        return [self._of(int(seed)) for seed in seeds]
-
     def close(self) -> None:
         """Close the live environment."""
         self.env.close()
 
     def _of(self, seed: int) -> InitialScene:
+        """The begin of an episode by its seed: from memory, from disk, or made now."""
         begin = self._kept.get(seed)
         if begin is None:
             begin = self._load(seed)

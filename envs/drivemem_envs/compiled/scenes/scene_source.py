@@ -5,7 +5,6 @@ One interface for both, so that whoever steps worlds need not know.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,9 +56,6 @@ class SceneSource(Protocol):
 
     def fill(self, rows: Ints, seeds: Ints) -> None:
         """Begin the episodes of the given seeds in the given worlds (n,)."""
-
-    def prefetch(self, seeds: Sequence[int]) -> None:
-        """Say which seeds will be asked for next; may make their scenes ahead of time."""
 
     def close(self) -> None:
         """End processes, if any."""

@@ -1,11 +1,10 @@
-"""Pieces that worlds of drivemem's own are built from: gates, goals, traffic that goes away."""
+"""Pieces that worlds of drivemem's own are built from: gates, and traffic that goes away."""
 
 from __future__ import annotations
 
 import math
 
 from drivemem_envs._jit import jit
-from drivemem_envs.compiled.dynamics.lanes import local_coordinates
 from drivemem_envs.compiled.records import OneWorld
 
 
@@ -40,11 +39,3 @@ def take_traffic_away(one: OneWorld) -> None:
             one.routes[0, step, 0] = one.routes[world.ego, step, 0]
             one.routes[0, step, 1] = one.routes[world.ego, step, 1]
     world.ego, world.vehicles = 0, 1
-
-
-@jit(inner=True)
-def ego_along(one: OneWorld, lane: int) -> float:
-    """How far along a lane (its row) the ego is, m: for gates, goals and lines to stop at."""
-    ego = one.actors[one.world[0].ego]
-    longitudinal, _ = local_coordinates(one.lanes[lane], one.points, ego.x, ego.y)
-    return float(longitudinal)

@@ -24,9 +24,10 @@ from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
 from highway_env.vehicle.objects import Landmark
 
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+
 if TYPE_CHECKING:
     from drivemem_envs.drivers.oracle import OracleRule
-    from drivemem_envs.scenario_spec import Scenario
 
 SLOWER, IDLE, FASTER = range(3)
 """The choices: highway-env's longitudinal meta actions."""
@@ -100,6 +101,33 @@ class Course(NamedTuple):
     """Passed: success."""
     zone_m: Window = (math.inf, math.inf)
     """Where rules hold."""
+
+
+def single_decision(
+    name: str,
+    world: str,
+    rows: int,
+    x_m: float = 150.0,
+    y_m: float = 150.0,
+    speed: float = 20.0,
+    **fields: Any,
+) -> Scenario:
+    """A scenario of such a world, at the horizon that its defaults ask for.
+
+    Args:
+        name: with level and version.
+        world: the class, as "package.module:Class".
+        rows: V, the ego's included.
+        x_m: how far ahead and behind the rows' range reaches, m.
+        y_m: how far to either side, m.
+        speed: the largest speed in the rows' range, m/s.
+        fields: others of a Scenario.
+    """
+    reach = {"x": x_m, "y": y_m, "vx": speed, "vy": speed}
+    ranges = {feature: (-most, most) for feature, most in reach.items()}
+    spec = ObservationSpec(vehicles_count=rows, features_range=ranges)
+    shared = {"time_limit_s": 60.0, "memory_horizon_s": 3.0}
+    return Scenario(name=name, world=world, observation=spec, **{**shared, **fields})
 
 
 class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]

@@ -205,7 +205,8 @@ def test_a_declared_number_of_cars_has_room_in_every_episode(tmp_path):
 def test_the_bank_reads_what_it_wrote(tmp_path):
     scenario = named_scenario("u-turn-v0")
     first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
-    first.prefetch([7, 8])
+    for seed in (7, 8):
+        first.fill(np.array([0]), np.array([seed]))
     assert {path.name for path in tmp_path.iterdir()} == {"7.npz", "8.npz"}
     (tmp_path / "8.npz").write_bytes(b"broken")
     second.env.reset = None  # whatever is not on disk cannot be made
@@ -215,7 +216,7 @@ def test_the_bank_reads_what_it_wrote(tmp_path):
         assert getattr(first.worlds, name).tobytes() == getattr(second.worlds, name).tobytes()
     assert first.sensor_seed == second.sensor_seed
     with pytest.raises(TypeError):
-        second.prefetch([8])
+        second.fill(np.array([0]), np.array([8]))
 
 
 def test_no_order_of_creation_lets_an_intersection_change_other_traffic():
