@@ -6,10 +6,11 @@ Exit codes: 0 done, 1 failed, 2 bad usage.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from drivemem.errors import DrivememError, did_you_mean
+from drivemem.errors import DrivememError, UsageError, did_you_mean
 
 COMMANDS = {
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
@@ -46,12 +47,14 @@ def run_command(name: str, words: list[str]) -> int:
         hint = did_you_mean(name, COMMANDS)
         print(f"drivemem: unknown command '{name}'{hint}\n\n{_help()}", file=sys.stderr)
         return 2
+    # Of scenes that highway-env keeps in several versions: the user has asked for this one.
+    warnings.filterwarnings("ignore", message=".*out of date.*")
     try:
         command: Callable[[list[str]], int] = import_module(f"drivemem.commands.{name}").run
         return command(words)
     except DrivememError as error:
         print(f"drivemem {name}: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     except KeyboardInterrupt:
         print(f"\ndrivemem {name}: interrupted", file=sys.stderr)
         return 1

@@ -6,15 +6,19 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.settings import parse_pairs
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
+from drivemem_envs import registry
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+
+if TYPE_CHECKING:
+    from drivemem_envs import Scenario
 
 PrivilegedView = Literal["actors", "grid"]
 """What a privileged critic is told of the truth."""
@@ -111,6 +115,15 @@ class TrainConfig(TrainingSettings, RunSettings):
             "tracker": self.tracker,
             "config": parse_pairs(self.dials, "--dials") or None,
         }
+
+    def changed_scenario(self) -> Scenario:
+        """The scenario that is trained on, as the settings change it.
+
+        Raises:
+            DrivememError: unknown names, or values out of range.
+        """
+        with one_line(ValueError):
+            return registry.scenario(self.scenario).with_(**self.scenario_changes())
 
 
 def config_from_toml(path: Path) -> dict[str, Any]:

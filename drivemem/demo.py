@@ -9,6 +9,10 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 FOLDER = Path("demo")
 SCENARIO = "exit-recall"
@@ -36,38 +40,14 @@ DRIVERS = ("idm", "constant:IDLE", "random")
 def main() -> int:
     """Run the demo; what is there already is kept, so an interrupted demo goes on."""
     warnings.filterwarnings("ignore", message=".*out of date.*")
-    from drivemem.comparison import compare_runs
-    from drivemem.config import build_config
     from drivemem.errors import DrivememError
-    from drivemem.evaluation.evaluate import evaluate
     from drivemem.progress import console
-    from drivemem.replays import replay
-    from drivemem.training.train import train
 
     out = console()
     began = time.monotonic()
     try:
-        out.print(f"1. Training two agents on {SCENARIO}, {STEPS:,} decisions each.")
-        for name, agent in AGENTS.items():
-            train(build_config({**SHARED, **agent}), FOLDER / name, resume=True)
-        out.print(f"2. The same {EPISODES} unseen episodes for every driver.")
-        evaluate(FOLDER / "none", episodes=EPISODES, record=RECORDED)
-        evaluate(FOLDER / "gru", episodes=EPISODES, record=RECORDED)
-        evaluate(FOLDER / "gru", episodes=EPISODES, lesion="reset_every:1")
-        for driver in DRIVERS:
-            folder = FOLDER / driver.replace(":", "-")
-            evaluate(driver=driver, scenario=SCENARIO, episodes=EPISODES, out=folder)
-        out.print("3. The comparison.")
-        report = FOLDER / "report"
-        result = compare_runs([FOLDER], report=report)
-        for table in result.to_rich():
-            out.print(table)
-        for suite in result.tables:
-            out.print(suite.headline())
-        recording = FOLDER / "gru" / "recordings" / "test-intact"
-        against = FOLDER / "none" / "recordings" / "test-intact"
-        replay(recording, against=against, page=FOLDER / "replay.html")
-        replay(recording, episode=0, against=against, video=FOLDER / "replay.gif")
+        _drive(out)
+        _show(out)
     except DrivememError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
@@ -80,6 +60,42 @@ def main() -> int:
         "demo/replay.gif."
     )
     return 0
+
+
+def _drive(out: Console) -> None:
+    """Train the agents, and let everybody meet the same episodes."""
+    from drivemem.config import build_config
+    from drivemem.evaluation.evaluate import evaluate
+    from drivemem.training.train import train
+
+    out.print(f"1. Training two agents on {SCENARIO}, {STEPS:,} decisions each.")
+    for name, agent in AGENTS.items():
+        train(build_config({**SHARED, **agent}), FOLDER / name, resume=True)
+    out.print(f"2. The same {EPISODES} unseen episodes for every driver.")
+    evaluate(FOLDER / "none", episodes=EPISODES, record=RECORDED)
+    evaluate(FOLDER / "gru", episodes=EPISODES, record=RECORDED)
+    evaluate(FOLDER / "gru", episodes=EPISODES, lesion="reset_every:1")
+    for driver in DRIVERS:
+        folder = FOLDER / driver.replace(":", "-")
+        evaluate(driver=driver, scenario=SCENARIO, episodes=EPISODES, out=folder)
+
+
+def _show(out: Console) -> None:
+    """Write the report and the replay, and print the comparison."""
+    from drivemem.comparison import compare_runs
+    from drivemem.replays import replay
+
+    out.print("3. The comparison.")
+    report = FOLDER / "report"
+    result = compare_runs([FOLDER], report=report)
+    for table in result.to_rich():
+        out.print(table)
+    for suite in result.tables:
+        out.print(suite.headline())
+    recording = FOLDER / "gru" / "recordings" / "test-intact"
+    against = FOLDER / "none" / "recordings" / "test-intact"
+    replay(recording, against=against, page=FOLDER / "replay.html")
+    replay(recording, episode=0, against=against, video=FOLDER / "replay.gif")
 
 
 if __name__ == "__main__":

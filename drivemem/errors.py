@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class DrivememError(Exception):
     """A failure that the user can mend; the message says how."""
+
+
+class UsageError(DrivememError):
+    """A command that was given too few words, too many, or some that do not go together."""
+
+
+@contextmanager
+def one_line(*kinds: type[Exception]) -> Iterator[None]:
+    """Make errors of the libraries below, of these kinds, a `DrivememError` of one line."""
+    try:
+        yield
+    except kinds as error:
+        raise DrivememError(str(error).splitlines()[0]) from error
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -80,10 +80,14 @@ class Run:
         """Whether this is the folder of a reference driver, which has no agent."""
         return "driver" in self.settings()
 
-    def status(self) -> str | None:
-        """What the manifest says of the training: running or done; None without a manifest."""
-        path = self.folder / "manifest.json"
-        return read_json(path).get("status") if path.exists() else None
+    @property
+    def manifest_file(self) -> Path:
+        """What the result depends on besides its configuration, and the `status` of training."""
+        return self.folder / "manifest.json"
+
+    def manifest(self) -> dict[str, Any]:
+        """The stored manifest; {} without one."""
+        return read_json(self.manifest_file) if self.manifest_file.exists() else {}
 
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""

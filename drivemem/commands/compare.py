@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import UsageError
 
 
 @dataclass
@@ -27,8 +27,7 @@ def run(words: list[str]) -> int:
     """Compare and print."""
     options = read_options(Options, "compare", words)
     if not options.runs:
-        print("drivemem compare: give run folders, such as runs/", file=sys.stderr)
-        return 2
+        raise UsageError("give run folders, such as runs/")
     from drivemem.comparison import compare_runs
     from drivemem.progress import console
 

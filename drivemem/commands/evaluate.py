@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import UsageError
 from drivemem.evaluation.config import EvaluateConfig
 
 
@@ -26,11 +26,9 @@ class Options:
 
 def run(words: list[str]) -> int:
     """Evaluate and print a table."""
-    warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "evaluate", words)
     if bool(options.runs) == bool(options.config.driver):
-        print("drivemem evaluate: give runs, or --driver NAME --scenario NAME", file=sys.stderr)
-        return 2
+        raise UsageError("give runs, or --driver NAME --scenario NAME")
     from drivemem.evaluation.evaluate import evaluate
 
     settings = {name: getattr(options.config, name) for name in EvaluateConfig.model_fields}

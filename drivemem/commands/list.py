@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from drivemem.errors import UsageError
 
 
 def run(words: list[str]) -> int:
@@ -13,11 +13,7 @@ def run(words: list[str]) -> int:
         print(f"usage: drivemem list [{'|'.join(KINDS)}]")
         return 0
     if len(words) > 1:
-        print("drivemem list: give one kind, or none for all", file=sys.stderr)
-        return 2
-    import warnings
-
-    warnings.filterwarnings("ignore", message=".*out of date.*")
+        raise UsageError("give one kind, or none for all")
     from drivemem.progress import console
 
     for table in tables(words[0] if words else None):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import UsageError
 
 
 @dataclass
@@ -36,20 +35,14 @@ class Options:
 
 def run(words: list[str]) -> int:
     """Probe and print a table for each run."""
-    warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "probe", words)
     if not options.runs:
-        print("drivemem probe: give trained runs, such as runs/gru", file=sys.stderr)
-        return 2
+        raise UsageError("give trained runs, such as runs/gru")
     from drivemem.probes import probe
 
-    for path in options.runs:
-        found = probe(
-            path, episodes=options.episodes, suite=options.suite, lesion=options.lesion,
-            frames=options.frames, backend=options.backend, num_envs=options.num_envs,
-            num_workers=options.num_workers,
-        )  # fmt: skip
-        _show(found)
+    settings = vars(options)
+    for path in settings.pop("runs"):
+        _show(probe(path, **settings))
     return 0
 
 
@@ -63,7 +56,10 @@ def _show(found: Any) -> None:
     if found.scores:
         inputs = list(dict.fromkeys(score.input for score in found.scores))
         title = f"{found.run}: what can be decoded, episodes that the probe was not fitted on"
-        caption = "age: since it was last shown; of what is never shown, since the episode began"
+        caption = (
+            "latent: what the scenario hides that is no actor, such as what a sign said\n"
+            "age: since it was last shown; of what is never shown, since the episode began"
+        )
         heads = ("target", "age, s", "measure", *inputs, "chance")
         table = Table(*heads, title=title, caption=caption, caption_justify="left")
         cells: dict[tuple[Any, ...], dict[str, Any]] = {}

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import UsageError
 
 
 @dataclass
@@ -44,11 +45,9 @@ def run(words: list[str]) -> int:
     """Run a study."""
     options = read_options(Options, "study", words)
     if not options.file:
-        print("drivemem study: give a study file, such as experiments/*.toml", file=sys.stderr)
-        return 2
+        raise UsageError("give a study file, such as experiments/*.toml")
     if options.jobs is not None and options.ray is not None:
-        print("drivemem study: --jobs is for this machine, --ray for a cluster", file=sys.stderr)
-        return 2
+        raise UsageError("--jobs is for this machine, --ray for a cluster")
     from drivemem.progress import console
     from drivemem.studies.plan import Part, make_plan
     from drivemem.studies.spec import load_study

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import tyro
 
 from drivemem.commands.parsing import read_options
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, UsageError
 from drivemem.runs import RUNS
 from drivemem.training.presets import WORDS, Preset, find_preset, merged, preset_names, read_preset
 
@@ -36,7 +35,6 @@ class Options:
 
 def run(words: list[str]) -> int:
     """Train and print a summary."""
-    warnings.filterwarnings("ignore", message=".*out of date.*")
     scenario, wanted, rest = _scenario_and_preset(words)
     preset = _preset(scenario, wanted, rest)
     base = {} if preset is None else preset.of(_memory(rest))
@@ -44,10 +42,7 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "train", rest, Options(config=first))
     config = merged_words(options.config, base)
     if not config.scenario:
-        print(
-            "drivemem train: name a scenario; `drivemem list scenarios` shows them", file=sys.stderr
-        )
-        return 2
+        raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     from drivemem.progress import console
     from drivemem.training.train import train
 
@@ -133,9 +128,9 @@ def _used(preset: Preset, config: TrainConfig) -> str:
 def _summary(run: Any) -> Any:
     from rich.table import Table
 
-    from drivemem.runs import read_json, read_metrics
+    from drivemem.runs import read_metrics
 
-    facts = read_json(run.folder / "manifest.json")
+    facts = run.manifest()
     last: dict[str, Any] = {}
     for line in read_metrics(run.metrics_file) if run.metrics_file.exists() else []:
         last |= {key: value for key, value in line.items() if value is not None}

@@ -12,6 +12,7 @@ from typing import Annotated
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import DrivememError, UsageError
 
 
 @dataclass
@@ -43,12 +44,9 @@ def run(words: list[str]) -> int:
     warnings.filterwarnings("ignore")
     options = read_options(Options, "tune", words)
     if not options.scenario:
-        print("drivemem tune: name a scenario; `drivemem list scenarios`", file=sys.stderr)
-        return 2
+        raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     if options.trials < 1:
-        print(f"drivemem tune: trials is {options.trials}; give at least 1", file=sys.stderr)
-        return 2
-    from drivemem.errors import DrivememError
+        raise UsageError(f"trials is {options.trials}; give at least 1")
     from drivemem.progress import console
     from drivemem.runs import RUNS, manifest
     from drivemem.settings import parse_pairs
@@ -68,7 +66,14 @@ def run(words: list[str]) -> int:
         return 1
     path = Path(options.preset or out / f"{options.scenario}.toml")
     command = shlex.join(["drivemem", "tune", *words])
-    text = preset_text(options.scenario, found, budget, command, manifest("done"))
+    _write(path, preset_text(options.scenario, found, budget, command, manifest("done")))
+    for one in found:
+        console_.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
+    console_.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -76,7 +81,3 @@ def run(words: list[str]) -> int:
         raise DrivememError(
             f"cannot write {path}: {error.strerror or error}; choose another --preset"
         ) from error
-    for one in found:
-        console_.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
-    console_.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
-    return 0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +9,7 @@ from typing import Annotated, Any
 import tyro
 
 from drivemem.commands.parsing import read_options
+from drivemem.errors import UsageError
 
 
 @dataclass
@@ -37,21 +36,15 @@ class Options:
 
 def run(words: list[str]) -> int:
     """Open the window, or write the page."""
-    warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "watch", words)
     if (options.run is None) == (options.driver is None):
-        print("drivemem watch: give a run, or --driver NAME --scenario NAME", file=sys.stderr)
-        return 2
+        raise UsageError("give a run, or --driver NAME --scenario NAME")
     from drivemem.evaluation.external_drivers import MANUAL
     from drivemem.evaluation.watching import has_display, watch
     from drivemem.progress import console
 
     if has_display() or options.driver == MANUAL:
-        done = watch(
-            options.run, driver=options.driver, scenario=options.scenario,
-            episodes=options.episodes, layers=options.layers, speed=options.speed,
-            out=options.out, trust=options.trust,
-        )  # fmt: skip
+        done = watch(**vars(options))
         for row in done.rows:
             console().print(f"episode {row['episode']}: {row['outcome']}")
         console().print(f"recording: {done.recording}", soft_wrap=True)

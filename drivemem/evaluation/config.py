@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, ValidationError, field_validator
 
 from drivemem.config import SensorChanges
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.lesions import INTACT
-from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.settings import parse_pairs
+from drivemem_agents.settings import Settings, complaint
 
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 Backend = Literal["auto", "compiled", "reference"]
 
 
-class EvaluateConfig(BaseModel):
+class EvaluateConfig(Settings):
     """How drivers are evaluated.
 
     An agent meets the scenario, sensors and dials that it was trained with, unless told otherwise
     (so one trained with full sensors is the upper bound of the same episodes).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True)
 
     driver: str | None = None
     """In place of runs: a driver of `drivemem list drivers`, a module:factory of your own, or
@@ -81,13 +81,10 @@ class EvaluateConfig(BaseModel):
             DrivememError: unknown keys or values out of range.
         """
         sensors = self.sensors.model_dump(exclude_unset=True)
-        try:
-            met = scenario.twin() if self.full_sensors else scenario
-            return met.with_(
-                sensors=sensors or None, config=parse_pairs(self.dials, "--dials") or None
-            )
-        except ValueError as error:
-            raise DrivememError(str(error).splitlines()[0]) from error
+        met = scenario.twin() if self.full_sensors else scenario
+        dials = parse_pairs(self.dials, "--dials")
+        with one_line(ValueError):
+            return met.with_(sensors=sensors or None, config=dials or None)
 
 
 def evaluate_config(**settings: Any) -> EvaluateConfig:
@@ -96,13 +93,7 @@ def evaluate_config(**settings: Any) -> EvaluateConfig:
     Raises:
         DrivememError: unknown settings (with the nearest) or values out of range.
     """
-    for key in settings:
-        if key not in EvaluateConfig.model_fields:
-            near = difflib.get_close_matches(key, EvaluateConfig.model_fields, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            known = ", ".join(EvaluateConfig.model_fields)
-            raise DrivememError(f"evaluate has no setting '{key}'{hint} (one of: {known})")
     try:
         return EvaluateConfig(**settings)
     except ValidationError as error:
-        raise DrivememError(invalid_setting(error)) from error
+        raise DrivememError(complaint(error)) from error

@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.attention import AttentionTap
 from drivemem.lesions import INTACT, make_lesion
 from drivemem.runs import Run
@@ -92,11 +92,9 @@ class PolicyDriver:
         """Whether an episode goes the same whatever was driven before it: nothing is drawn."""
         return self._deterministic and not self._lesion.draws
 
-    def show_attention(self, shown: bool = True) -> None:
-        """Whether decisions tell where attention goes, if the memory attends; it costs time."""
-        if self._tap is not None:
-            self._tap.close()
-        self._tap = AttentionTap(self._policy.memory) if shown else None
+    def show_attention(self) -> None:
+        """Let decisions tell where attention goes, if the memory attends; it costs time."""
+        self._tap = AttentionTap(self._policy.memory)
 
     def begin(self, worlds: int) -> None:
         """Initial memory state; sampling is seeded, so evaluations repeat."""
@@ -173,10 +171,8 @@ class AgentDriver(PolicyDriver):
     """
 
     def __init__(self, model_folder: Path, lesion: str, deterministic: bool) -> None:
-        try:
+        with one_line(CheckpointError):
             policy = MemoryPPO.load(model_folder, device="cpu").policy
-        except CheckpointError as error:
-            raise DrivememError(str(error)) from error
         super().__init__(policy, lesion, deterministic)
 
 

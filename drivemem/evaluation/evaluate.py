@@ -6,7 +6,6 @@ Episodes are divided over worlds in advance, or short ones (crashes) would be ov
 from __future__ import annotations
 
 import inspect
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,10 +21,9 @@ from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver, ch
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import Job, evaluation_name, make_jobs, open_worlds
-from drivemem.evaluation.replacing import missing_from, refuse_to_replace
-from drivemem.evaluation.resume import ResumableEvaluation
+from drivemem.evaluation.resume import ResumableEvaluation, missing_from, refuse_to_replace
 from drivemem.evaluation.rollout import drive_suite
-from drivemem.evaluation.selection import record_number, select
+from drivemem.evaluation.selection import Selection, record_number, select
 from drivemem.evaluation.suites import Suite, SuiteSeeds
 from drivemem.lesions import INTACT
 from drivemem.progress import Progress
@@ -140,34 +138,45 @@ def drive(
             replaced; a watched driver was left before the first episode ended.
         KeyboardInterrupt: after Ctrl-C, if nobody watches.
     """
-    home, identity, suite = job.home, job.identity, job.suite
-    selection = select(config.record, suite)
-    name = evaluation_name(job)
-    stored = ResumableEvaluation(
-        job, home.folder / "evaluations" / name, choose_backend(config.backend, suite.scenario)
-    )
-    keeps = not selection.limit  # a recording is not kept in parts
-    goes_on = keeps and not config.again
+    name, selection = evaluation_name(job), select(config.record, job.suite)
+    recording = job.home.folder / "recordings" / (f"{name}{WATCHED}" if only_watch else name)
+    backend = choose_backend(config.backend, job.suite.scenario)
+    stored = ResumableEvaluation(job, job.home.folder / "evaluations" / name, backend)
+    parts = not selection.limit  # a recording is not kept in parts
+    goes_on = parts and not config.again
     before = stored.finished() if goes_on else None
     if before is not None:
-        return Evaluation(stored.folder, identity, suite, stored.backend, before, reused=True)
-    recording = home.folder / "recordings" / (f"{name}{WATCHED}" if only_watch else name)
-    stays = only_watch or (not config.again and bool(missing_from(suite.seeds, stored.folder)))
+        return Evaluation(stored.folder, job.identity, job.suite, backend, before, reused=True)
+    lost = 0 if only_watch or config.again else missing_from(job.suite.seeds, stored.folder)
     if not (only_watch or config.again):
-        refuse_to_replace(stored.folder if keeps else recording, suite, selection.limit)
-    done = stored.rows() if goes_on else []
-    worlds = min(config.num_envs or WORLDS[stored.backend], len(suite.seeds))
+        refuse_to_replace(stored.folder if parts else recording, job.suite, selection.limit)
+    log = _driven(job, config, stored, selection, stored.rows() if goes_on else [], quiet, watched)
+    recorded = log.write_recording(recording)
+    if not (only_watch or lost):
+        stored.finish(log.episodes)
+    return Evaluation(
+        stored.folder, job.identity, stored.suite, backend, log.episodes,
+        recording if recorded else None, stored=not (only_watch or lost),
+    )  # fmt: skip
+
+
+def _driven(
+    job: Job, config: EvaluateConfig, stored: ResumableEvaluation, selection: Selection,
+    done: list[dict[str, Any]], quiet: bool, watched: DriverCallback | None,
+) -> EpisodeLog:  # fmt: skip
+    """Drive the episodes that are not done; where somebody watches, `stored` may end earlier."""
+    suite, driver, identity = job.suite, job.driver, job.identity
     numbers = {row["episode"] for row in done}
     left = [number for number in range(len(suite.seeds)) if number not in numbers]
+    worlds = min(config.num_envs or WORLDS[stored.backend], len(suite.seeds))
     seeds = SuiteSeeds(suite, worlds, left)
-    env, chosen = open_worlds(suite, seeds, stored.backend, _workers(config.num_workers))
+    env = open_worlds(suite, seeds, stored.backend, config.num_workers)
     label = identity.driver if identity.lesion == INTACT else f"{identity.driver} {identity.lesion}"
-    title = f"{home.name} {label} ({chosen})"
-    driver = job.driver
+    title = f"{job.home.name} {label} ({stored.backend})"
     if selection.limit and isinstance(driver, PolicyDriver):
         driver.show_attention()
-    save = stored.save_now_and_then if keeps else None
-    log = EpisodeLog(env, suite, identity, chosen, selection, done, save)
+    save = None if selection.limit else stored.save_now_and_then
+    log = EpisodeLog(env, suite, identity, stored.backend, selection, done, save)
     try:
         if isinstance(driver, PolicyDriver):
             check_fits(driver.policy, env, suite.scenario.name)
@@ -176,22 +185,11 @@ def drive(
             drive_suite(env, acting, seeds, bar, [log])
             log.sort()
     except KeyboardInterrupt:
-        if keeps:
+        if not selection.limit:
             stored.save(log.episodes)
         if watched is None:
             raise
-        suite = log.cut_short()
-        stored.suite = suite
+        stored.suite = log.cut_short()
     finally:
         env.close()
-    recorded = log.write_recording(recording)
-    if not stays:
-        stored.finish(log.episodes)
-    return Evaluation(
-        stored.folder, identity, suite, chosen, log.episodes, recording if recorded else None,
-        stored=not stays,
-    )  # fmt: skip
-
-
-def _workers(wanted: int | None) -> int | None:
-    return os.cpu_count() if wanted is None else wanted
+    return log

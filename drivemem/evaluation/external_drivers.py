@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError, did_you_mean
-from drivemem_envs import Scenario
+from drivemem.errors import DrivememError, did_you_mean, one_line
+from drivemem_envs import Scenario, make
 from drivemem_envs.drivers import Driver, driver_names, make_driver
 from drivemem_envs.sensing.spec import Tracker
 
@@ -53,10 +54,8 @@ def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> Resolv
         return _from_factory(name, scenario)
     if name == MANUAL:
         return ResolvedDriver(name, None, scenario, scenario.observation.tracker)
-    try:
-        driver = make_driver(name, scenario, _spaces(scenario)[1])
-    except ValueError as error:
-        raise DrivememError(str(error)) from error
+    with one_line(ValueError):
+        driver = make_driver(name, scenario, spaces_of(scenario)[1])
     return _resolved(name, driver, scenario)
 
 
@@ -67,11 +66,14 @@ def _resolved(name: str, driver: Driver, scenario: Scenario) -> ResolvedDriver:
     return ResolvedDriver(name, driver, met.with_(tracker=tracker), tracker)
 
 
-def _spaces(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+def spaces_of(scenario: Scenario) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
     """Observation and action space of one world."""
-    import drivemem_envs
+    return _spaces(scenario.model_dump_json())
 
-    env = drivemem_envs.make(scenario)
+
+@lru_cache
+def _spaces(scenario: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
+    env = make(Scenario.model_validate_json(scenario))
     found = env.observation_space, env.action_space
     env.close()
     return found
@@ -91,7 +93,7 @@ def _from_factory(name: str, scenario: Scenario) -> ResolvedDriver:
     finally:
         sys.path.remove(here)
     try:
-        driver = factory(scenario, _spaces(scenario)[1])
+        driver = factory(scenario, spaces_of(scenario)[1])
     except Exception as error:  # so can the factory
         raise DrivememError(
             f"driver '{name}': the factory, called with (scenario, action space), failed: "
@@ -127,7 +129,7 @@ def _sb3(rest: str, scenario: Scenario, trust: bool) -> ResolvedDriver:
         raise DrivememError(f"{path} is no model of {algorithm}: {reason}") from error
     if isinstance(model.observation_space, spaces.Box):
         scenario = scenario.with_(flat=True)
-    seen, action = _spaces(scenario)
+    seen, action = spaces_of(scenario)
     for what, has, wants in (
         ("observes", seen, model.observation_space), ("acts in", action, model.action_space)
     ):  # fmt: skip

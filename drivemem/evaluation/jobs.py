@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from drivemem.backends import announce, choose_backend
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.config import Backend, EvaluateConfig
 from drivemem.evaluation.drivers import (
     ActingDriver,
@@ -19,10 +20,10 @@ from drivemem.evaluation.drivers import (
     driver_identity,
 )
 from drivemem.evaluation.external_drivers import resolve_driver
-from drivemem.evaluation.suites import Suite, SuiteSeeds, load_suite, make_suite, training_suite
+from drivemem.evaluation.suites import Suite, SuiteSeeds, load_suite, make_suite
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import RUNS, Run, open_run, write_json_file
-from drivemem_envs import Scenario
+from drivemem_envs import Scenario, make_vec, registry
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,13 @@ def agent_job(home: Run, lesion: str, config: EvaluateConfig) -> Job:
     if not (home.model / "agent.json").is_file():
         raise DrivememError(f"{home.folder} has no trained agent; {_way_to_an_agent(home)}")
     trained = home.config()
-    own = _changed(trained.scenario, trained.scenario_changes())
-    met = own
+    own = met = trained.changed_scenario()
     if config.scenario is not None:  # the run's dials are those of its own scenario
-        met = _changed(config.scenario, {**trained.scenario_changes(), "config": None})
+        other = trained.model_copy(update={"scenario": config.scenario, "dials": ()})
+        met = other.changed_scenario()
     met = config.changed(met)
     suite = (
-        training_suite(met, config.episodes, trained.seed, trained.num_envs)
+        make_suite(met, config.episodes, "train", trained.seed, trained.num_envs)
         if config.suite == "train"
         else _suite(config.suite, met, config.episodes)
     )
@@ -115,7 +116,8 @@ def driver_job(driver: str, scenario: str, config: EvaluateConfig) -> Job:
     Raises:
         DrivememError: unknown names, a driver that fails, a folder that is another run's.
     """
-    own = _changed(scenario, {})
+    with one_line(ValueError):
+        own = registry.scenario(scenario)
     if config.suite == "train":
         raise DrivememError("suite 'train' is a run's own training episodes; a driver has none")
     met = _suite(config.suite, config.changed(own), config.episodes)
@@ -128,15 +130,6 @@ def driver_job(driver: str, scenario: str, config: EvaluateConfig) -> Job:
         found.name, home.name, found.tracker, found.scenario.sensors.is_full, not config.sampled
     )
     return Job(home, ReferenceDriver(found.driver, not config.sampled), identity, own, met)
-
-
-def _changed(name: str, changes: dict[str, Any]) -> Scenario:
-    import drivemem_envs
-
-    try:
-        return drivemem_envs.scenario(name).with_(**changes)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
 
 
 def _bare(name: str) -> str:
@@ -164,30 +157,24 @@ def _write_driver_folder(home: Run, driver: str, scenario: str, tracker: str) ->
     write_json_file(home.config_file, settings)
 
 
-def open_worlds(
-    suite: Suite, seeds: SuiteSeeds, backend: Backend, num_workers: int | None
-) -> tuple[Any, str]:
-    """The worlds that drive a suite, and the backend that was chosen for them.
+def open_worlds(suite: Suite, seeds: SuiteSeeds, backend: Backend, num_workers: int | None) -> Any:
+    """The worlds that drive a suite; `backend` of theirs is the one that was chosen.
 
     Args:
         suite: the episodes.
         seeds: the rule that gives them to the worlds.
         backend: auto, compiled or reference.
-        num_workers: threads or processes.
+        num_workers: threads or processes; None: the machine's cores.
 
     Raises:
         DrivememError: the backend does not run the scenario, or no workers.
     """
-    import drivemem_envs
-
     if num_workers is not None and num_workers < 1:
         raise DrivememError(f"num_workers is {num_workers}; give at least 1")
     chosen = choose_backend(backend, suite.scenario)
     announce(chosen)
-    env = drivemem_envs.make_vec(
-        suite.scenario, seeds.worlds, backend=chosen, seeds=seeds, num_workers=num_workers
-    )
-    return env, chosen
+    workers = os.cpu_count() if num_workers is None else num_workers
+    return make_vec(suite.scenario, seeds.worlds, backend=chosen, seeds=seeds, num_workers=workers)
 
 
 def evaluation_name(job: Job) -> str:

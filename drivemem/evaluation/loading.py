@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drivemem.backends import check_device
-from drivemem.errors import DrivememError
+from drivemem.errors import one_line
 from drivemem.runs import open_run
 from drivemem_agents import CheckpointError, MemoryPPO
 
@@ -20,7 +20,5 @@ def load(run: str | Path, device: str = "auto") -> MemoryPPO:
     Raises:
         DrivememError: no run, no trained agent, broken files, or no such device here.
     """
-    try:
+    with one_line(CheckpointError):
         return MemoryPPO.load(open_run(run).model, device=check_device(device))
-    except CheckpointError as error:
-        raise DrivememError(str(error)) from error

@@ -16,7 +16,7 @@ from drivemem.errors import DrivememError
 from drivemem.runs import read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
 from drivemem.settings import check_name
-from drivemem_envs import Scenario
+from drivemem_envs import Scenario, registry
 
 FORMAT = "drivemem-suite"
 
@@ -60,36 +60,26 @@ class Suite:
         write_json_file(path, self.to_json())
 
 
-def make_suite(scenario: Scenario, episodes: int, name: Stream = "test") -> Suite:
-    """The first episodes of a stream, the same for every run.
+def make_suite(
+    scenario: Scenario, episodes: int, name: Stream = "test", run_seed: int = 0, worlds: int = 1
+) -> Suite:
+    """The first episodes of a stream.
 
     Args:
         scenario: with the sensors to evaluate under.
         episodes: how many.
-        name: the stream of seeds: `test` (final) or `eval` (while developing).
-    """
-    if episodes < 1:
-        raise DrivememError(f"episodes is {episodes}; evaluate at least 1")
-    seeds = tuple(episode_seed(0, name, 0, number) for number in range(episodes))
-    return Suite(name, scenario, seeds)
-
-
-def training_suite(scenario: Scenario, episodes: int, run_seed: int, worlds: int) -> Suite:
-    """The first episodes that a run was trained on, to set beside unseen ones.
-
-    Args:
-        scenario: with the sensors to evaluate under.
-        episodes: how many.
-        run_seed: the run's seed.
-        worlds: its num_envs.
+        name: the stream of seeds: `test` (final) and `eval` (while developing) are the same for
+            every run; `train` are the episodes that a run was trained on.
+        run_seed: for `train`, the run's seed.
+        worlds: for `train`, its num_envs.
     """
     if episodes < 1:
         raise DrivememError(f"episodes is {episodes}; evaluate at least 1")
     seeds = tuple(
-        episode_seed(run_seed, "train", number % worlds, number // worlds)
+        episode_seed(run_seed, name, number % worlds, number // worlds)
         for number in range(episodes)
     )
-    return Suite("train", scenario, seeds)
+    return Suite(name, scenario, seeds)
 
 
 def load_suite(path: Path) -> Suite:
@@ -98,13 +88,11 @@ def load_suite(path: Path) -> Suite:
     Raises:
         DrivememError: unreadable, or the scenario has changed since it was written.
     """
-    import drivemem_envs
-
     stored = read_json(path)
     if stored.get("format") != FORMAT:
         raise DrivememError(f"{path} is no suite (format {stored.get('format')!r})")
     try:
-        scenario = drivemem_envs.scenario(stored["scenario"]).with_(
+        scenario = registry.scenario(stored["scenario"]).with_(
             sensors=stored["sensors"], config=stored["config"]
         )
         name = check_name(stored["name"])

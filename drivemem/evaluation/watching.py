@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.drivers import ActingDriver, Decision
 from drivemem_envs import Scenario
 from drivemem_envs.drivers.constant import action_labels
@@ -103,10 +103,8 @@ class Window:
         self.pictures = 0
         self.cue: NDArray[Any] | None = None
         """What the driver is shown that is no actor, such as a sign (K,)."""
-        try:
+        with one_line(ValueError, RuntimeError):
             world.viewer = SensorViewer(world, layers, offscreen=offscreen)
-        except RuntimeError as error:
-            raise DrivememError(str(error)) from error
         world.set_record_video_wrapper(self)  # highway-env then calls `_capture_frame`
 
     def held(self) -> list[str]:
@@ -242,10 +240,7 @@ def watch(
             f"{job.home.folder} holds what was driven by hand before: choose another --out"
         )
     hands = Hands(job.suite.scenario) if by_hand else None
-    chosen = tuple(layers) if layers is not None else ("sees",) if by_hand else LAYERS
-    unknown = [layer for layer in chosen if layer not in LAYERS]
-    if unknown:
-        raise DrivememError(f"unknown layer '{unknown[0]}' (one of: {', '.join(LAYERS)})")
+    chosen = layers if layers is not None else ("sees",) if by_hand else LAYERS
 
     def watched(env: Any, acting: ActingDriver) -> ActingDriver:
         window = Window(env.environments()[0], chosen, speed, hands, offscreen)

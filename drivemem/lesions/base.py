@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 
 if TYPE_CHECKING:
     from drivemem_agents.memory import State
@@ -176,9 +175,8 @@ def make_lesion(text: str, policy: MemoryPolicy) -> Lesion:
     name, argument = split_lesion(text)
     known = dict(sorted(lesions().items()))
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise DrivememError(f"unknown lesion '{name}'{hint} (one of: {', '.join(known)})")
+        names = f"{did_you_mean(name, known)} (one of: {', '.join(known)})"
+        raise DrivememError(f"unknown lesion '{name}'{names}")
     lesion = known[name].make(argument)
     if known[name].needs_state and not policy.initial_state(1):
         others = [name for name, info in known.items() if not info.needs_state]

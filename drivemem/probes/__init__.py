@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
+from drivemem.episodes import write_table
 from drivemem.errors import DrivememError
+from drivemem.evaluation.attention import AttentionTap
+from drivemem.evaluation.config import EvaluateConfig, evaluate_config
+from drivemem.evaluation.drivers import AgentDriver
+from drivemem.evaluation.jobs import Job, agent_job, evaluation_name, open_worlds
+from drivemem.evaluation.suites import SuiteSeeds
 from drivemem.lesions import INTACT
-
-if TYPE_CHECKING:
-    from drivemem.probes.attention import Mass
-    from drivemem.probes.linear import Score
-    from drivemem.probes.saliency import Saliency
-    from drivemem.probes.traces import Traces
+from drivemem.probes.attention import AttentionWatch, Mass
+from drivemem.probes.linear import MIN_EPISODES, Score, probe_targets
+from drivemem.probes.saliency import Saliency, SaliencyWatch
+from drivemem.probes.targets import hidden_targets, latent_targets, to_world
+from drivemem.probes.traces import Traces, collect_traces
+from drivemem.progress import Progress
+from drivemem.runs import Run, manifest, open_run, write_json_file
+from drivemem.schemas import PROBES
+from drivemem.threads import limit_threads
 
 __all__ = ["Probe", "probe"]
 
@@ -66,66 +74,53 @@ def probe(
     Raises:
         DrivememError: no trained run, unknown names, nothing to decode, or an unwritable folder.
     """
-    from drivemem.evaluation.attention import AttentionTap
-    from drivemem.evaluation.config import evaluate_config
-    from drivemem.evaluation.drivers import AgentDriver
-    from drivemem.evaluation.jobs import agent_job, evaluation_name, open_worlds
-    from drivemem.evaluation.suites import SuiteSeeds
-    from drivemem.probes.attention import AttentionWatch
-    from drivemem.probes.linear import MIN_EPISODES
-    from drivemem.probes.saliency import SaliencyWatch
-    from drivemem.probes.traces import collect_traces
-    from drivemem.progress import Progress
-    from drivemem.runs import manifest, open_run, write_json_file
-    from drivemem.threads import limit_threads
-
     limit_threads()
-    home = open_run(run)
-    if home.is_driver():
-        raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
     if frames < 1:
         raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
     if num_envs < 1:
         raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
-    job = agent_job(home, lesion, evaluate_config(suite=suite, episodes=episodes))
-    if len(job.suite.seeds) < MIN_EPISODES:
-        raise DrivememError(
-            f"{len(job.suite.seeds)} episodes are too few to probe: give --episodes "
-            f"{MIN_EPISODES} or more"
-        )
-    driver = job.driver
-    if not isinstance(driver, AgentDriver):
-        raise DrivememError(f"{home.folder} is no trained agent")
+    job = _job(open_run(run), lesion, evaluate_config(suite=suite, episodes=episodes))
     seeds = SuiteSeeds(job.suite, min(num_envs, len(job.suite.seeds)))
-    workers = os.cpu_count() if num_workers is None else num_workers
-    env, chosen = open_worlds(job.suite, seeds, backend, workers)
+    env = open_worlds(job.suite, seeds, backend, num_workers)
+    driver = cast(AgentDriver, job.driver)
     tap = AttentionTap(driver.policy.memory)
     looks = AttentionWatch(tap, len(job.suite.seeds), env.decision_s)
     salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(job.suite.seeds)))
+    callbacks = (looks, salient) if tap else (salient,)
+    title = f"{job.home.name} probe ({env.backend})"
     try:
-        title = f"{home.name} probe ({chosen})"
         with Progress(title, len(job.suite.seeds), "episodes", 0, quiet) as bar:
-            callbacks = (looks, salient) if tap else (salient,)
             traces = collect_traces(
                 env, driver, job.suite, seeds, bar, frames=frames, callbacks=callbacks
             )
     finally:
         tap.close()
         env.close()
-    folder = home.folder / "probes" / evaluation_name(job)
+    folder = job.home.folder / "probes" / evaluation_name(job)
     found = _judge(traces, looks, salient, folder, job)
     job.suite.save(folder / "suite.json")
-    facts = {"backend": chosen, "frames": frames, "notes": found.notes}
+    facts = {"backend": env.backend, "frames": frames, "notes": found.notes}
     write_json_file(folder / "manifest.json", manifest("done", **facts))
     return found
 
 
-def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, job: Any) -> Probe:
-    """Fit the probes and write what they found."""
-    from drivemem.probes.files import write_probe
-    from drivemem.probes.linear import probe_targets
-    from drivemem.probes.targets import hidden_targets, latent_targets
+def _job(home: Run, lesion: str, config: EvaluateConfig) -> Job:
+    """A run's agent about to meet a suite that can be probed."""
+    if home.is_driver():
+        raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
+    job = agent_job(home, lesion, config)
+    if len(job.suite.seeds) < MIN_EPISODES:
+        raise DrivememError(
+            f"{len(job.suite.seeds)} episodes are too few to probe: give --episodes "
+            f"{MIN_EPISODES} or more"
+        )
+    return job
 
+
+def _judge(
+    traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, folder: Path, job: Job
+) -> Probe:
+    """Fit the probes and write what they found: all tables, so that no old one stays behind."""
     hidden, identity = traces.hidden, job.identity
     targets = hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed)
     targets += latent_targets(traces.latent, traces.cue_age_s)
@@ -141,21 +136,20 @@ def _judge(traces: Traces, looks: Any, salient: Any, folder: Path, job: Any) -> 
     )  # fmt: skip
     about = {"run": found.run, "driver": found.driver, "lesion": identity.lesion}
     about["scenario"] = job.suite.scenario.name
-    write_probe(
-        folder,
-        {
-            "scores": [_score_row(one, about) for one in found.scores],
-            "attention": [
-                {**vars(one), **about, "age_s": _seconds(one.age_steps, traces.decision_s)}
-                for one in found.attention
-            ],
-            "saliency": [
-                {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
-                for one in found.saliency
-            ],
-            "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
-        },
-    )
+    tables: dict[str, list[dict[str, Any]]] = {
+        "scores": [_score_row(one, about) for one in found.scores],
+        "attention": [
+            {**vars(one), **about, "age_s": _seconds(one.age_steps, traces.decision_s)}
+            for one in found.attention
+        ],
+        "saliency": [
+            {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
+            for one in found.saliency
+        ],
+        "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
+    }
+    for name, columns in PROBES.items():
+        write_table(folder / f"{name}.parquet", columns, tables[name])
     return found
 
 
@@ -174,8 +168,6 @@ def _decoded(
     traces: Traces, predictions: dict[tuple[str, str], Any], seeds: tuple[int, ...]
 ) -> list[dict[str, Any]]:
     """Where the memory's probe places the nearest hidden actor, for the replay."""
-    from drivemem.probes.targets import to_world
-
     ahead, aside = (
         predictions.get(("memory", f"hidden actor: {axis}, m")) for axis in ("x ahead", "y aside")
     )

@@ -42,13 +42,7 @@ class AttentionWatch:
         self._tap, self._episodes, self._decision_s = tap, episodes, decision_s
         self._sums: dict[tuple[str, int], list[Any]] = defaultdict(lambda: [0.0, 0.0, 0])
 
-    def see(
-        self,
-        observation: Any,
-        actions: NDArray[Any],
-        moment: ProbedMoment,
-        masks: NDArray[Any] | None,
-    ) -> None:
+    def see(self, observation: Any, moment: ProbedMoment, masks: NDArray[Any] | None) -> None:
         """Take note of one decision."""
         weights = self._tap.weights()
         if weights is None:

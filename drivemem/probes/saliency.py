@@ -47,13 +47,7 @@ class SaliencyWatch:
         self._frames: dict[int, list[dict[str, Tensor]]] = defaultdict(list)
         self._masks: dict[int, list[NDArray[Any]]] = defaultdict(list)
 
-    def see(
-        self,
-        observation: Any,
-        actions: NDArray[Any],
-        moment: ProbedMoment,
-        masks: NDArray[Any] | None,
-    ) -> None:
+    def see(self, observation: Any, moment: ProbedMoment, masks: NDArray[Any] | None) -> None:
         """Take note of one decision."""
         kept = np.flatnonzero(moment.episode < self._episodes)
         if not len(kept):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.evaluation.drivers import ActingDriver, Decision
+from drivemem.evaluation.drivers import Decision, PolicyDriver
 from drivemem.evaluation.rollout import Moment, SuiteCallback, drive_suite
 from drivemem.evaluation.suites import Suite, SuiteSeeds
 from drivemem.probes.targets import Hidden, nearest_hidden
@@ -16,15 +16,6 @@ from drivemem.progress import Progress
 
 WIDEST = 512
 """Inputs of a probe; wider ones are projected at random, which nearly keeps what is linear."""
-
-
-class Remembering(ActingDriver, Protocol):
-    """A driver that shows the memory state it carries."""
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """Tensors or arrays (N, ...), after the last decision; {} without memory."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -39,10 +30,7 @@ class ProbedMoment(Moment):
 class ProbeCallback(Protocol):
     """What else wants to know of every decision, such as attention and saliency."""
 
-    def see(
-        self, observation: Any, actions: NDArray[Any], moment: ProbedMoment,
-        masks: NDArray[Any] | None,
-    ) -> None:  # fmt: skip
+    def see(self, observation: Any, moment: ProbedMoment, masks: NDArray[Any] | None) -> None:
         """Take note of one decision of N worlds."""
 
 
@@ -63,7 +51,7 @@ class Traces:
 
 
 def collect_traces(
-    env: Any, driver: Remembering, suite: Suite, seeds: SuiteSeeds, bar: Progress,
+    env: Any, driver: PolicyDriver, suite: Suite, seeds: SuiteSeeds, bar: Progress,
     *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (),
 ) -> Traces:  # fmt: skip
     """Drive all episodes of a suite and keep what probes need.
@@ -86,7 +74,7 @@ class _Collector(SuiteCallback):
     """Keeps a row of every decision of a suite's episodes."""
 
     def __init__(
-        self, env: Any, driver: Remembering, episodes: int, frames: int,
+        self, env: Any, driver: PolicyDriver, episodes: int, frames: int,
         callbacks: tuple[ProbeCallback, ...],
     ) -> None:  # fmt: skip
         self._env, self._driver, self._episodes = env, driver, episodes
@@ -108,7 +96,7 @@ class _Collector(SuiteCallback):
             (moment.step - self._shown_at) * env.decision_s,
         )  # fmt: skip
         for callback in self._callbacks:
-            callback.see(observation, decision.actions, probed, masks)
+            callback.see(observation, probed, masks)
         stack = self._stacked(seen, moment.starts)
         inputs = {"observation": seen, "frame stack": stack.reshape(env.num_envs, -1)}
         if self._driver.state:

@@ -12,9 +12,10 @@ from typing import Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
+from drivemem.evaluation.external_drivers import spaces_of
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import RUNS, Run, read_json, write_json_file
-from drivemem.studies.resolve import resolve_settings, scenario_of, spaces_of
+from drivemem.studies.resolve import resolve_settings, scenario_of
 from drivemem.studies.spec import AgentEntry, Study
 
 FORMAT = "drivemem-study"
@@ -59,11 +60,6 @@ class Cell:
     def to_json(self) -> dict[str, Any]:
         """As `study.json` holds it."""
         return {**self.__dict__, "evaluations": list(self.evaluations)}
-
-
-def cell_from(plain: dict[str, Any]) -> Cell:
-    """The opposite of `Cell.to_json`."""
-    return Cell(**{**plain, "evaluations": tuple(plain["evaluations"])})
 
 
 @dataclass(frozen=True)
@@ -199,7 +195,8 @@ def load_cell(folder: Path, name: str) -> Cell:
         raise DrivememError(f"{folder / PLAN} has no cell '{name}'")
     if name.startswith(".") or "/" in name or "\\" in name:
         raise DrivememError(f"{folder / PLAN}: cell '{name}' is a path, where a name is due")
-    return cell_from(cells[name])
+    plain = cells[name]
+    return Cell(**{**plain, "evaluations": tuple(plain["evaluations"])})
 
 
 def _stored(folder: Path, study: Study) -> dict[str, dict[str, Any]]:
@@ -265,18 +262,8 @@ def _driver_cells(study: Study, part: Part, notes: list[str]) -> list[Cell]:
                  "record": plan.record if suite == suites[0] else 0}
                 for suite in suites
             )  # fmt: skip
-            cells.append(
-                Cell(
-                    f"{name}-{folder_name(driver)}",
-                    name,
-                    driver,
-                    None,
-                    config,
-                    evaluations,
-                    0,
-                    scenario.hash(),
-                )
-            )
+            called = f"{name}-{folder_name(driver)}"
+            cells.append(Cell(called, name, driver, None, config, evaluations, 0, scenario.hash()))
     return cells
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
+from drivemem.evaluation.external_drivers import spaces_of
 from drivemem.settings import as_words, parse_pairs
 from drivemem.studies.spec import ScenarioEntry, Study
 from drivemem.training.presets import Preset, find_preset, merged, read_preset
+from drivemem_envs import registry
 from drivemem_envs.names import LEVELS
 
 
@@ -53,7 +55,7 @@ def resolve_settings(
     return {
         "asked": asked, "settings": settings,
         "preset": None if preset is None else preset.name,
-        "scenario_hash": _hash(config),
+        "scenario_hash": config.changed_scenario().hash(),
     }  # fmt: skip
 
 
@@ -64,7 +66,7 @@ def scenario_of(study: Study, name: str) -> tuple[Any, dict[str, Any]]:
     settings = merged({} if preset is None else preset.settings, study.train, entry.settings)
     kept: dict[str, Any] = {k: v for k, v in settings.items() if k in ("sensors", "dials")}
     config = build_config({**kept, "scenario": _registered(entry.full_name)})
-    return _scenario(config), kept
+    return config.changed_scenario(), kept
 
 
 def _asked(study: Study, scenario: str, agent: str) -> dict[str, Any]:
@@ -117,47 +119,15 @@ def _features(config: TrainConfig) -> int:
     from drivemem_agents.encoders import make_encoder
     from drivemem_agents.heads import described_size
 
-    observation, action = spaces_of(_scenario(config))
+    observation, action = spaces_of(config.changed_scenario())
     encoder = make_encoder(
         config.encoder, observation, parse_pairs(config.encoder_kwargs, "encoder_kwargs")
     )
     return encoder.output_size + (described_size(action) if config.observe_previous_action else 0)
 
 
-def spaces_of(scenario: Any) -> tuple[Any, Any]:
-    """Observation and action space of a scenario."""
-    return _spaces(scenario.model_dump_json())
-
-
-@lru_cache
-def _spaces(scenario: str) -> tuple[Any, Any]:
-    import drivemem_envs
-
-    env = drivemem_envs.make(drivemem_envs.Scenario.model_validate_json(scenario))
-    found = env.observation_space, env.action_space
-    env.close()
-    return found
-
-
-def _scenario(config: TrainConfig) -> Any:
-    import drivemem_envs
-
-    try:
-        return drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-
-
 @lru_cache
 def _registered(name: str) -> str:
     """The full name of a scenario, so that one scenario has one name in all results."""
-    import drivemem_envs
-
-    try:
-        return str(drivemem_envs.scenario(name).name)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-
-
-def _hash(config: TrainConfig) -> str:
-    return str(_scenario(config).hash())
+    with one_line(ValueError):
+        return registry.scenario(name).name

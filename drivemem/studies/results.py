@@ -32,6 +32,7 @@ _FILES = {
     EPISODES: "every episode of every run, for DuckDB and `drivemem study --restore`",
 }
 """Files that may be left out, least missed first: what they say is also elsewhere."""
+_RESTORED = f"- {{}} of the runs come from earlier results; `{RUNS}` says how each was made"
 
 
 @dataclass(frozen=True)
@@ -174,16 +175,10 @@ def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
         f"- {decisions:,} decisions of training in {duration(training)} and "
         f"{duration(evaluation)} of evaluation (summed over runs, one process each; {one})",
         f"- resolved study `{plan.hash()}`",
-        *_restored(restored),
+        *([_RESTORED.format(restored)] if restored else ()),
         f"- {versions}; Python {facts['python']}",
         f"- written {facts['written']}",
     ]
-
-
-def _restored(runs: int) -> list[str]:
-    if not runs:
-        return []
-    return [f"- {runs} of the runs come from earlier results; `{RUNS}` says how each was made"]
 
 
 def _command(plan: Plan) -> str:

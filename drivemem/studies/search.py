@@ -16,7 +16,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.runs import Run, read_json, read_metrics, write_json_file
 from drivemem.training.presets import find_preset, merged
 from drivemem_envs import registry
@@ -96,17 +96,7 @@ def search(
     except ImportError as error:
         raise DrivememError("Optuna is not installed: pip install 'drivemem[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:  # before anything is written
-        registry.scenario(scenario)
-    except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
-    preset = find_preset(scenario)
-    bases = {}
-    for memory in memories:
-        base = merged({} if preset is None else preset.of(memory), fixed or {})
-        base |= {"scenario": scenario, "memory": memory, "steps": budget.steps}
-        build_config({**base, "seed": budget.seed})
-        bases[memory] = base
+    bases = _bases(scenario, memories, budget, fixed or {})  # before anything is written
     _claim(out, {"scenario": scenario, "budget": budget.__dict__, "fixed": fixed or {}})
     backend = optuna.storages.journal.JournalFileBackend(str(out / JOURNAL))
     storage = optuna.storages.JournalStorage(backend)
@@ -120,6 +110,22 @@ def search(
             _trial(study, number, base, budget, out / memory, say)
         found.append(_best(study, memory, base))
     return found
+
+
+def _bases(
+    scenario: str, memories: Sequence[str], budget: Budget, fixed: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """What stays as it is in every trial of a memory: its preset and the fixed settings."""
+    with one_line(ValueError):
+        registry.scenario(scenario)
+    preset = find_preset(scenario)
+    bases = {}
+    for memory in memories:
+        base = merged({} if preset is None else preset.of(memory), fixed)
+        base |= {"scenario": scenario, "memory": memory, "steps": budget.steps}
+        build_config({**base, "seed": budget.seed})
+        bases[memory] = base
+    return bases
 
 
 def _claim(out: Path, what: dict[str, Any]) -> None:

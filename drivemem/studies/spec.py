@@ -187,23 +187,24 @@ def load_study(path: str | Path) -> Study:
     return study_from({"name": path.stem, **config_from_toml(path)}, path.as_posix())
 
 
+_TABLES: dict[str, tuple[type, str]] = {
+    "scenarios": (dict, "[scenarios.NAME] for each"),
+    "agents": (dict, "[agents.NAME] for each"),
+    "train": (dict, "[train]"),
+    "evaluation": (dict, "[evaluation]"),
+    "resources": (dict, "[resources]"),
+    "overrides": (list, "[[overrides]] for each"),
+}
+"""Keys of a study file that are tables, what TOML makes of them, and how they are written."""
+
+
 def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
     """A study from a dict; see `load_study`."""
     known = dict(plain)
     _refuse_unknown(known, Study.model_fields, where)
-    for key in ("scenarios", "agents"):
-        tables = known.get(key, {})
-        if not isinstance(tables, Mapping):
-            raise DrivememError(
-                f"{where}: {key} is {tables!r}; write a table [{key}.NAME] for each"
-            )
-    for key in ("train", "evaluation", "resources"):
-        if not isinstance(known.get(key, {}), Mapping):
-            raise DrivememError(f"{where}: {key} is {known[key]!r}; write a table [{key}]")
-    if not isinstance(known.get("overrides", []), list):
-        raise DrivememError(
-            f"{where}: overrides is {known['overrides']!r}; write a table [[overrides]] for each"
-        )
+    for key, (kind, how) in _TABLES.items():
+        if not isinstance(known.get(key, kind()), kind):
+            raise DrivememError(f"{where}: {key} is {known[key]!r}; write a table {how}")
     known["train"] = _settings(known.get("train", {}), f"{where} [train]")
     known["scenarios"] = {
         name: _entry(

@@ -124,14 +124,6 @@ def held(run: Run) -> Iterator[None]:
         yield
 
 
-def tail(run: Run, lines: int = 12) -> str:
-    """The last lines of a run's log."""
-    path = run.folder / LOG
-    if not path.exists():
-        return ""
-    return "\n".join(_end(path).splitlines()[-lines:])
-
-
 def _stale(run: Run, cell: Cell) -> str:
     """Why what is in the folder is not this cell's; empty if it is, or nothing is there."""
     stored = _json(run.config_file)

@@ -23,7 +23,7 @@ from drivemem.errors import DrivememError
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
 from drivemem.seeds import TrainingSeeds
-from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.lock import alone_in
 from drivemem.training.metrics import JsonLines, count_lines, keep_lines
@@ -39,7 +39,7 @@ from drivemem_agents.checkpoint import (
 )
 from drivemem_agents.files import atomic_folder
 from drivemem_agents.ppo_settings import TrainingSettings
-from drivemem_envs import Scenario
+from drivemem_agents.settings import complaint
 
 KEPT_CHECKPOINTS = 2
 AGENT_KINDS = (".json", ".safetensors")
@@ -107,7 +107,7 @@ def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | 
     try:
         model, env = _build(config)
     except ValidationError as error:  # settings of a memory or an encoder
-        raise DrivememError(invalid_setting(error)) from error
+        raise DrivememError(complaint(error)) from error
     except (ValueError, TypeError) as error:
         raise DrivememError(str(error).splitlines()[0]) from error
     try:
@@ -141,7 +141,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
 
     limit_threads()
     check_device(config.device)
-    scenario = _scenario(config)
+    scenario = config.changed_scenario()
     backend = choose_backend(config.backend, scenario)
     announce(backend)
     worlds = drivemem_envs.make_vec(
@@ -217,22 +217,14 @@ def _check_restorable(run: Run) -> None:
 
 def _note_done(run: Run) -> None:
     """Say that a run is done whose process was ended between its agent and its last note."""
-    path = run.folder / "manifest.json"
-    if run.status() == "running":
-        write_json_file(path, {**read_json(path), "status": "done"})
-
-
-def _scenario(config: TrainConfig) -> Scenario:
-    import drivemem_envs
-
-    return drivemem_envs.scenario(config.scenario).with_(**config.scenario_changes())
+    if run.manifest().get("status") == "running":
+        write_json_file(run.manifest_file, {**run.manifest(), "status": "done"})
 
 
 def _check_scenario(run: Run, config: TrainConfig) -> None:
     """Refuse to go on in a scenario that has changed: half a run in each would be neither's."""
-    path = run.folder / "manifest.json"
-    stored = read_json(path).get("scenario_hash") if path.exists() else None
-    now = _scenario(config).hash()
+    stored = run.manifest().get("scenario_hash")
+    now = config.changed_scenario().hash()
     if stored is not None and stored != now:
         raise DrivememError(
             f"{run.folder} was trained on another version of {config.scenario} (scenario "

@@ -214,7 +214,7 @@ def watched(policy: MemoryPolicy, steps: int = 9) -> dict[int, float]:
             key: np.random.default_rng(step).uniform(-1, 1, (1, *space.shape)).astype(np.float32)
             for key, space in policy.observation_space.spaces.items()  # type: ignore[attr-defined]
         }
-        watch.see(frame, np.array([IDLE]), moment, None)
+        watch.see(frame, moment, None)
     return {one.age_steps: one.share for one in watch.table()}
 
 

@@ -128,7 +128,7 @@ def test_a_run_that_ended_before_its_last_note_is_done(run: Run, tmp_path: Path)
     manifest = copy.folder / "manifest.json"
     write_json_file(manifest, {**read_json(manifest), "status": "running"})
     train(small(), copy.folder, resume=True, quiet=True)
-    assert copy.status() == "done" and weights(copy.folder) == weights(run.folder)
+    assert copy.manifest()["status"] == "done" and weights(copy.folder) == weights(run.folder)
 
 
 def test_the_agent_is_saved_before_any_afterthought(
@@ -139,7 +139,7 @@ def test_the_agent_is_saved_before_any_afterthought(
 
     monkeypatch.setattr("drivemem.training.warm_start.fisher_information", fail)
     done = train(small(steps=128), tmp_path / "run", quiet=True)
-    assert done.has_agent() and done.status() == "done"
+    assert done.has_agent() and done.manifest()["status"] == "done"
     said = capsys.readouterr().err
     assert "(one of the tensors does not require grad); the agent is saved" in said
 
