@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -27,29 +26,20 @@ class Options:
     """Write this video, .mp4 (extra `video`) or .gif."""
     verify: bool = False
     """Simulate again and say whether, or where first, it differs from the recording."""
-    layers: tuple[str, ...] = ("truth", "sees", "remembers")
-    """What the video draws."""
+    layers: tuple[str, ...] | None = None
+    """What the video draws: truth, sees, remembers; default: all."""
     speed: float = 1.0
     """Of the video; 1 is real time."""
 
 
 def run(words: list[str]) -> int:
     """Replay, and say what was written and found."""
-    warnings.filterwarnings("ignore", message=".*out of date.*")
     options = read_options(Options, "replay", words)
     from drivemem.progress import console
     from drivemem.replays import replay
 
-    done = replay(
-        options.recording,
-        episode=options.episode,
-        against=options.against,
-        page=options.page,
-        video=options.video,
-        verify=options.verify,
-        layers=options.layers,
-        speed=options.speed,
-    )
+    settings = vars(options)
+    done = replay(settings.pop("recording"), **settings)
     for found in done.verifications:
         console().print(str(found), highlight=False)
     for what, path in (("page", done.page), ("video", done.video)):

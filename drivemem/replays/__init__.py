@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ReplayResult", "replay"]
 
-LAYERS = ("truth", "sees", "remembers")
-
 
 @dataclass(frozen=True)
 class ReplayResult:
@@ -41,7 +39,7 @@ def replay(
     page: str | Path | None = None,
     video: str | Path | None = None,
     verify: bool = False,
-    layers: Collection[str] = LAYERS,
+    layers: Collection[str] | None = None,
     speed: float = 1.0,
 ) -> ReplayResult:
     """Show recorded episodes; with nothing asked for, write `replay.html` beside the recording.
@@ -53,7 +51,7 @@ def replay(
         page: where to write the page (.html).
         video: where to write the video (.mp4 or .gif).
         verify: simulate again and compare.
-        layers: what the video draws: truth, sees, remembers.
+        layers: what the video draws: truth, sees, remembers; None: all.
         speed: of the video; 1 is real time.
 
     Raises:

@@ -10,7 +10,7 @@ import numpy as np
 
 from drivemem.replays.focus import name_of
 from drivemem.replays.load import Trace
-from drivemem.replays.simulate import release_s, scenario_of
+from drivemem.replays.simulate import decision_time_s, scenario_of
 
 _TOLD_S = 1.0
 """How long a choice stays in the caption, s."""
@@ -45,7 +45,7 @@ def captions(trace: Trace, actors: Sequence[int], dark: Sequence[bool]) -> list[
 def choice(trace: Trace) -> tuple[int, str] | None:
     """The one decision that counts, and its action's label; None where every one counts."""
     row = trace.row
-    seconds = release_s(row.scenario, json.dumps(row.config, sort_keys=True))
+    seconds = decision_time_s(row.scenario, json.dumps(row.config, sort_keys=True))
     if seconds is None:
         return None
     step = round(seconds / row.decision_s)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from drivemem.replays.captions import choice, sign_at
 from drivemem.replays.focus import contact, distances, name_of
 from drivemem.replays.load import Trace
+from drivemem_envs.collision_times import boxes_of, times_to_collision
+from drivemem_envs.metrics import HARD_BRAKING
 
 NEAR_M = 30.0
 """Actors farther away make no marks when they go out of sight or come into it."""
-HARD_BRAKING = 4.0
-"""m/s^2, as in the metrics."""
 TTC_SHOWN_S = 3.0
 """The least time to collision is marked if it is below this."""
 _END = {
@@ -178,8 +178,6 @@ def _braking(trace: Trace) -> list[Event]:
 
 
 def _closest(trace: Trace) -> list[Event]:
-    from drivemem_envs.collision_times import boxes_of, times_to_collision
-
     decisions = [truth for truth in trace.decisions if not truth["crashed"][0]]
     times = [float(times_to_collision(boxes_of(truth)).min()) for truth in decisions]
     if not times or min(times) > TTC_SHOWN_S:

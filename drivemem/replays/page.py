@@ -11,6 +11,8 @@ import hashlib
 import html
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -58,14 +60,28 @@ def write_page(
     ]
     about = _about(pairs, episode if episode is not None else most_telling(pairs))
     text = render(about, [blob(roads.packed), *blobs])
+    with complete(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def complete(path: Path) -> Iterator[Path]:
+    """A temporary path beside the real one; it takes its place when all went well.
+
+    Raises:
+        DrivememError: the folder or the file cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         os.replace(partial, path)
     except OSError as error:
         raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
-    return path
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
 def paired(recording: Recording, against: Recording | None) -> list[list[EpisodeRow]]:

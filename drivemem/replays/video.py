@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps
 from drivemem.replays.focus import Box, box, focus
 from drivemem.replays.frames import Frame, join, titled, with_key
 from drivemem.replays.gif import GifWriter
 from drivemem.replays.load import DECODED, Trace
-from drivemem.replays.page import labels_of
+from drivemem.replays.page import complete, labels_of
 from drivemem.replays.simulate import scenario_of
 
-LAYERS = ("truth", "sees", "remembers")
 _HOLD_S = 1.5
 """How long the end of an episode stays, s of the video."""
 _WIDE, _SQUARE = (960, 190), (478, 400)
@@ -33,21 +30,11 @@ _LEAST_PX_PER_M, _FOLLOWING_PX_PER_M = 3.0, 6.0
 """Where less were needed to show all, the camera goes along."""
 
 
-class Writer(Protocol):
-    """Takes frames one by one."""
-
-    def write(self, frame: Frame) -> None:
-        """Add a frame."""
-
-    def close(self) -> None:
-        """Finish the file."""
-
-
 def write_video(
     traces: list[Trace],
     path: Path,
     *,
-    layers: Collection[str] = LAYERS,
+    layers: Collection[str] | None = None,
     speed: float = 1.0,
 ) -> Path:
     """Draw one episode, or the same episode of two drivers side by side.
@@ -55,7 +42,7 @@ def write_video(
     Args:
         traces: one or two recorded episodes.
         path: `.mp4` (extra `video`) or `.gif`; written at the end, in one go.
-        layers: which of truth, sees, remembers to draw.
+        layers: which of truth, sees, remembers to draw; None: all.
         speed: 1 is real time.
 
     Raises:
@@ -63,15 +50,15 @@ def write_video(
     """
     if not speed > 0.0:
         raise DrivememError(f"speed is {speed}; it must be above 0 (1 is real time)")
-    unknown = [layer for layer in layers if layer not in LAYERS]
-    if unknown:
-        raise DrivememError(f"unknown layer '{unknown[0]}' (one of: {', '.join(LAYERS)})")
+    from drivemem_envs.reference.viewer import LAYERS
+
+    shown = LAYERS if layers is None else layers
     frequency = int(scenario_of(traces[0].row).resolved_config()["simulation_frequency"])
     rate, every = _rate(frequency, speed)
-    with _complete(path) as partial:
+    with complete(path) as partial:
         writer = _writer(path, partial, rate)
         try:
-            for number, frame in enumerate(side_by_side(traces, layers)):
+            for number, frame in enumerate(side_by_side(traces, shown)):
                 if number % every == 0:
                     last = frame
                     writer.write(frame)
@@ -110,10 +97,8 @@ def _panel(
         env.reset(seed=trace.row.seed)
         size = _WIDE if view.is_wide else _SQUARE
         scaling, still = _camera(view, size)
-        try:
+        with one_line(ValueError, RuntimeError):
             env.viewer = ReplayViewer(env, layers, trace, actors, size, scaling, still)
-        except RuntimeError as error:
-            raise DrivememError(str(error)) from error
         between = _Between(env)
         period = 1.0 / env.config["simulation_frequency"]
         told = captions(trace, actors, dark_steps(trace).tolist())
@@ -180,21 +165,7 @@ def _rate(frequency: int, speed: float) -> tuple[Fraction, int]:
     return wanted / every, int(every)
 
 
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A temporary path beside the real one; it takes its place when all went well."""
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
-    except OSError as error:
-        raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _writer(path: Path, partial: Path, rate: Fraction) -> Writer:
+def _writer(path: Path, partial: Path, rate: Fraction) -> GifWriter | _Mp4Writer:
     if path.suffix == ".gif":
         return GifWriter(partial, rate)
     if path.suffix == ".mp4":
