@@ -19,7 +19,7 @@ from drivemem.comparison.statistics import Interval, bootstrap
 from drivemem.comparison.tables import all_conditions
 from drivemem.errors import DrivememError
 from drivemem.lesions import lesion_info, lesions, split_lesion
-from drivemem.runs import read_json
+from drivemem.runs import Run
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,6 @@ class Transfer:
     success: dict[tuple[str, str], tuple[Interval, int]]
     """(trained, met) to success and the number of runs; pairs that were not driven are absent."""
 
-    def loss(self, trained: str, met: str) -> float | None:
-        """How much worse than agents trained on `met` itself those trained on `trained` do."""
-        pair, home = self.success.get((trained, met)), self.success.get((met, met))
-        return None if pair is None or home is None else home[0].estimate - pair[0].estimate
-
 
 @dataclass(frozen=True)
 class Generalisation:
@@ -96,14 +91,13 @@ class Forgetting:
     """Before less after, each run paired with the one that started from it."""
 
 
-def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
+def forgetting(table: SuiteTable) -> list[Forgetting]:
     """What agents forgot of this suite by training on another scenario (`train --start-from`).
 
     Args:
         table: of a suite that the agents were trained for first.
-        seed: of the resampling.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     rows = [row for row in table.rows if row.kind == "agent"]
     before = {one.run.folder.resolve(): (row, one) for row in rows for one in row.members}
     pairs: dict[tuple[str, str, float], list[tuple[float, float]]] = {}
@@ -125,17 +119,14 @@ def forgetting(table: SuiteTable, seed: int = 0) -> list[Forgetting]:
     ]  # fmt: skip
 
 
-def generalisation(
-    table: SuiteTable, training: Sequence[StoredEvaluation], seed: int = 0
-) -> list[Generalisation]:
+def generalisation(table: SuiteTable, training: Sequence[StoredEvaluation]) -> list[Generalisation]:
     """How much of success is lost on unseen episodes: what an agent has learned by heart.
 
     Args:
         table: of a suite of unseen episodes.
         training: evaluations of its runs with `--suite train`.
-        seed: of the resampling.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     found = []
     for row in table.rows:
         pairs = [
@@ -239,7 +230,7 @@ def memory_sizes(table: SuiteTable) -> list[Size]:
     for row in table.rows:
         if row.kind != "agent":
             continue
-        facts = {_facts(one.run.folder / "manifest.json") for one in row.members}
+        facts = {_facts(one.run) for one in row.members}
         if len(facts) == 1 and (found := facts.pop()) is not None:
             sizes.append(Size(row.label, *found, row.success, row.runs))
     return sorted(sizes, key=lambda size: size.state_bytes)
@@ -296,9 +287,9 @@ def _varied(conditions: list[dict[str, Any]]) -> tuple[str, list[float]] | None:
     return differing[0], [float(value) for value in values if value is not None]
 
 
-def _facts(manifest: Any) -> tuple[int, int] | None:
+def _facts(run: Run) -> tuple[int, int] | None:
     try:
-        facts = read_json(manifest)
+        facts = run.manifest()
         return int(facts["memory_state_bytes"]), int(facts["parameters"])
     except (DrivememError, KeyError, TypeError, ValueError):
         return None

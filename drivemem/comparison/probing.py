@@ -79,36 +79,29 @@ def _heat_map(
     table: SuiteTable, target: str, probed: Sequence[tuple[Row, list[Records]]]
 ) -> Figure | None:
     """Scores by what is read (rows) and for how long it has been hidden (columns)."""
-    cells: dict[tuple[str, str], dict[tuple[float, float], float]] = {}
-    bands: set[tuple[float, float]] = set()
-    chance, measure = 0.0, ""
-    for row, tables in probed:
-        for name in INPUTS:
-            of_band: dict[tuple[float, float], list[float]] = {}
-            for record in (r for records in tables for r in records):
-                if (record["target"], record["input"]) != (target, name):
-                    continue
-                chance, measure = record["chance"], record["measure"]
-                if record["age_low_s"] is not None:
-                    band = (record["age_low_s"], record["age_high_s"])
-                    of_band.setdefault(band, []).append(record["score"])
-            if of_band:
-                cells[row.label, name] = {b: float(np.mean(v)) for b, v in of_band.items()}
-                bands |= set(of_band)
-    if not bands:
+    cells = {
+        (row.label, name): scores
+        for row, tables in probed
+        for name in INPUTS
+        if (scores := _by_band(tables, target, name))
+    }
+    columns = sorted(set().union(*cells.values()))
+    if not columns:
         return None
-    columns = sorted(bands)
+    about = next(
+        r for _, tables in probed for rows in tables for r in rows if r["target"] == target
+    )
+    chance, measure = about["chance"], about["measure"]
     names = [in_lines(f"{name}, {label}" if len(probed) > 1 else name) for label, name in cells]
     figure, axes = canvas(0.75 + 0.3 * len(cells) + 0.12 * sum("\n" in name for name in names))
     for y, values in enumerate(cells.values()):
-        for x, band in enumerate(columns):
-            if band in values:
-                skill = np.clip((values[band] - chance) / (1.0 - chance), 0.0, 1.0)
-                axes.fill_between(
-                    [x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=_COLOUR,
-                    alpha=_STRONGEST * float(skill), linewidth=0,
-                )  # fmt: skip
-                axes.text(x, y, _number(values[band]), ha="center", va="center", color=INK)
+        for band, value in values.items():
+            x, skill = columns.index(band), np.clip((value - chance) / (1.0 - chance), 0.0, 1.0)
+            axes.fill_between(
+                [x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=_COLOUR,
+                alpha=_STRONGEST * float(skill), linewidth=0,
+            )  # fmt: skip
+            axes.text(x, y, _number(value), ha="center", va="center", color=INK)
     axes.set_yticks(range(len(cells)), names, parse_math=False)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(-0.5, len(columns) - 0.5)
@@ -127,6 +120,15 @@ def _heat_map(
         "the episode began.",
         to_svg(figure, f"What decodes {target} on {table.title}, by age"),
     )
+
+
+def _by_band(tables: list[Records], target: str, name: str) -> dict[tuple[float, float], float]:
+    """How well a target is read from an input, by band of ages, mean over the runs."""
+    scores: dict[tuple[float, float], list[float]] = {}
+    for one in (one for records in tables for one in records):
+        if (one["target"], one["input"]) == (target, name) and one["age_low_s"] is not None:
+            scores.setdefault((one["age_low_s"], one["age_high_s"]), []).append(one["score"])
+    return {band: float(np.mean(found)) for band, found in scores.items()}
 
 
 def _by_age(table: SuiteTable, name: str, column: str, title: str, caption: str) -> Figure | None:

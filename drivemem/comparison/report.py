@@ -29,7 +29,7 @@ from drivemem.comparison.rows import KINDS, SuiteTable
 from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
-from drivemem.runs import manifest, read_json
+from drivemem.runs import manifest
 from drivemem.schemas import EPISODE_COLUMNS, MEASURES
 
 DIFFERING = 8
@@ -114,8 +114,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
 
 
 def _run_facts(one: StoredEvaluation) -> dict[str, Any]:
-    path = one.run.folder / "manifest.json"
-    facts = read_json(path) if path.exists() else {}
+    facts = one.run.manifest()
     return {
         "label": one.label(),
         "folder": one.run.folder.as_posix(),
@@ -191,9 +190,7 @@ def _versions(collection: Collection) -> list[str]:
     """The versions that runs were trained with, if they are not all alike."""
     found: dict[str, set[str]] = {}
     for one in (one for group in collection.groups for one in group):
-        path = one.run.folder / "manifest.json"
-        facts = read_json(path) if path.exists() else {}
-        for package, number in (facts.get("versions") or {}).items():
+        for package, number in (one.run.manifest().get("versions") or {}).items():
             found.setdefault(str(package), set()).add(str(number))
     return [f"{name} {', '.join(sorted(v))}" for name, v in sorted(found.items()) if len(v) > 1]
 

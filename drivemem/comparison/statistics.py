@@ -22,6 +22,8 @@ Runs: TypeAlias = Sequence[ArrayLike] | Floats
 
 MIN_RUNS = 5
 """Fewer runs than this and no output says "significant" (Colas et al. 2018)."""
+CONFIDENCE = 0.95
+"""Of every interval."""
 REPETITIONS = 10_000
 _CELLS = 4_000_000
 """Numbers held at once by resampling, so that many repetitions need little memory."""
@@ -78,7 +80,6 @@ def bootstrap(
     strata: Sequence[Runs],
     generator: np.random.Generator,
     statistic: Statistic = mean,
-    confidence: float = 0.95,
     repetitions: int = REPETITIONS,
 ) -> Interval:
     """Interval by resampling runs within each stratum (scenario), widened for few runs.
@@ -87,7 +88,6 @@ def bootstrap(
         strata: for each scenario the runs.
         generator: source of the resampling.
         statistic: of the means of all runs together.
-        confidence: of the interval.
         repetitions: resamples.
 
     Returns:
@@ -97,15 +97,13 @@ def bootstrap(
     def pooled(*samples: Floats) -> Floats:
         return statistic(np.concatenate(samples, axis=-1))
 
-    return _bootstrap([run_means(runs) for runs in strata], generator, pooled, confidence,
-                      repetitions)  # fmt: skip
+    return _bootstrap([run_means(runs) for runs in strata], generator, pooled, repetitions)
 
 
 def bootstrap_function(
     groups: Sequence[Runs],
     generator: np.random.Generator,
     function: Callable[..., Floats],
-    confidence: float = 0.95,
     repetitions: int = REPETITIONS,
 ) -> Interval:
     """Interval of a function of several groups' mean scores, runs resampled in each on its own.
@@ -114,7 +112,6 @@ def bootstrap_function(
         groups: the runs of each group.
         generator: source of the resampling.
         function: takes one array of means for each group.
-        confidence: of the interval.
         repetitions: resamples.
 
     Returns:
@@ -124,15 +121,14 @@ def bootstrap_function(
     def of_means(*samples: Floats) -> Floats:
         return np.asarray(function(*(sample.mean(axis=-1) for sample in samples)))
 
-    return _bootstrap([run_means(runs) for runs in groups], generator, of_means, confidence,
-                      repetitions)  # fmt: skip
+    return _bootstrap([run_means(runs) for runs in groups], generator, of_means, repetitions)
 
 
-def wilson(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+def wilson(successes: int, trials: int) -> Interval:
     """Wilson's interval of a rate within one run (Wilson 1927)."""
     if trials < 1 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} of {trials} is no rate: give 0 <= successes <= trials")
-    result = stats.binomtest(successes, trials).proportion_ci(confidence, method="wilson")
+    result = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return Interval(successes / trials, float(result.low), float(result.high))
 
 
@@ -164,7 +160,6 @@ def probability_of_improvement(
     a: Runs,
     b: Runs,
     generator: np.random.Generator,
-    confidence: float = 0.95,
     repetitions: int = 2_000,
 ) -> Interval:
     """How likely a run of `a` scores higher than a run of `b`, ties counting half.
@@ -173,15 +168,14 @@ def probability_of_improvement(
     runs of both sides (Agarwal et al. 2021), cut to [0, 1].
     """
     samples = [run_means(a), run_means(b)]
-    return clipped(_bootstrap(samples, generator, improvement, confidence, repetitions), 0.0, 1.0)
+    return clipped(_bootstrap(samples, generator, improvement, repetitions), 0.0, 1.0)
 
 
-def student_band(samples: Floats, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Student's interval of the mean over runs at each point of a curve.
+def student_band(samples: Floats) -> tuple[Floats, Floats]:
+    """Student's interval of the mean over runs at each point of a curve, not of it as a whole.
 
     Args:
         samples: (n, T) curves of n >= 2 runs.
-        confidence: of the interval at one point (not of the curve as a whole).
 
     Returns:
         Low and high limits (T,).
@@ -189,7 +183,7 @@ def student_band(samples: Floats, confidence: float = 0.95) -> tuple[Floats, Flo
     count = len(samples)
     if count < 2:
         raise ValueError(f"{count} run: a band needs at least 2")
-    reach = stats.t.ppf(0.5 + confidence / 2, count - 1) * samples.std(axis=0, ddof=1)
+    reach = stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) * samples.std(axis=0, ddof=1)
     middle, half = samples.mean(axis=0), reach / math.sqrt(count)
     return middle - half, middle + half
 
@@ -236,7 +230,6 @@ def paired_difference(
     a: ArrayLike,
     b: ArrayLike,
     generator: np.random.Generator,
-    confidence: float = 0.95,
     repetitions: int = 2_000,
     same_runs: bool = False,
 ) -> Interval:
@@ -250,7 +243,6 @@ def paired_difference(
         a: (n_a, E) scores of runs on the same E episodes.
         b: (n_b, E).
         generator: source of the resampling.
-        confidence: of the interval.
         repetitions: resamples.
         same_runs: whether the rows of both sides are the same runs.
     """
@@ -270,7 +262,7 @@ def paired_difference(
         for level, (weights, side) in enumerate(zip(runs, sides, strict=True)):
             alone[level, part] = weights @ side.mean(axis=1)
         alone[-1, part] = episodes @ sum(side.mean(axis=0) for side in sides)
-    return _widened(estimate, drawn, alone, sizes, confidence)
+    return _widened(estimate, drawn, alone, sizes)
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -294,7 +286,6 @@ def _bootstrap(
     samples: Sequence[Floats],
     generator: np.random.Generator,
     function: Callable[..., Floats],
-    confidence: float,
     repetitions: int,
 ) -> Interval:
     if not samples:
@@ -316,12 +307,10 @@ def _bootstrap(
         )
         every = alone[0] if len(samples) == 1 else function(*drawn)
     sizes = [len(sample) for sample in samples]
-    return _widened(estimate, every, alone, sizes, confidence)
+    return _widened(estimate, every, alone, sizes)
 
 
-def _widened(
-    estimate: float, drawn: Floats, alone: Floats, sizes: Sequence[int], confidence: float
-) -> Interval:
+def _widened(estimate: float, drawn: Floats, alone: Floats, sizes: Sequence[int]) -> Interval:
     """A percentile interval stretched about the estimate for the runs being few.
 
     Resampling n runs gives (n - 1) / n of the variance, and the normal quantile in place of
@@ -330,7 +319,7 @@ def _widened(
     """
     if not (np.isfinite(drawn).all() and np.isfinite(alone).all()):
         return Interval(estimate, -math.inf, math.inf)
-    tail = (1.0 - confidence) / 2.0
+    tail = (1.0 - CONFIDENCE) / 2.0
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     free = np.array([size - 1.0 for size in sizes])
     part = np.array([float(np.var(values)) for values in alone])
