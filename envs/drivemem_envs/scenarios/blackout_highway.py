@@ -35,7 +35,7 @@ from drivemem_envs.sensing.spec import Sensors
 EASY = dense_highway(
     "blackout-highway-easy-v0",
     sensors=Sensors(blackout_per_s=2 / 3, blackout_mean_s=3.0, noise_speed_mps=5.0),
-    summary="weave through traffic while sight fails in bursts of about 3 s",
+    summary="weave through traffic while sight fails in bursts",
     memory_horizon_s=3.0,
     ceiling="measured: must beat hold_last and constant_velocity",
 )
