@@ -43,15 +43,7 @@ def ppo_loss(
         predicted = policy.prediction_head(new.features)
         logged["aux_loss"] = nn.functional.mse_loss(predicted, batch.privileged)
         loss = loss + settings.aux_coef * logged["aux_loss"]
-    cost = policy.memory.auxiliary_loss()
-    if cost is not None:
-        loss = loss + cost
-    if settings.l1_coef > 0.0:
-        sums = [weight.abs().sum() for weight in policy.parameters()]
-        loss = loss + settings.l1_coef * torch.stack(sums).sum()
-    if consolidation is not None:
-        logged["consolidation_loss"] = consolidation.penalty(policy)
-        loss = loss + logged["consolidation_loss"]
+    loss = _with_penalties(loss, policy, settings.l1_coef, consolidation, logged)
     with torch.no_grad():
         logged["loss"] = loss
         logged["approx_kl"] = approximate_kl(log_ratio)
@@ -60,6 +52,23 @@ def ppo_loss(
         )
         numbers = torch.stack([value.detach() for value in logged.values()]).tolist()
     return loss, dict(zip(logged, numbers, strict=True))
+
+
+def _with_penalties(
+    loss: Tensor, policy: MemoryPolicy, l1_coef: float, consolidation: Consolidation | None,
+    logged: dict[str, Tensor],
+) -> Tensor:  # fmt: skip
+    """The loss and what weights and memory cost in themselves; adds to what is logged."""
+    cost = policy.memory.auxiliary_loss()
+    if cost is not None:
+        loss = loss + cost
+    if l1_coef > 0.0:
+        sums = [weight.abs().sum() for weight in policy.parameters()]
+        loss = loss + l1_coef * torch.stack(sums).sum()
+    if consolidation is not None:
+        logged["consolidation_loss"] = consolidation.penalty(policy)
+        loss = loss + logged["consolidation_loss"]
+    return loss
 
 
 def clipped_policy_loss(

@@ -96,12 +96,8 @@ def _heat_map(
     figure, axes = canvas(0.75 + 0.3 * len(cells) + 0.12 * sum("\n" in name for name in names))
     for y, values in enumerate(cells.values()):
         for band, value in values.items():
-            x, skill = columns.index(band), np.clip((value - chance) / (1.0 - chance), 0.0, 1.0)
-            axes.fill_between(
-                [x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=_COLOUR,
-                alpha=_STRONGEST * float(skill), linewidth=0,
-            )  # fmt: skip
-            axes.text(x, y, _number(value), ha="center", va="center", color=INK)
+            skill = float(np.clip((value - chance) / (1.0 - chance), 0.0, 1.0))
+            _shade(axes, columns.index(band), y, skill, _number(value))
     axes.set_yticks(range(len(cells)), names, parse_math=False)
     axes.set_ylim(len(cells) - 0.5, -0.5)
     axes.set_xlim(-0.5, len(columns) - 0.5)
@@ -120,6 +116,15 @@ def _heat_map(
         "the episode began.",
         to_svg(figure, f"What decodes {target} on {table.title}, by age"),
     )
+
+
+def _shade(axes: Any, x: float, y: float, strength: float, text: str) -> None:
+    """A cell of a heat map, 1 wide and high about its middle."""
+    axes.fill_between(
+        [x - 0.48, x + 0.48], y - 0.46, y + 0.46, color=_COLOUR, alpha=_STRONGEST * strength,
+        linewidth=0,
+    )  # fmt: skip
+    axes.text(x, y, text, ha="center", va="center", color=INK)
 
 
 def _by_band(tables: list[Records], target: str, name: str) -> dict[tuple[float, float], float]:

@@ -6,18 +6,19 @@ import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, one_line
+from drivemem.evaluation.config import evaluate_config
 from drivemem.evaluation.drivers import ActingDriver, Decision
+from drivemem.evaluation.evaluate import Evaluation, drive
+from drivemem.evaluation.external_drivers import MANUAL
+from drivemem.evaluation.jobs import evaluation_name, make_jobs
 from drivemem_envs import Scenario
 from drivemem_envs.drivers.constant import action_labels
-
-if TYPE_CHECKING:
-    from drivemem.evaluation.evaluate import Evaluation
 
 _KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "right": "FASTER", "left": "SLOWER"}
 _SPEED_KEYS = {"up": "FASTER", "down": "SLOWER", "right": "FASTER", "left": "SLOWER"}
@@ -216,10 +217,6 @@ def watch(
         DrivememError: no display, unknown names, nothing driven before the window was closed, or
             a folder that holds what was driven by hand before.
     """
-    from drivemem.evaluation.config import evaluate_config
-    from drivemem.evaluation.evaluate import drive
-    from drivemem.evaluation.external_drivers import MANUAL
-    from drivemem.evaluation.jobs import evaluation_name, make_jobs
     from drivemem_envs.reference.viewer import LAYERS
 
     if not (offscreen or has_display()):
@@ -259,10 +256,6 @@ def record_to_watch(run: str | Path | None = None, **settings: Any) -> Evaluatio
     Raises:
         DrivememError: see `evaluate`.
     """
-    from drivemem.evaluation.config import evaluate_config
-    from drivemem.evaluation.evaluate import drive
-    from drivemem.evaluation.jobs import make_jobs
-
     config = evaluate_config(**settings, record="all")
     (job,) = make_jobs(run, config)
     return drive(job, config, quiet=False, only_watch=True)
