@@ -89,6 +89,8 @@ class Progress(Display):
         super().__init__(quiet, line_every_s=15.0)
         self.title, self.total, self.unit = title, total, unit
         self.done = self._started_at = done
+        self._first: tuple[float, int] | None = None
+        """When the first of it was done, and how much: kernels may have been compiled by then."""
         if self.is_live:
             from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -107,12 +109,17 @@ class Progress(Display):
             self._say("")
 
     def rate(self) -> float:
-        """Counted per second so far."""
+        """Counted per second, less what was done first; all of it while there is no more."""
+        if self._first is not None and self.done > self._first[1]:
+            began, before = self._first
+            return (self.done - before) / max(time.monotonic() - began, 1e-9)
         return self.per_second(self.done - self._started_at)
 
     def update(self, done: int, note: str = "") -> None:
         """Say how far the job is."""
         self.done = done
+        if self._first is None and done > self._started_at:
+            self._first = time.monotonic(), done
         if self.is_live:
             rate = f"{self.rate():,.0f} {self.unit}/s"
             self._live.update(self._task, completed=done, rate=rate, note=note)

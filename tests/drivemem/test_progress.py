@@ -34,5 +34,17 @@ def test_lines_come_when_they_are_due_and_events_do_not_delay_them(capsys, monke
     assert capsys.readouterr().err.splitlines() == ["an event"] * 4
 
 
+def test_the_rate_leaves_out_what_was_done_first(monkeypatch):
+    """A first update in which kernels are compiled says nothing of how fast it goes on."""
+    now = 0.0
+    monkeypatch.setattr("drivemem.progress.time.monotonic", lambda: now)
+    progress = Progress("train", 1000, "steps", done=100, quiet=True)
+    rates = []
+    for now, done in ((0.0, 100), (90.0, 190), (91.0, 290), (92.0, 390)):  # noqa: B007
+        progress.update(done)
+        rates.append(progress.rate())
+    assert rates == [0.0, 1.0, 100.0, 100.0]
+
+
 def test_durations_are_read_as_on_a_clock():
     assert [duration(s) for s in (0, 59.6, 3661)] == ["0:00:00", "0:01:00", "1:01:01"]
