@@ -30,12 +30,6 @@ class LaneShape:
     lines: tuple[str, str]
     """One of `LINES` for each side."""
 
-    @property
-    def centre(self) -> Floats:
-        """(P, 2) m."""
-        middle: Floats = (self.left + self.right) / 2.0
-        return middle
-
 
 def lane_shapes(network: Any) -> list[LaneShape]:
     """The lanes of a highway-env road network, in its order.

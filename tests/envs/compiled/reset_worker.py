@@ -79,9 +79,11 @@ def reset_difference(source: Any, row: int, env: Any) -> str | None:
         return f"cue: {source.cue[row]} for {cue}"
     if source.latent[row].tolist() != env.latent().tolist():
         return f"latent: {source.latent[row]} for {env.latent()}"
-    count = source.occluder_counts[row]
-    if source.occluders[row, :count].tolist() != env.occluders().tolist():
+    occluders, count = env.occluders(), len(env.occluders())
+    if source.occluders[row, :count].tolist() != occluders.tolist():
         return "other occluders"
+    if source.occluders[row, count:].any():
+        return "occluders of another episode"
     return ids_difference(source, row, env)
 
 

@@ -55,9 +55,7 @@ class CompiledResets:
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
         self.slots = np.zeros((count, scenario.observation.vehicles_count - 1), np.int64)
-        occluders = self.env.occluders()
-        self.occluders = np.repeat(occluders[None], count, axis=0)
-        self.occluder_counts = np.full(count, len(occluders), np.int64)
+        self.occluders = np.repeat(self.env.occluders()[None], count, axis=0)
         self.first_road_lanes = np.zeros(count, np.int64)
 
     def fill(self, rows: Ints, seeds: Ints) -> None:

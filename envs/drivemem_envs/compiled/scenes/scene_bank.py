@@ -47,7 +47,7 @@ _TABLES = ("world", "actors", "routes", "drivers", "speeds", "streams")
 
 @dataclass(frozen=True)
 class InitialScene:
-    """One episode's begin."""
+    """How one episode begins."""
 
     tables: dict[str, Any]
     """Of `Worlds`, with N = 1."""
@@ -130,22 +130,21 @@ class SceneBank:
         worlds = stack([self.scene] * count, vehicles=most, objects=objects)
         self.worlds = _grown(worlds, scenes, self.template)
         self.scratch = scratch_for(self.worlds, threads)
-        begin = self._begin(self.scene)
+        initial = self._initial(self.scene)
         self.sensor_seed = np.zeros(count, np.uint64)
-        self.slots = np.zeros((count, len(begin.slots)), np.int64)
-        self.cue = np.zeros((count, len(begin.cue)), np.float32)
-        self.latent = np.zeros((count, len(begin.latent)))
-        self.task_state = np.zeros((count, len(begin.task_state)), np.int64)
-        self.occluders = np.zeros((count, max(len(begin.occluders), 1), 5))
-        self.occluder_counts = np.zeros(count, np.int64)
+        self.slots = np.zeros((count, len(initial.slots)), np.int64)
+        self.cue = np.zeros((count, len(initial.cue)), np.float32)
+        self.latent = np.zeros((count, len(initial.latent)))
+        self.task_state = np.zeros((count, len(initial.task_state)), np.int64)
+        self.occluders = np.zeros((count, max(len(initial.occluders), 1), 5))
         self.first_road_lanes = np.zeros(count, np.int64)
 
     def fill(self, rows: Ints, seeds: Ints) -> None:
         """Begin the episodes of seeds (n,) in worlds (n,)."""
         for row, seed in zip(np.asarray(rows).tolist(), np.asarray(seeds).tolist(), strict=True):
-            begin = self._of(seed)
+            initial = self._of(seed)
             part = Worlds(
-                *(begin.tables[name] for name in _TABLES),
+                *(initial.tables[name] for name in _TABLES),
                 *(getattr(self.scene.worlds, name)[:1] for name in Worlds._fields[len(_TABLES) :]),
             )
             try:
@@ -155,42 +154,45 @@ class SceneBank:
                     f"the scene of seed {seed} of {self.env.scenario.name} does not fit: {error}; "
                     "let the world's class declare a larger max_actors, or use backend='reference'"
                 ) from error
-            self.sensor_seed[row], self.slots[row] = begin.sensor_seed, begin.slots
-            self.cue[row], self.latent[row] = begin.cue, begin.latent
-            self.task_state[row] = begin.task_state
-            known = len(begin.occluders)
-            if known > self.occluders.shape[1]:
-                spare = ((0, 0), (0, known - self.occluders.shape[1]), (0, 0))
-                self.occluders = np.pad(self.occluders, spare)
-            self.occluders[row, :known] = begin.occluders
-            self.occluder_counts[row] = known
-            self.first_road_lanes[row] = begin.first_road_lanes
+            self.sensor_seed[row], self.slots[row] = initial.sensor_seed, initial.slots
+            self.cue[row], self.latent[row] = initial.cue, initial.latent
+            self.task_state[row] = initial.task_state
+            known, room = len(initial.occluders), self.occluders.shape[1]
+            if known > room:
+                raise ValueError(
+                    f"the scene of seed {seed} of {self.env.scenario.name} has {known} occluders, "
+                    f"where there is room for {room}: let its world give equally many in every "
+                    "episode (of no size where there is none), or use backend='reference'"
+                )
+            self.occluders[row] = 0.0  # what an earlier episode had
+            self.occluders[row, :known] = initial.occluders
+            self.first_road_lanes[row] = initial.first_road_lanes
 
     def close(self) -> None:
         """Close the live environment."""
         self.env.close()
 
     def _of(self, seed: int) -> InitialScene:
-        """The begin of an episode by its seed: from memory, from disk, or made now."""
-        begin = self._kept.get(seed)
-        if begin is None:
-            begin = self._load(seed)
-        if begin is None:
+        """How the episode of a seed begins: from memory, from disk, or made now."""
+        initial = self._kept.get(seed)
+        if initial is None:
+            initial = self._load(seed)
+        if initial is None:
             self.env.reset(seed=seed)
             scene = export(self.env, own_time=True)
             refuse(
                 scene.network.key() != self._network_key,
                 f"the roads of {self.env.scenario.name} differ from seed to seed",
             )
-            begin = self._begin(scene)
-            self._save(seed, begin)
-        self._kept[seed] = begin
+            initial = self._initial(scene)
+            self._save(seed, initial)
+        self._kept[seed] = initial
         self._kept.move_to_end(seed)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        return begin
+        return initial
 
-    def _begin(self, scene: Scene) -> InitialScene:
+    def _initial(self, scene: Scene) -> InitialScene:
         env = self.env
         cue = env.cue()
         return InitialScene(
@@ -227,7 +229,7 @@ class SceneBank:
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             return None  # not there, or broken: made anew
 
-    def _save(self, seed: int, begin: InitialScene) -> None:
+    def _save(self, seed: int, initial: InitialScene) -> None:
         """Write a file, whole or not at all; a full or read-only disk is no error."""
         if self._folder is None:
             return
@@ -238,12 +240,12 @@ class SceneBank:
             with tempfile.NamedTemporaryFile(
                 dir=self._folder, suffix=".part", delete=False
             ) as part:
-                np.savez(part, **begin.arrays())
+                np.savez(part, **initial.arrays())
             os.replace(part.name, self._folder / f"{seed}.npz")
 
 
 def _room(scenario: Any, config: Any, scenes: Sequence[Scene]) -> tuple[int, int]:
-    """For how many vehicles, and how many objects, an episode's begin needs room at most.
+    """For how many vehicles, and how many objects, the begin of an episode needs room at most.
 
     A world's class declares it as `max_actors`; else its configuration bounds the vehicles.
 

@@ -42,15 +42,13 @@ class SceneSource(Protocol):
     slots: Ints
     """(N, vehicles_count - 1) the permutation of rows in `ReferenceEnvironment._slots`."""
     cue: NDArray[np.float32]
-    """(N, K) `cue()` at the episode's begin; K = 0 without one."""
+    """(N, K) `cue()` as the episode begins; K = 0 without one."""
     latent: Floats
-    """(N, H) `latent()` at the episode's begin."""
+    """(N, H) `latent()` as the episode begins."""
     task_state: Ints
-    """(N, H) what a world with a task of its own remembers at the episode's begin; H = 0 else."""
+    """(N, H) what a world with a task of its own remembers as the episode begins; H = 0 else."""
     occluders: Floats
-    """(N, C, 5) static occluders, padded."""
-    occluder_counts: Ints
-    """(N,)"""
+    """(N, C, 5) static occluders, padded with those of no size."""
     first_road_lanes: Ints
     """(N,) lanes of the road on which the ego begins."""
 

@@ -202,6 +202,35 @@ def test_a_declared_number_of_cars_has_room_in_every_episode(tmp_path):
     assert len(counts) > 4 and max(counts) <= 12
 
 
+class Housed(named_scenario("parking-v0").world_class()):
+    """A world with another number of houses in every episode."""
+
+    def _create_vehicles(self):
+        super()._create_vehicles()
+        self.houses = int(self.np_random.integers(0, 4))
+
+    def occluders(self):
+        """None to three of them."""
+        return np.array([[60.0, 9.0 * k, 0.0, 4.0, 4.0] for k in range(self.houses)])
+
+
+def test_an_episode_has_its_own_occluders_and_none_of_an_earlier_one(tmp_path):
+    bank = SceneBank(varied("Housed"), 1, folder=tmp_path)
+    room, seen = bank.occluders.shape[1], set()
+    for seed in range(20):
+        bank.env.reset(seed=seed)
+        own = bank.env.occluders()
+        seen.add(len(own))
+        if len(own) > room:
+            with pytest.raises(ValueError, match=rf"has {len(own)} occluders, .* room for {room}"):
+                bank.fill(np.array([0]), np.array([seed]))
+            continue
+        bank.fill(np.array([0]), np.array([seed]))
+        assert bank.occluders[0, : len(own)].tolist() == own.tolist()
+        assert not bank.occluders[0, len(own) :].any()
+    assert room < 3 and seen == {0, 1, 2, 3}
+
+
 def test_the_bank_reads_what_it_wrote(tmp_path):
     scenario = named_scenario("u-turn-v0")
     first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
