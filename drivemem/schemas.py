@@ -150,10 +150,3 @@ PROBES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 """Tables of a probe, name to columns (docs/probes.md)."""
-
-
-def as_markdown(columns: Mapping[str, Column]) -> str:
-    """The columns as a table of docs/files.md."""
-    lines = ["| column | type | meaning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {one.kind} | {one.meaning} |" for name, one in columns.items()]
-    return "\n".join(lines)

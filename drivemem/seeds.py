@@ -21,14 +21,3 @@ def episode_seed(run_seed: int, stream: Stream, world: int, episode: int) -> int
     """
     low, high = seed_words(run_seed, _STREAMS[stream], world, episode)
     return (high << 32 | low) >> 1
-
-
-class TrainingSeeds:
-    """The rule of a run's training episodes, as the vector environments take it."""
-
-    def __init__(self, run_seed: int) -> None:
-        self.run_seed = run_seed
-
-    def __call__(self, world: int, episode: int) -> int:
-        """Seed of world `world`'s episode number `episode`."""
-        return episode_seed(self.run_seed, "train", world, episode)

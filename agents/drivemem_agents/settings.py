@@ -18,7 +18,7 @@ from pydantic import (
 
 from drivemem_agents.registry import near_miss
 
-Documented = TypeVar("Documented", bound=type)
+Documented = TypeVar("Documented", bound=Callable[..., Any])
 
 Size = Annotated[int, Field(ge=1)]
 """How many of something there are: at least one."""
@@ -87,15 +87,15 @@ def complaint(error: ValidationError) -> str:
 
 
 def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented]:
-    """Class decorator: what a constructor takes as `**changes` is shown by its signature and help.
+    """Decorator: settings that a class or function takes as `**` show in its signature and help.
 
     Args:
-        settings: what `changes` may hold.
+        settings: what they may be.
     """
 
-    def document(cls: Documented) -> Documented:
-        constructor: Any = cls.__init__  # type: ignore[misc]
-        signature = inspect.signature(constructor)
+    def document(thing: Documented) -> Documented:
+        called: Any = thing.__init__ if isinstance(thing, type) else thing  # type: ignore[misc]
+        signature = inspect.signature(called)
         changes = inspect.Parameter.VAR_KEYWORD
         own = [given for given in signature.parameters.values() if given.kind is not changes]
         named = [
@@ -107,7 +107,7 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
             )
             for name, field in settings.model_fields.items()
         ]
-        constructor.__signature__ = signature.replace(parameters=[*own, *named])
+        called.__signature__ = signature.replace(parameters=[*own, *named])
         explained = "\n".join(
             textwrap.fill(
                 f"{name}: {field.description}", 100, initial_indent="    ",
@@ -115,7 +115,7 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
             )
             for name, field in settings.model_fields.items()
         )  # fmt: skip
-        cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nSettings:\n{explained}\n"
-        return cls
+        thing.__doc__ = f"{inspect.cleandoc(thing.__doc__ or '')}\n\nSettings:\n{explained}\n"
+        return thing
 
     return document

@@ -26,7 +26,7 @@ class EvaluateConfig(Settings):
     (so one trained with full sensors is the upper bound of the same episodes).
     """
 
-    model_config = ConfigDict(coerce_numbers_to_str=True)
+    model_config = ConfigDict(coerce_numbers_to_str=True, use_attribute_docstrings=True)
 
     driver: str | None = None
     """In place of runs: a driver of `drivemem list drivers`, a module:factory of your own, or

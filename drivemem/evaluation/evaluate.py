@@ -5,7 +5,6 @@ Episodes are divided over worlds in advance, or short ones (crashes) would be ov
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from drivemem.lesions import INTACT
 from drivemem.progress import Progress
 from drivemem.runs import open_run
 from drivemem.threads import limit_threads
+from drivemem_agents.settings import documented_by
 
 WORLDS = {"compiled": 64, "reference": 16}
 """Worlds driven at once, by backend: more share what a decision costs besides simulation."""
@@ -71,6 +71,7 @@ class Evaluation:
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
 
+@documented_by(EvaluateConfig)
 def evaluate(
     run: str | Path | None = None, *, quiet: bool = False, **settings: Any
 ) -> list[Evaluation]:
@@ -80,8 +81,7 @@ def evaluate(
         run: folder of a trained run, or of a driver evaluated before; else give `driver` and
             `scenario`.
         quiet: no progress.
-        **settings: of `drivemem.evaluation.config.EvaluateConfig`, such as `episodes=100` or
-            `lesion="span:1,2,4"`. `help()` of it explains all.
+        **settings: as listed below, such as `episodes=100` or `lesion="span:1,2,4"`.
 
     Returns:
         One evaluation for each lesion.
@@ -100,19 +100,6 @@ def evaluate(
     if driver == MANUAL:
         raise DrivememError("a person drives in a window: `drivemem watch --driver manual`")
     return [drive(job, config, quiet) for job in make_jobs(run, config)]
-
-
-def _signature() -> inspect.Signature:
-    """What `help(evaluate)` shows: every setting with its default."""
-    shown = list(inspect.signature(evaluate).parameters.values())[:-1]
-    shown += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
-        for name, field in EvaluateConfig.model_fields.items()
-    ]
-    return inspect.Signature(shown, return_annotation="list[Evaluation]")
-
-
-evaluate.__signature__ = _signature()  # type: ignore[attr-defined]
 
 
 def drive(

@@ -258,31 +258,24 @@ def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     return check_settings(as_words(table), where)
 
 
-def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+def _refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> None:
     names = list(known)
-    for key in table:
+    for key in keys:
         if key not in names:
             raise DrivememError(f"{where}: unknown key '{key}'{did_you_mean(key, names)}")
 
 
 def _check_names(study: Study, where: str) -> None:
     """Refuse names that nothing is registered under, before anything is trained."""
-    from drivemem.lesions import INTACT, lesion_names
+    from drivemem.lesions import INTACT, lesion_names, split_lesion
 
     for name, agent in study.agents.items():
-        _refuse_unknown(
-            dict.fromkeys(agent.scenarios or ()),
-            study.scenarios,
-            f"{where} [agents.{name}] scenarios",
-        )
+        at = f"{where} [agents.{name}] scenarios"
+        _refuse_unknown(agent.scenarios or (), study.scenarios, at)
     for override in study.overrides:
-        for what, names in (("scenarios", override.scenarios), ("agents", override.agents)):
-            _refuse_unknown(
-                dict.fromkeys(names or ()), getattr(study, what), f"{where} [[overrides]] {what}"
-            )
-    lesions = [*study.evaluation.lesions]
-    for agent in study.agents.values():
-        lesions += agent.lesions or ()
-    known = [INTACT, *lesion_names()]
-    for lesion in lesions:
-        _refuse_unknown({lesion.partition(":")[0]: None}, known, f"{where}: lesions")
+        at = f"{where} [[overrides]]"
+        _refuse_unknown(override.scenarios or (), study.scenarios, f"{at} scenarios")
+        _refuse_unknown(override.agents or (), study.agents, f"{at} agents")
+    given = [study.evaluation.lesions, *(agent.lesions or () for agent in study.agents.values())]
+    names = [split_lesion(lesion)[0] for lesion in itertools.chain(*given)]
+    _refuse_unknown(names, [INTACT, *lesion_names()], f"{where}: lesions")

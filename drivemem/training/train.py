@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
-from drivemem.seeds import TrainingSeeds
+from drivemem.seeds import episode_seed
 from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.lock import alone_in
@@ -148,7 +149,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         scenario,
         config.num_envs,
         backend=backend,
-        seeds=TrainingSeeds(config.seed),
+        seeds=partial(episode_seed, config.seed, "train"),
         num_workers=config.num_workers or os.cpu_count(),
     )
     env = WorldsVecEnv(
