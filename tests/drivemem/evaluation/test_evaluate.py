@@ -255,7 +255,7 @@ def test_a_run_without_an_agent_says_how_to_get_one(copy: Run) -> None:
 def test_an_unknown_setting_is_refused_with_the_nearest(run: Run) -> None:
     with pytest.raises(DrivememError, match="unknown setting 'epsiodes'; did you mean 'episodes'"):
         evaluate(run.folder, epsiodes=3)
-    with pytest.raises(DrivememError, match="setting 'backend' is 'gpu'"):
+    with pytest.raises(DrivememError, match="setting 'backend': 'gpu' is not one of"):
         evaluate(run.folder, backend="gpu")
 
 
