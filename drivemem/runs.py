@@ -19,6 +19,8 @@ from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, did_you_mean
 
 RUNS = Path("runs")
+SEARCH = "search.json"
+"""Marks a folder whose runs are trials of a search for settings."""
 _PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
 
 
@@ -117,6 +119,12 @@ def find_runs(paths: list[Path]) -> Iterator[Run]:
             if folder not in seen:
                 seen.add(folder)
                 yield Run(folder)
+
+
+def search_of(run: Run, below: Path) -> Path | None:
+    """The folder of the search that a run is a trial of, where that is below a path; else None."""
+    found = [below / part for part in run.folder.relative_to(below).parents if part != Path()]
+    return next((folder for folder in found if (folder / SEARCH).is_file()), None)
 
 
 def read_json(path: Path) -> dict[str, Any]:

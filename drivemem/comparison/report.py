@@ -142,8 +142,8 @@ def _pages(folder: Path, members: list[StoredEvaluation]) -> list[tuple[str, str
 
 
 def _differing(table: SuiteTable) -> dict[str, Any] | None:
-    """The episodes in which the best memory and the memoryless agent differ most."""
-    best, base = table.best(), table.named("agent")
+    """The episodes in which the best rival and the baseline differ most."""
+    best, base = table.best(), table.base
     if best is None or base is None:
         return None
     scores = [

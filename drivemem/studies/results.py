@@ -66,7 +66,11 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     names = {cell.name: cell.agent for cell in done}
     paths = [plan.run(cell).folder for cell in done]
     report = plan.folder / REPORT
-    comparison = compare_runs(paths, baseline=plan.study.baseline, report=report, names=names)
+    study = plan.study
+    comparison = compare_runs(
+        paths, baseline=study.baseline, unequal=study.unequal, report=report, names=names,
+        partial=True,
+    )  # fmt: skip
     figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)

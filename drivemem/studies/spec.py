@@ -130,7 +130,10 @@ class Study(_Part):
     claims: str = ""
     """What the study tests, in plain words: it heads the report."""
     baseline: str = "memory=none"
-    """The memoryless agent that others are compared with."""
+    """Whom others are compared with: memory=NAME, or one of the study's agents or drivers."""
+    unequal: bool = False
+    """Compare with it also agents that were trained for more or fewer decisions, or on other
+    sensors or dials."""
     seeds: Seeds
     """Seeds of training; a number n means 0 ... n-1."""
     order: tuple[Axis, ...] = ("seed", "scenario", "agent")
@@ -266,6 +269,7 @@ def _refuse_unknown(table: Mapping[str, Any], known: Iterable[str], where: str) 
 
 def _check_names(study: Study, where: str) -> None:
     """Refuse names that nothing is registered under, before anything is trained."""
+    from drivemem.comparison.baseline import Baseline
     from drivemem.lesions import INTACT, lesion_names
 
     for name, agent in study.agents.items():
@@ -279,6 +283,10 @@ def _check_names(study: Study, where: str) -> None:
             _refuse_unknown(
                 dict.fromkeys(names or ()), getattr(study, what), f"{where} [[overrides]] {what}"
             )
+    base = Baseline.parse(study.baseline)
+    if base.kind in ("run", "label"):
+        every = [*study.agents, *study.evaluation.drivers]
+        _refuse_unknown({base.value: None}, every, f"{where}: baseline (or memory=NAME)")
     lesions = [*study.evaluation.lesions]
     for agent in study.agents.values():
         lesions += agent.lesions or ()

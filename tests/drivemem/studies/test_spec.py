@@ -83,6 +83,17 @@ def test_what_must_be_a_table_is_said(key: str) -> None:
         study_from(plain)
 
 
+@pytest.mark.parametrize("baseline", ["memory=none", "gru", "idm"])
+def test_a_baseline_is_a_memory_or_of_the_study(baseline: str) -> None:
+    plain = {
+        "seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"gru": {}},
+        "evaluation": {"drivers": ["idm"]},
+    }  # fmt: skip
+    assert study_from({**plain, "baseline": baseline}).baseline == baseline
+    with pytest.raises(DrivememError, match="unknown key 'grru'; did you mean 'gru'"):
+        study_from({**plain, "baseline": "grru"})
+
+
 def test_names_are_looked_up_before_anything_runs(tiny: Path, tmp_path: Path) -> None:
     tiny.write_text(TINY.replace("[scenarios.exit-recall]", "[scenarios.exit-recal]"))
     with pytest.raises(DrivememError, match="exit-recall"):
