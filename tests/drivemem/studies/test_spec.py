@@ -86,7 +86,7 @@ def test_what_must_be_a_table_is_said(key: str) -> None:
 @pytest.mark.parametrize("baseline", ["memory=none", "gru", "idm"])
 def test_a_baseline_is_a_memory_or_of_the_study(baseline: str) -> None:
     plain = {
-        "seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"gru": {}},
+        "name": "a", "seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"gru": {}},
         "evaluation": {"drivers": ["idm"]},
     }  # fmt: skip
     assert study_from({**plain, "baseline": baseline}).baseline == baseline
