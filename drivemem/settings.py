@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from drivemem.errors import DrivememError
 
 
@@ -58,16 +56,6 @@ def check_name(name: Any) -> str:
             f"{name!r} is no name: use letters, digits and _ . + -, and no dot in front"
         )
     return name
-
-
-def invalid_setting(error: ValidationError) -> str:
-    """The first complaint of a pydantic model in one line: setting, value, what is wrong."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    message = re.sub(r"^Value error, ", "", first["msg"])
-    if not where:
-        return f"{error.title}: {message}"
-    return f"{error.title}: setting '{where}' is {first['input']!r}: {message}"
 
 
 def plain_numbers(arguments: Iterable[str]) -> list[str]:

@@ -201,7 +201,9 @@ def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]
 def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
-    suite = read_json(file.parent / "suite.json")
+    suite = read_json(
+        file.parent / "suite.json", scenario=str, config=dict, sensors=dict, seeds=list, hash=str
+    )
     missing = [key for key in _SUITE_KEYS if key not in suite]
     if missing:
         raise DrivememError(f"suite.json is no suite: it lacks {', '.join(missing)}")

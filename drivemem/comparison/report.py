@@ -192,8 +192,8 @@ def _versions(collection: Collection) -> list[str]:
     found: dict[str, set[str]] = {}
     for one in (one for group in collection.groups for one in group):
         path = one.run.folder / "manifest.json"
-        facts = read_json(path) if path.exists() else {}
-        for package, number in (facts.get("versions") or {}).items():
+        facts = read_json(path, versions=dict) if path.exists() else {}
+        for package, number in facts.get("versions", {}).items():
             found.setdefault(str(package), set()).add(str(number))
     return [f"{name} {', '.join(sorted(v))}" for name, v in sorted(found.items()) if len(v) > 1]
 

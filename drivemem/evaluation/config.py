@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from drivemem.config import SensorChanges
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.lesions import INTACT
-from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.settings import parse_pairs
+from drivemem_agents.settings import complaint
 
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
@@ -87,7 +88,7 @@ class EvaluateConfig(BaseModel):
                 sensors=sensors or None, config=parse_pairs(self.dials, "--dials") or None
             )
         except ValueError as error:
-            raise DrivememError(str(error).splitlines()[0]) from error
+            raise DrivememError(one_line(error)) from error
 
 
 def evaluate_config(**settings: Any) -> EvaluateConfig:
@@ -105,4 +106,4 @@ def evaluate_config(**settings: Any) -> EvaluateConfig:
     try:
         return EvaluateConfig(**settings)
     except ValidationError as error:
-        raise DrivememError(invalid_setting(error)) from error
+        raise DrivememError(complaint(error)) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from drivemem.backends import announce, choose_backend
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.config import Backend, EvaluateConfig
 from drivemem.evaluation.drivers import (
     ActingDriver,
@@ -136,7 +136,7 @@ def _changed(name: str, changes: dict[str, Any]) -> Scenario:
     try:
         return drivemem_envs.scenario(name).with_(**changes)
     except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
+        raise DrivememError(one_line(error)) from error
 
 
 def _bare(name: str) -> str:

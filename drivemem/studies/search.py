@@ -16,7 +16,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.runs import SEARCH, Run, read_json, read_metrics, write_json_file
 from drivemem.training.presets import find_preset, merged
 from drivemem_envs import registry
@@ -99,7 +99,7 @@ def search(
     try:  # before anything is written
         registry.scenario(scenario)
     except ValueError as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
+        raise DrivememError(one_line(error)) from error
     preset = find_preset(scenario)
     bases = {}
     for memory in memories:
@@ -127,8 +127,11 @@ def _claim(out: Path, what: dict[str, Any]) -> None:
     path = out / SEARCH
     plain = json.loads(json.dumps(what))
     if path.exists():
-        before = read_json(path)
-        same = {**before, "budget": {**before["budget"], "trials": plain["budget"]["trials"]}}
+        before = read_json(path, budget=dict)
+        same = {
+            **before,
+            "budget": {**before.get("budget", {}), "trials": plain["budget"]["trials"]},
+        }
         if same != plain:
             raise DrivememError(
                 f"{out} holds another search ({before}): repeat its command, or choose another "

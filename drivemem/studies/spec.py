@@ -19,13 +19,20 @@ from pydantic import (
 
 from drivemem.config import TrainConfig, config_from_toml
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.evaluation.suites import MOST_EPISODES
 from drivemem.settings import as_words, check_name
 from drivemem.training.presets import check_settings
+from drivemem_agents.settings import complaint
 
 Axis = Literal["seed", "scenario", "agent"]
 
 
+MOST_SEEDS = 10_000
+
+
 def _counted(seeds: Any) -> Any:
+    if isinstance(seeds, int) and seeds > MOST_SEEDS:
+        raise ValueError(f"a study has at most {MOST_SEEDS} seeds")
     return tuple(range(seeds)) if isinstance(seeds, int) else seeds
 
 
@@ -92,7 +99,7 @@ class Override(_Part):
 class EvaluationPlan(_Part):
     """What every trained agent is put through: `[evaluation]`."""
 
-    episodes: int = Field(default=500, ge=1)
+    episodes: int = Field(default=500, ge=1, le=MOST_EPISODES)
     """Episodes of each suite."""
     suites: tuple[str, ...] = ("test",)
     """test, eval, train, or the path of a suite.json."""
@@ -230,11 +237,7 @@ def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
     try:
         study = Study(**known)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "study"
-        message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-        seen = "" if first["type"] == "missing" or not first["loc"] else f" is {first['input']!r}"
-        raise DrivememError(f"{where}: {key}{seen}: {message}") from error
+        raise DrivememError(f"{where}: {complaint(error, '{}')}") from error
     _check_names(study, where)
     return study
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -19,11 +18,11 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
 from drivemem.seeds import TrainingSeeds
-from drivemem.settings import invalid_setting, parse_pairs
+from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.lock import alone_in
 from drivemem.training.metrics import JsonLines, count_lines, keep_lines
@@ -106,10 +105,8 @@ def train(
 def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None) -> None:
     try:
         model, env = _build(config)
-    except ValidationError as error:  # settings of a memory or an encoder
-        raise DrivememError(invalid_setting(error)) from error
     except (ValueError, TypeError) as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
+        raise DrivememError(one_line(error)) from error
     try:
         write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)

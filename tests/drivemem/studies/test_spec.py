@@ -52,7 +52,7 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
         ("[scenarios.exit-recall]\npreset = false", "", "name at least one scenario"),
         ('memory = "gru"', "scenario = 'merge-v1'", "unknown key 'scenario'"),
         ('memory = "gru"', "scenarios = ['exit']", "[agents.gru] scenarios: unknown key 'exit'"),
-        ('memory = "gru"', "scenarios = 'exit'", "scenarios is 'exit': Input should be a list"),
+        ('memory = "gru"', "scenarios = 'exit'", "scenarios is 'exit': input should be a list"),
         (
             "preset = false",
             "seeds = [1, 1]",
