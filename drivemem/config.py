@@ -41,7 +41,7 @@ class RunSettings(BaseModel):
     """Name of a scenario; `drivemem list scenarios` shows them."""
     steps: int = Field(default=1_000_000, ge=1)
     """Decisions to train for, over all worlds (1e6 is understood)."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Of weights, exploration and training episodes."""
     start_from: str | None = None
     """Folder of a trained run whose weights training starts with (fine-tuning: transfer and
@@ -134,8 +134,10 @@ def config_from_toml(path: Path) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # broken TOML, or no UTF-8
         raise DrivememError(f"{path} cannot be read as TOML: {error}") from error
+    except RecursionError as error:
+        raise DrivememError(f"{path} cannot be read as TOML: nested too deeply") from error
 
 
 def build_config(settings: dict[str, Any]) -> TrainConfig:

@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, first_line
 
 TRACE_COLUMNS = ("id", "x", "y", "heading", "speed", "crashed")
 """What a digest covers, in this order."""
@@ -116,7 +116,7 @@ def write_query(
         connection.execute(copy, list(parameters))
         os.replace(temporary, path)
     except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
-        raise DrivememError(f"cannot write {path}: {error}") from error
+        raise DrivememError(f"cannot write {path}: {first_line(error)}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -154,8 +154,17 @@ def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
                     f"{path} is no table of this version of drivemem: it lacks {', '.join(missing)}"
                 )
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-    except duckdb.Error as error:
-        raise DrivememError(f"{path} is truncated or no Parquet file: {error}") from error
+    except UNREADABLE as error:
+        raise DrivememError(damaged(path, error)) from error
+
+
+UNREADABLE = (duckdb.Error, UnicodeDecodeError, OverflowError)
+"""What DuckDB raises for a damaged Parquet file, as it is opened or as values are fetched."""
+
+
+def damaged(path: Path, error: Exception) -> str:
+    """In one line that a Parquet file cannot be read; DuckDB's own words are paragraphs."""
+    return f"{path} is truncated or no Parquet file: {first_line(error)}"
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,13 @@ def one_line(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
+        raise DrivememError(first_line(error)) from error
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line: its first that is not empty."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return first or type(error).__name__
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

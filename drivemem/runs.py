@@ -19,6 +19,8 @@ from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, did_you_mean
 
 RUNS = Path("runs")
+SEARCH = "search.json"
+"""Marks a folder whose runs are trials of a search for settings."""
 _PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
 
 
@@ -87,7 +89,7 @@ class Run:
 
     def manifest(self) -> dict[str, Any]:
         """The stored manifest; {} without one."""
-        return read_json(self.manifest_file) if self.manifest_file.exists() else {}
+        return read_json(self.manifest_file, versions=dict) if self.manifest_file.exists() else {}
 
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""
@@ -123,20 +125,55 @@ def find_runs(paths: list[Path]) -> Iterator[Run]:
                 yield Run(folder)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def search_of(run: Run, below: Path) -> Path | None:
+    """The folder of the search that a run is a trial of, where that is below a path; else None."""
+    found = [below / part for part in run.folder.relative_to(below).parents if part != Path()]
+    return next((folder for folder in found if (folder / SEARCH).is_file()), None)
+
+
+Kind = type | tuple[type, ...]
+NUMBER: Kind = (int, float)
+_WORDS = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
+
+
+def read_json(path: Path, **kinds: Kind) -> dict[str, Any]:
     """A JSON object from a file.
 
+    Args:
+        path: the file.
+        kinds: of which type the values of some keys are, where they are there.
+
     Raises:
-        DrivememError: missing, truncated or no object.
+        DrivememError: missing, truncated or no object, or a value of another type.
     """
     from drivemem_agents import files
 
     try:
-        return files.read_json(path)
+        found = files.read_json(path)
     except FileNotFoundError as error:
         raise DrivememError(f"{path} is missing") from error
     except ValueError as error:
         raise DrivememError(str(error)) from error
+    check_kinds(found, str(path), **kinds)
+    return found
+
+
+def check_kinds(found: Any, where: str, **kinds: Kind) -> None:
+    """Refuse a table of a file in which a value is of another type than it is read as.
+
+    Raises:
+        DrivememError: it is, or this is no table.
+    """
+    for key, kind in {"": dict, **kinds}.items():
+        value = found.get(key) if key else found
+        if key and key not in found:
+            continue
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind == NUMBER):
+            due = _WORDS[kind[0] if isinstance(kind, tuple) else kind]
+            what = f"'{key}'" if key else "it"
+            raise DrivememError(
+                f"{where} is damaged: {what} is {value!r:.60}, not {due}; mend or delete it"
+            )
 
 
 def write_json_file(path: Path, value: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, ClassVar, cast
 
 import torch
@@ -60,6 +61,8 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     ) -> None:
         if stats_window_size < 1:
             raise ValueError(f"stats_window_size is {stats_window_size}: average 1 episode or more")
+        if seed is not None and not (isinstance(seed, Integral) and 0 <= seed < 2**32):
+            raise ValueError(f"seed is {seed!r}: give a whole number from 0 to 2**32 - 1, or None")
         given = ({} if settings is None else settings.model_dump()) | changes
         self.settings, self._schedules = checked_settings(given)
         self.lost_schedules: dict[str, float] = {}

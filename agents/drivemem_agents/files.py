@@ -145,6 +145,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is unreadable or truncated: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is unreadable: nested too deeply") from error
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds no JSON object")
     return value

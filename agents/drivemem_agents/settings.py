@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -22,6 +23,9 @@ Documented = TypeVar("Documented", bound=Callable[..., Any])
 
 Size = Annotated[int, Field(ge=1)]
 """How many of something there are: at least one."""
+
+LONGEST = 80
+"""Characters of a refused value that are shown."""
 
 _SIZES = TypeAdapter(tuple[Size, ...])
 
@@ -58,6 +62,21 @@ class Settings(BaseModel):
             raise ValueError(f"{of}: {complaint(error)}" if of else complaint(error)) from None
 
 
+@contextmanager
+def building(what: str, settings: Settings) -> Iterator[None]:
+    """Building a part of an agent from settings that are each in range.
+
+    Raises:
+        ValueError: together they ask for more than memory holds, or for numbers that are none.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError, OverflowError) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in settings)
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{what} cannot be built with {given}: {why}") from error
+
+
 def sizes(name: str, given: Any) -> tuple[int, ...]:
     """A row of sizes, such as the widths of layers.
 
@@ -73,17 +92,27 @@ def sizes(name: str, given: Any) -> tuple[int, ...]:
         ) from None
 
 
-def complaint(error: ValidationError) -> str:
-    """The first thing that is wrong with given settings, in one line: name, value, what may be."""
+def complaint(error: ValidationError, named: str = "setting '{}'") -> str:
+    """The first thing that is wrong with given settings, in one line: name, value, what may be.
+
+    Args:
+        error: of a pydantic model.
+        named: how a setting is called, with `{}` for its name.
+    """
     first = error.errors()[0]
-    said = str(first["msg"]).removeprefix("Value error, ")
+    said = str(first["msg"]).removeprefix("Value error, ").replace("valid tuple", "list")
     if not first["loc"]:
         return said
-    where = ".".join(str(part) for part in first["loc"])
+    where = named.format(".".join(str(part) for part in first["loc"]))
+    said = f"{said[:1].lower()}{said[1:]}"
+    if first["type"] == "missing":
+        return f"{where}: {said}"
+    seen = repr(first["input"])
+    seen = seen if len(seen) <= LONGEST else f"{seen[:LONGEST]}..."
     if first["type"] == "literal_error":
         allowed = first["ctx"]["expected"].replace(" or ", ", ")
-        return f"setting '{where}': {first['input']!r} is not one of {allowed}"
-    return f"setting '{where}' is {first['input']!r}: {said[0].lower()}{said[1:]}"
+        return f"{where}: {seen} is not one of {allowed}"
+    return f"{where} is {seen}: {said}"
 
 
 def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented]:

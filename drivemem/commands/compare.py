@@ -18,7 +18,11 @@ class Options:
     runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Run folders, folders of runs, or globs."""
     baseline: str = "memory=none"
-    """The memoryless agent that others are compared with."""
+    """Whom others are compared with: memory=NAME, driver=NAME, a run's folder, or what the table
+    calls an agent."""
+    unequal: bool = False
+    """Compare with it also agents that were trained for more or fewer decisions, or on another
+    scenario, other sensors or dials."""
     report: str | None = None
     """Folder for the HTML report and the tables as CSV, Markdown, LaTeX and Parquet."""
 
@@ -31,14 +35,18 @@ def run(words: list[str]) -> int:
     from drivemem.comparison import compare_runs
     from drivemem.progress import console
 
-    result = compare_runs(options.runs, baseline=options.baseline, report=options.report)
+    result = compare_runs(
+        options.runs, baseline=options.baseline, unequal=options.unequal, report=options.report
+    )
     out = console()
     for suite, table in zip(result.tables, result.to_rich(), strict=True):
         out.print(table)
         lines = [suite.headline()]
+        if suite.base is not None:
+            lines.append(f"  compared with {suite.base.label}: {suite.chosen}")
         for row in suite.rows:
             if row.versus and row.kind != "lesion":
-                lines.append(f"  {row.label} against the memoryless agent: {row.versus.words}")
+                lines.append(f"  {row.label} against the {suite.baseline.noun}: {row.versus.words}")
             if row.versus_intact:
                 against = row.versus_intact.words
                 lines.append(f"  {row.label} against the same agent intact: {against}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -11,6 +10,7 @@ import tyro
 from pydantic import ValidationError
 
 from drivemem.settings import plain_numbers
+from drivemem_agents.settings import complaint
 
 Options = TypeVar("Options")
 
@@ -37,8 +37,5 @@ def read_options(
         )
         return options
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "-".join(str(part) for part in first["loc"]).replace("_", "-")
-        message = re.sub(r"^Value error, ", "", first["msg"])
-        print(f"drivemem {command}: --{where} is {first['input']!r}: {message}", file=sys.stderr)
+        print(f"drivemem {command}: {complaint(error, '--{}')}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -26,6 +26,8 @@ class Options:
     """Write this video, .mp4 (extra `video`) or .gif."""
     verify: bool = False
     """Simulate again and say whether, or where first, it differs from the recording."""
+    verbose: bool = False
+    """With --verify: a line for every episode, not only for those that differ."""
     layers: tuple[str, ...] | None = None
     """What the video draws: truth, sees, remembers; default: all."""
     speed: float = 1.0
@@ -41,7 +43,13 @@ def run(words: list[str]) -> int:
     settings = vars(options)
     done = replay(settings.pop("recording"), **settings)
     for found in done.verifications:
-        console().print(str(found), highlight=False)
+        if options.verbose or not found.identical:
+            console().print(str(found), markup=False, highlight=False, soft_wrap=True)
+    if done.verifications:
+        from drivemem.replays.verify import summary
+
+        line = summary(done.verifications)
+        console().print(line, markup=False, highlight=False, soft_wrap=True)
     for what, path in (("page", done.page), ("video", done.video)):
         if path is not None:
             console().print(f"{what}: {path} ({path.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)

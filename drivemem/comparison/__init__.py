@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from drivemem.comparison.baseline import DEFAULT, Baseline
 from drivemem.comparison.collect import Collection, collect
 from drivemem.comparison.formats import HEADER, cells, to_records
 from drivemem.comparison.rows import SuiteTable
 from drivemem.comparison.tables import name_suites, suite_table
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, did_you_mean
 from drivemem_envs.names import by_level
 
 __all__ = ["Comparison", "compare_runs"]
@@ -58,28 +59,38 @@ class Comparison:
 def compare_runs(
     paths: Sequence[str | Path],
     *,
-    baseline: str = "memory=none",
+    baseline: str = DEFAULT,
+    unequal: bool = False,
     report: str | Path | None = None,
     names: Mapping[str, str] | None = None,
+    partial: bool = False,
 ) -> Comparison:
     """Compare evaluated runs.
 
     Args:
         paths: run folders, folders of runs, or globs.
-        baseline: the memoryless agent that others are compared with.
+        baseline: whom others are compared with: `memory=NAME`, `driver=NAME`, a run's folder, or
+            what a table calls an agent. Of several that fit, a rule takes one and the table
+            says why.
+        unequal: compare with it also agents that were trained for more or fewer decisions, or on
+            another scenario, other sensors or dials.
         report: folder for `report.html`, `table.csv`, `table.md`, `table.tex`, `table.parquet`.
         names: what to call the agents of runs, by the name of the run's folder; others are
             called by what they were trained with.
+        partial: others are still to come, so the baseline may be missing.
 
     Raises:
-        DrivememError: nothing to compare, the report's folder is named as a file, or cannot be
-            written.
+        DrivememError: nothing to compare, no such baseline, the report's folder is named as a
+            file, or cannot be written.
     """
     if report is not None and Path(report).suffix.lower() in (".html", ".htm"):
         folder = Path(report).with_suffix("")
         raise DrivememError(f"the report is a folder, and {report} names a file: give {folder}")
+    base = Baseline.parse(baseline)
     collection = collect(list(paths), names)
-    tables = [suite_table(group, baseline) for group in collection.groups]
+    tables = [suite_table(group, base, unequal) for group in collection.groups]
+    if baseline != DEFAULT and not partial and all(table.base is None for table in tables):
+        raise _no_baseline(baseline, tables)
     name_suites(tables)
     # Levels as they get harder; of one scenario, what most drove comes first.
     tables.sort(key=lambda table: (*by_level(table.scenario), -len(table.rows)))
@@ -89,3 +100,14 @@ def compare_runs(
 
         written = write_report(Path(report), tables, collection)
     return Comparison(tables, collection, written)
+
+
+def _no_baseline(asked: str, tables: Sequence[SuiteTable]) -> DrivememError:
+    """What to say where no table has the baseline that was asked for."""
+    rows = [row for table in tables for row in table.rows if row.kind not in ("lesion", "sampled")]
+    names = sorted({row.label for row in rows})
+    near = did_you_mean(asked, names)
+    return DrivememError(
+        f"baseline is '{asked}', which is none of what was evaluated{near}: give memory=NAME, "
+        f"driver=NAME, the folder of a compared run, or one of {', '.join(names)}"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +18,7 @@ from drivemem.config import TrainConfig
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
-from drivemem.runs import Run, find_runs, read_json
+from drivemem.runs import Run, find_runs, read_json, search_of
 from drivemem.schemas import EPISODE_COLUMNS
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
@@ -144,7 +145,7 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
     """
     excluded: list[tuple[str, str]] = []
     found: list[StoredEvaluation] = []
-    runs = _runs(paths)
+    runs = _runs(paths, excluded)
     for run in runs:
         evaluations = sorted((run.folder / "evaluations").glob("*/episodes.parquet"))
         if not evaluations:
@@ -169,8 +170,11 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
     return Collection(groups, excluded, training)
 
 
-def _runs(paths: list[str | Path]) -> list[Run]:
-    """The runs at or below the paths, each once, however it is named."""
+def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]:
+    """The runs at or below the paths, each once, however it is named.
+
+    Trials of a search for settings are left out unless a path names the search or lies in it.
+    """
     folders: list[Path] = []
     for path in paths:
         exists = Path(path).exists()
@@ -179,15 +183,27 @@ def _runs(paths: list[str | Path]) -> list[Run]:
             raise DrivememError(f"{path} does not exist: give run folders, or a folder of runs")
         folders += found
     runs: dict[Path, Run] = {}
-    for run in find_runs(folders):
-        runs.setdefault(run.folder.resolve(), run)
+    trials: dict[Path, Path] = {}
+    for folder in folders:
+        for run in find_runs([folder]):
+            search = search_of(run, folder)
+            if search is None:
+                runs.setdefault(run.folder.resolve(), run)
+            else:
+                trials[run.folder.resolve()] = search
+    searches = Counter(search for trial, search in trials.items() if trial not in runs)
+    for search, count in searches.items():
+        why = f"trials of a search for settings ({count}): name the folder itself to compare them"
+        excluded.append((search.as_posix(), why))
     return list(runs.values())
 
 
 def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
-    suite = read_json(file.parent / "suite.json")
+    suite = read_json(
+        file.parent / "suite.json", scenario=str, config=dict, sensors=dict, seeds=list, hash=str
+    )
     missing = [key for key in _SUITE_KEYS if key not in suite]
     if missing:
         raise DrivememError(f"suite.json is no suite: it lacks {', '.join(missing)}")

@@ -1,4 +1,4 @@
-"""Differences: against the memoryless agent, the same agent intact, and the best tracker.
+"""Differences: against the baseline, the same agent intact, and the best tracker.
 
 All are paired on the same episodes; tests over runs are corrected for their number (Holm).
 """
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from drivemem.comparison.baseline import MEMORYLESS
 from drivemem.comparison.rows import About, Difference, Row, SuiteTable
 from drivemem.comparison.statistics import (
     Interval,
@@ -51,11 +52,13 @@ def differences(
     return [replace(one, adjusted=float(p)) for one, p in zip(found, adjusted, strict=True)]
 
 
-def compare_rows(table: SuiteTable, base: Row | None, generator: np.random.Generator) -> None:
+def compare_rows(table: SuiteTable, generator: np.random.Generator) -> None:
     """Fill in what the rows of a table say against each other, and note what the reader needs."""
+    base = table.base
     if base is not None:
+        compared = [row for row in table.rows if row is not base and not row.apart]
         for kind in ("upper bound", "agent", "lesion", "reference"):
-            others = [row for row in table.rows if row.kind == kind and row is not base]
+            others = [row for row in compared if row.kind == kind]
             found = differences([(row, base) for row in others], generator)
             for row, one in zip(others, found, strict=True):
                 row.versus = one
@@ -70,12 +73,12 @@ def compare_rows(table: SuiteTable, base: Row | None, generator: np.random.Gener
 def _compare_trackers(table: SuiteTable, generator: np.random.Generator) -> None:
     """Note whether learning to remember beats filling in what was last seen."""
     trackers = [
-        row for row in table.rows
-        if row.kind in ("agent", "reference") and row.tracker != "none"
-        and (row.kind == "reference" or row.driver == table.baseline)
-    ]  # fmt: skip
+        row
+        for row in table.rows
+        if row.kind in ("agent", "reference") and not row.apart and table.is_engineered(row)
+    ]
     best = table.best()
-    if not trackers or best is None:
+    if not trackers or best is None or best.driver == MEMORYLESS:
         return
     tracker = max(trackers, key=lambda row: row.success.estimate)
     table.note(

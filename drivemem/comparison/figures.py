@@ -169,7 +169,7 @@ def profiles(table: SuiteTable) -> Figure | None:
 
 
 def improvements(table: SuiteTable) -> Figure | None:
-    """Probability of improvement over the memoryless agent; None with single runs only."""
+    """Probability of improvement over the baseline; None with single runs only."""
     rows = [r for r in table.rows if r.improvement is not None and r.improvement.known]
     if not rows:
         return None
@@ -187,8 +187,8 @@ def improvements(table: SuiteTable) -> Figure | None:
     axes.set_xlabel("probability of improvement")
     return Figure(
         "Probability of improvement",
-        "How likely a training run succeeds more often than a run of the memoryless agent; "
-        "0.5: no difference. 95 % interval over runs.",
+        "How likely a training run succeeds more often than a run of the "
+        f"{table.baseline.noun}; 0.5: no difference. 95 % interval over runs.",
         to_svg(figure, f"Probability of improvement on {table.title}"),
     )
 

@@ -26,7 +26,7 @@ class Overall:
     middle: Interval
     """Interquartile mean over runs and suites."""
     improvement: float | None
-    """Mean over suites of the probability of improvement over the memoryless agent."""
+    """Mean over suites of the probability of improvement over the baseline."""
 
 
 def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
@@ -53,7 +53,7 @@ def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
                 label, min(row.runs for row in rows),
                 rate_interval(strata, generator),
                 rate_interval(strata, generator, interquartile_mean),
-                _improvement(rows, [table.named("agent") for table in tables], generator),
+                _improvement(rows, [table.base for table in tables], generator),
             )
         )  # fmt: skip
     return sorted(found, key=lambda one: -one.success.estimate)
@@ -64,7 +64,7 @@ def _improvement(
 ) -> float | None:
     shares = []
     for row, base in zip(rows, bases, strict=True):
-        if base is None or base is row:
+        if base is None or base is row or row.apart:
             return None
         found = probability_of_improvement(row.successes, base.successes, generator, repetitions=1)
         shares.append(found.estimate)

@@ -141,8 +141,8 @@ def _pages(folder: Path, members: list[StoredEvaluation]) -> list[tuple[str, str
 
 
 def _differing(table: SuiteTable) -> dict[str, Any] | None:
-    """The episodes in which the best memory and the memoryless agent differ most."""
-    best, base = table.best(), table.named("agent")
+    """The episodes in which the best rival and the baseline differ most."""
+    best, base = table.best(), table.base
     if best is None or base is None:
         return None
     scores = [
@@ -190,7 +190,8 @@ def _versions(collection: Collection) -> list[str]:
     """The versions that runs were trained with, if they are not all alike."""
     found: dict[str, set[str]] = {}
     for one in (one for group in collection.groups for one in group):
-        for package, number in (one.run.manifest().get("versions") or {}).items():
+        facts = one.run.manifest()
+        for package, number in (facts.get("versions") or {}).items():
             found.setdefault(str(package), set()).add(str(number))
     return [f"{name} {', '.join(sorted(v))}" for name, v in sorted(found.items()) if len(v) > 1]
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.comparison.baseline import MEMORYLESS, Baseline
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.statistics import MIN_RUNS, Interval
 from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_lesion
@@ -29,6 +30,7 @@ class About(StrEnum):
 
     GAP = "gap"
     BASELINE = "baseline"
+    UNLIKE = "unlike"
     TRACKER = "tracker"
     FEW_RUNS = "few runs"
 
@@ -126,9 +128,11 @@ class Row:
     """Interquartile mean of success over runs; None below four runs, where it is the mean."""
     gap_closed: Interval | None = None
     improvement: Interval | None = None
-    """Probability that a run succeeds more often than one of the memoryless agent."""
+    """Probability that a run succeeds more often than one of the baseline."""
+    apart: str = ""
+    """Why it is not compared with the baseline, such as `3,000 decisions, not 100,000`."""
     versus: Difference | None = None
-    """Against the memoryless agent."""
+    """Against the baseline."""
     versus_intact: Difference | None = None
     """A lesion against the same runs without it."""
 
@@ -168,7 +172,12 @@ class SuiteTable:
     rows: list[Row]
     gap: Interval | None
     notes: list[Note]
-    baseline: str
+    baseline: Baseline
+    """Whom others are compared with, as it was asked for."""
+    base: Row | None = None
+    """The row that this is here; None if there is none."""
+    chosen: str = ""
+    """Why it is this one."""
     variant: str = ""
     """What tells this suite from others of the scenario, such as `cue_window_s=2.0`."""
 
@@ -181,44 +190,54 @@ class SuiteTable:
         """Add a note for the reader."""
         self.notes.append(Note(about, text))
 
-    def plain_baselines(self, kind: str) -> list[Row]:
-        """Rows of a kind (agent, upper bound) of the baseline's memory, behind no tracker."""
+    def is_baseline(self, row: Row) -> bool:
+        """Whether a row is the baseline, or an agent of its memory, behind a tracker or not."""
+        if self.baseline.kind == "memory":
+            return row.is_trained and row.driver == self.baseline.value
+        return row is self.base
+
+    def is_engineered(self, row: Row) -> bool:
+        """Whether a tracker remembers for it, and it learned to remember nothing itself."""
+        memory = self.baseline.value if self.baseline.kind == "memory" else MEMORYLESS
+        return row.tracker != "none" and (row.kind == "reference" or row.driver == memory)
+
+    def rivals(self) -> list[Row]:
+        """Agents that may be compared with the baseline: no variants of it, such as a tracker's."""
         return [
             row
             for row in self.rows
-            if row.kind == kind and row.driver == self.baseline and row.tracker == "none"
+            if row.kind == "agent" and not row.apart and not self.is_baseline(row)
         ]
 
-    def named(self, kind: str) -> Row | None:
-        """The baseline's row of a kind: the plain one if there is one, else a variant of it."""
-        return min(self.plain_baselines(kind), key=lambda row: len(row.label), default=None)
-
-    def with_memory(self) -> list[Row]:
-        """Agents that are neither the baseline nor a variant of it, such as behind a tracker."""
-        return [row for row in self.rows if row.kind == "agent" and row.driver != self.baseline]
-
     def best(self) -> Row | None:
-        """The learned memory that succeeds most often; None if there is none."""
-        return max(self.with_memory(), key=lambda row: row.success.estimate, default=None)
+        """The rival that succeeds most often; None if there is none."""
+        return max(self.rivals(), key=lambda row: row.success.estimate, default=None)
 
     def headline(self) -> str:
         """The comparison in one sentence."""
-        base, best = self.named("agent"), self.best()
+        base, best = self.base, self.best()
         if base is None:
-            return f"{self.title}: no memoryless agent to compare with."
+            return f"{self.title}: no {self.baseline.noun} to compare with."
         if best is None:
-            return f"{self.title}: no agent with memory to compare with the memoryless one."
+            return f"{self.title}: no agent to compare with {base.label}."
+        memoryless = base.driver == MEMORYLESS
+        having = f"with memory ({best.label})" if memoryless else f"with {best.label}"
+        lacking = "without" if memoryless else f"with {base.label}"
         sentence = (
-            f"{self.title}: with memory ({best.label}) {best.success.estimate:.0%} of episodes "
-            f"succeed, without {base.success.estimate:.0%}"
+            f"{self.title}: {having} {best.success.estimate:.0%} of episodes succeed, "
+            f"{lacking} {base.success.estimate:.0%}"
         )
         if best.gap_closed is not None and best.gap_closed.known:
             sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
         sentence += self._cut(best)
         runs = f"{best.runs} training run{'s' if best.runs > 1 else ''}"
-        runs += " each" if best.runs == base.runs else f" with memory, {base.runs} without"
-        count = len(self.with_memory())
-        chosen = f"the best of {count} agents with memory; " if count > 1 else ""
+        if base.kind != "reference":
+            with_it = " with memory" if memoryless else f" of {best.label}"
+            without = "without" if memoryless else f"of {base.label}"
+            runs += " each" if best.runs == base.runs else f"{with_it}, {base.runs} {without}"
+        count = len(self.rivals())
+        of = "agents with memory" if memoryless else "agents"
+        chosen = f"the best of {count} {of}; " if count > 1 else ""
         return f"{sentence} ({chosen}{runs})."
 
     def _cut(self, best: Row) -> str:

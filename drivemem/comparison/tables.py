@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from drivemem.comparison.baseline import Baseline, decisions, unlike
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.differences import compare_rows
 from drivemem.comparison.rows import KINDS, OTHER, About, Row, SuiteTable
@@ -20,7 +21,6 @@ from drivemem.comparison.statistics import (
     rate_interval,
     wilson,
 )
-from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT, split_lesion
 from drivemem.schemas import MEASURES
 
@@ -28,34 +28,29 @@ SMALL_GAP = 0.05
 """Below this occlusion gap, shares of it say nothing."""
 
 
-def suite_table(group: list[StoredEvaluation], baseline: str, seed: int = 0) -> SuiteTable:
+def suite_table(
+    group: list[StoredEvaluation], baseline: Baseline, unequal: bool = False, seed: int = 0
+) -> SuiteTable:
     """The table of evaluations that met the same episodes.
 
     Args:
         group: from `collect`.
-        baseline: `memory=NAME` of the memoryless agent.
+        baseline: whom others are compared with.
+        unequal: compare with it also agents that were trained for longer, or on something else.
         seed: of the resampling.
-
-    Raises:
-        DrivememError: a baseline of another form.
     """
-    name = _baseline_name(baseline)
     generator = np.random.default_rng(seed)
-    rows = [_row(members, variant, generator) for members, variant in _by_agent(group)]
+    rows = [_row(members, variant, generator) for members, variant in _by_agent(group, baseline)]
     first = next((one for one in group if not one.first["full_sensors"]), group[0])
     table = SuiteTable(
-        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, None, [], name
+        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, None, [], baseline
     )
-    base = table.named("agent")
-    uppers = [row for row in rows if row.kind == "upper bound"]
-    full = table.named("upper bound") or next(iter(uppers), None)
-    table.gap = _gaps(table, base, full, generator)
-    if base is not None:
-        _improvements(rows, base, generator)
-        if len(table.plain_baselines("agent")) > 1:
-            text = f"Several agents are {name}: others are compared with {base.label}."
-            table.note(About.BASELINE, text)
-    compare_rows(table, base, generator)
+    _choose_base(table)
+    _keep_apart(table, unequal)
+    table.gap = _gaps(table, generator)
+    if table.base is not None:
+        _improvements(rows, table.base, generator)
+    compare_rows(table, generator)
     few = [row.label for row in rows if row.is_trained and row.runs < MIN_RUNS]
     if few:
         table.note(
@@ -65,6 +60,65 @@ def suite_table(group: list[StoredEvaluation], baseline: str, seed: int = 0) -> 
         )
     _sort(rows)
     return table
+
+
+_REASONS = (
+    "most agents were trained as it was",
+    "it was trained for most decisions",
+    "nothing is added to it",
+    "it has most runs",
+    "it comes first by name",
+)
+"""Why one of several rows is the baseline, in the order in which they decide."""
+
+
+def _choose_base(table: SuiteTable) -> None:
+    """Set the row that others are compared with, and why it is this one."""
+
+    def rank(row: Row) -> tuple[int, int, int, int, str]:
+        one = row.members[0]
+        others = [other for other in table.rows if other.kind in ("agent", "upper bound")]
+        alike = sum(not unlike(other.members[0], one) for other in others)
+        return -alike, -decisions(one), len(one.agent()), -row.runs, row.label
+
+    kinds = ("agent", "upper bound", "reference")
+    found = sorted(
+        (row for row in table.rows
+         if row.kind in kinds and table.baseline.names(row.members[0], row.label)),
+        key=rank,
+    )  # fmt: skip
+    if not found:
+        return
+    base = table.base = found[0]
+    if len(found) == 1:
+        table.chosen = f"the only {table.baseline.noun} here"
+        return
+    pairs = zip(rank(base), rank(found[1]), _REASONS, strict=True)
+    table.chosen = next(why for mine, theirs, why in pairs if mine != theirs)
+    table.note(
+        About.BASELINE,
+        f"There are {len(found)} rows of the {table.baseline.noun}: others are compared with "
+        f"{base.label}, since {table.chosen}.",
+    )
+
+
+def _keep_apart(table: SuiteTable, unequal: bool) -> None:
+    """Mark rows that were trained otherwise than the baseline, and say so."""
+    if table.base is None:
+        return
+    told = []
+    for row in table.rows:
+        why = unlike(row.members[0], table.base.members[0])
+        row.apart = "" if unequal else why
+        if why and row.kind in ("agent", "upper bound"):
+            told.append(f"{row.label} ({why})")
+    if told:
+        how = "Compared as asked, although" if unequal else "Not compared, as"
+        way = "" if unequal else " `--unequal` compares them all the same."
+        table.note(
+            About.UNLIKE,
+            f"{how} trained otherwise than {table.base.label}: {', '.join(told)}.{way}",
+        )
 
 
 def _sort(rows: list[Row]) -> None:
@@ -128,10 +182,13 @@ def _text(fact: dict[str, Any], key: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _by_agent(group: list[StoredEvaluation]) -> list[tuple[list[StoredEvaluation], str]]:
+def _by_agent(
+    group: list[StoredEvaluation], baseline: Baseline
+) -> list[tuple[list[StoredEvaluation], str]]:
     """Runs by what was trained and cut, with the settings that tell agents of one name apart.
 
-    Runs that differ in more than their seed are other agents, whether or not they were cut.
+    Runs that differ in more than their seed are other agents, whether or not they were cut; a
+    single run that is the baseline stands alone.
     """
     by_name: dict[str, list[StoredEvaluation]] = {}
     by_label: dict[str, list[StoredEvaluation]] = {}
@@ -142,7 +199,9 @@ def _by_agent(group: list[StoredEvaluation]) -> list[tuple[list[StoredEvaluation
     rows: dict[tuple[str, str], list[StoredEvaluation]] = {}
     for label, members in by_label.items():
         for one in members:
-            variant = ", ".join(_setting(one, key) for key in differing[one.agent()])
+            parts = [_setting(one, key) for key in differing[one.agent()]]
+            parts += [f"run {one.run.name}"] if baseline.is_run(one) and not one.is_driver else []
+            variant = ", ".join(parts)
             rows.setdefault((label, variant), []).append(one)
     return [(members, variant) for (_, variant), members in rows.items()]
 
@@ -158,15 +217,6 @@ def _setting(one: StoredEvaluation, key: str) -> str:
     if isinstance(value, list | tuple):
         return " ".join(map(str, value)) or f"no {key}"
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
-
-
-def _baseline_name(baseline: str) -> str:
-    key, _, name = baseline.partition("=")
-    if key != "memory" or not name:
-        raise DrivememError(
-            f"baseline is '{baseline}': give it as memory=NAME, such as memory=none"
-        )
-    return name
 
 
 def _row(members: list[StoredEvaluation], variant: str, generator: np.random.Generator) -> Row:
@@ -210,13 +260,15 @@ def _mean(members: list[StoredEvaluation], column: str) -> float | None:
     return float(np.mean(means)) if means else None
 
 
-def _gaps(
-    table: SuiteTable, base: Row | None, full: Row | None, generator: np.random.Generator
-) -> Interval | None:
+def _gaps(table: SuiteTable, generator: np.random.Generator) -> Interval | None:
     """Fill in the share of the occlusion gap that each agent closes; returns the gap."""
-    if base is None or full is None:
-        missing = "memoryless agent" if base is None else "full-sensor agent (--full-sensors)"
-        text = f"No {missing} among the runs: the share of the gap closed is not defined."
+    base, full = table.base, _full(table)
+    if base is None or base.kind != "agent" or full is None:
+        missing = f"No {table.baseline.noun}"
+        if base is not None:
+            missing = f"No full-sensor agent (--full-sensors) to set beside {base.label}"
+            missing = missing if base.kind == "agent" else f"No agent with limits ({base.label})"
+        text = f"{missing} among the runs: the share of the gap closed is not defined."
         table.note(About.GAP, text)
         return None
     top, bottom = full.successes, base.successes
@@ -238,7 +290,7 @@ def _gaps(
     for row in table.rows:
         if row is base:
             row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
-        elif row.kind in ("agent", "lesion"):
+        elif row.kind in ("agent", "lesion") and not row.apart:
             row.gap_closed = bootstrap_function(
                 [row.successes, top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
             )
@@ -248,7 +300,14 @@ def _gaps(
     return gap
 
 
+def _full(table: SuiteTable) -> Row | None:
+    """The upper bound: of the full-sensor agents trained like the baseline, its own if it can."""
+    rows = [row for row in table.rows if row.kind == "upper bound" and not row.apart]
+    own = [row for row in rows if table.base is not None and row.driver == table.base.driver]
+    return min(own, key=lambda row: len(row.label), default=next(iter(rows), None))
+
+
 def _improvements(rows: list[Row], base: Row, generator: np.random.Generator) -> None:
     for row in rows:
-        if row is not base and row.is_trained:
+        if row is not base and row.is_trained and not row.apart:
             row.improvement = probability_of_improvement(row.successes, base.successes, generator)

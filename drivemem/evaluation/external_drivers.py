@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError, did_you_mean, one_line
+from drivemem.errors import DrivememError, did_you_mean, first_line, one_line
 from drivemem_envs import Scenario, make
 from drivemem_envs.drivers import Driver, driver_names, make_driver
 from drivemem_envs.sensing.spec import Tracker
@@ -125,7 +125,7 @@ def _sb3(rest: str, scenario: Scenario, trust: bool) -> ResolvedDriver:
     try:
         model = cls.load(path, device="cpu")
     except Exception as error:  # a pickle can raise anything
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise DrivememError(f"{path} is no model of {algorithm}: {reason}") from error
     if isinstance(model.observation_space, spaces.Box):
         scenario = scenario.with_(flat=True)

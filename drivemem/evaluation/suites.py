@@ -19,6 +19,8 @@ from drivemem.settings import check_name
 from drivemem_envs import Scenario, registry
 
 FORMAT = "drivemem-suite"
+MOST_EPISODES = 1_000_000
+"""Of a suite: the seeds of all are held at once."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ class Suite:
         write_json_file(path, self.to_json())
 
 
+def check_episodes(episodes: int) -> None:
+    """Refuse a number of episodes that no suite has.
+
+    Raises:
+        DrivememError: less than one, or more than `MOST_EPISODES`.
+    """
+    if not 1 <= episodes <= MOST_EPISODES:
+        bounds = f"1 to {MOST_EPISODES:,}" if episodes > 0 else "at least 1"
+        raise DrivememError(f"episodes is {episodes}; evaluate {bounds}")
+
+
 def make_suite(
     scenario: Scenario, episodes: int, name: Stream = "test", run_seed: int = 0, worlds: int = 1
 ) -> Suite:
@@ -73,8 +86,7 @@ def make_suite(
         run_seed: for `train`, the run's seed.
         worlds: for `train`, its num_envs.
     """
-    if episodes < 1:
-        raise DrivememError(f"episodes is {episodes}; evaluate at least 1")
+    check_episodes(episodes)
     seeds = tuple(
         episode_seed(run_seed, name, number % worlds, number // worlds)
         for number in range(episodes)
@@ -88,7 +100,7 @@ def load_suite(path: Path) -> Suite:
     Raises:
         DrivememError: unreadable, or the scenario has changed since it was written.
     """
-    stored = read_json(path)
+    stored = read_json(path, scenario=str, sensors=dict, config=dict, seeds=list, name=str)
     if stored.get("format") != FORMAT:
         raise DrivememError(f"{path} is no suite (format {stored.get('format')!r})")
     try:

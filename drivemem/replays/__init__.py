@@ -50,7 +50,8 @@ def replay(
         against: another run or recording, shown beside the first on the same seeds.
         page: where to write the page (.html).
         video: where to write the video (.mp4 or .gif).
-        verify: simulate again and compare.
+        verify: simulate again and compare; what kernels recorded also on highway-env's objects
+            in exact arithmetic, in a process of its own.
         layers: what the video draws: truth, sees, remembers; None: all.
         speed: of the video; 1 is real time.
 
@@ -92,14 +93,16 @@ def _chosen(first: Recording, second: Recording | None, episode: int | None) -> 
 
 
 def _verify(first: Recording, second: Recording | None, episode: int | None) -> list[Verification]:
+    from drivemem.replays.exact import verify_exactly
     from drivemem.replays.simulate import other_backend
     from drivemem.replays.verify import verify
 
-    recordings = [kept for kept in (first, second) if kept is not None]
-    return [
-        verify(kept.trace(row), backend)
-        for kept in recordings
-        for row in (kept.episodes if episode is None else [kept.episode(episode)])
-        for backend in (row.backend, other_backend(row))
-        if backend is not None
-    ]
+    found = []
+    for kept in (kept for kept in (first, second) if kept is not None):
+        rows = kept.episodes if episode is None else [kept.episode(episode)]
+        found += [verify(kept.trace(row)) for row in rows]
+        compiled = [row for row in rows if row.backend == "compiled"]
+        found += verify_exactly(kept, compiled) if compiled else []
+        others = [(row, other_backend(row)) for row in rows if row.backend != "compiled"]
+        found += [verify(kept.trace(row), other) for row, other in others if other is not None]
+    return found

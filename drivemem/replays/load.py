@@ -17,7 +17,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.errors import DrivememError, did_you_mean
+from drivemem.episodes import UNREADABLE
+from drivemem.errors import DrivememError, did_you_mean, first_line
 from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
 _FAMILIES = {
@@ -166,9 +167,9 @@ class Recording:
             places = list(
                 zip(*(found[key] for key in ("step", "id", "x", "y", *DECODED)), strict=True)
             )
-        except (duckdb.Error, KeyError) as error:
+        except (*UNREADABLE, KeyError) as error:
             raise DrivememError(
-                f"{file} cannot be read ({str(error).splitlines()[0]}): probe again with "
+                f"{file} cannot be read ({first_line(error)}): probe again with "
                 "`drivemem probe`, or delete it"
             ) from error
         at = {
@@ -190,8 +191,8 @@ class Recording:
     def _run(self, query: str, name: str, **parameters: Any) -> Any:
         try:
             return self._connection.execute(query, {"file": str(self._file(name)), **parameters})
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
+        except UNREADABLE as error:
+            reason = first_line(error)
             raise DrivememError(
                 f"{self._file(name)} cannot be read as Parquet (truncated, or no recording): "
                 f"{reason}; {_AGAIN}"
@@ -229,8 +230,10 @@ class Recording:
         answer = self._run(f"SELECT * FROM {source} {tail}", name, episode=episode)
         try:
             columns = answer.fetchnumpy()
-        except duckdb.Error as error:
-            raise DrivememError(f"{self._file(name)} is damaged: {error}; {_AGAIN}") from error
+        except UNREADABLE as error:
+            raise DrivememError(
+                f"{self._file(name)} is damaged: {first_line(error)}; {_AGAIN}"
+            ) from error
         return {key: _plain(column) for key, column in columns.items()}
 
     def _episode(self, row: dict[str, Any]) -> EpisodeRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -42,10 +43,17 @@ class Verification:
     column: str | None = None
     recorded: float | None = None
     simulated: float | None = None
+    exact: bool = False
+    """Whether NumPy's vector code and BLAS's fused multiply-add were off; else as they are here."""
+
+    @property
+    def where(self) -> str:
+        """The backend, and its arithmetic where that is not this process's."""
+        return f"{self.backend} backend" + (" in exact arithmetic" if self.exact else "")
 
     def __str__(self) -> str:
         """One line for people."""
-        head = f"{self.run}, episode {self.episode}, {self.backend} backend: "
+        head = f"{self.run}, episode {self.episode}, {self.where}: "
         if self.identical:
             return head + "identical, bit for bit"
         if self.agrees:
@@ -57,6 +65,26 @@ class Verification:
             f"differs first at step {self.step}, {name}: {self.column} was recorded as "
             f"{self.recorded:.6g}, simulated as {self.simulated:.6g}"
         )
+
+
+def summary(found: Sequence[Verification]) -> str:
+    """What was found over all episodes, in one line: counts for each backend and arithmetic."""
+    by_place: dict[str, list[Verification]] = {}
+    for one in found:
+        place = f"{one.where}, which recorded" if one.recorded_on_it else one.where
+        by_place.setdefault(place, []).append(one)
+    parts = []
+    for place, of_place in by_place.items():
+        identical = sum(one.identical for one in of_place)
+        near = sum(one.agrees for one in of_place) - identical
+        counts = {
+            "bit for bit": identical, f"equal to within {TOLERANCE:g}": near,
+            "different": len(of_place) - identical - near,
+        }  # fmt: skip
+        said = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+        parts.append(f"{place}: {said}")
+    episodes = len({(one.run, one.episode) for one in found})
+    return f"{episodes} episode{'s' * (episodes != 1)} driven again; {'; '.join(parts)}"
 
 
 def verify(trace: Trace, backend: str | None = None) -> Verification:

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from drivemem.comparison.collect import Collection
-from drivemem.episodes import read_table, write_query, write_table
+from drivemem.episodes import UNREADABLE, damaged, read_table, write_query, write_table
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json
 from drivemem.schemas import EPISODE_COLUMNS
@@ -138,9 +138,9 @@ def _episodes(path: Path) -> duckdb.DuckDBPyConnection:
             "CREATE TABLE episodes AS SELECT * FROM read_parquet(?)", [glob.escape(str(path))]
         )
         names = {row[0] for row in connection.execute("DESCRIBE episodes").fetchall()}
-    except duckdb.Error as error:
+    except UNREADABLE as error:
         connection.close()
-        raise DrivememError(f"{path} is truncated or no Parquet file: {error}") from error
+        raise DrivememError(damaged(path, error)) from error
     missing = [name for name in (*_PLACE, *EPISODE_COLUMNS) if name not in names]
     if missing:
         connection.close()

@@ -12,7 +12,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, first_line
 from drivemem.studies.board import Board
 from drivemem.studies.local import Summary, conclude, outstanding, start_worker
 from drivemem.studies.plan import Cell, Plan
@@ -60,7 +60,7 @@ def _connect(address: str) -> Any:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (OSError, RuntimeError, ValueError) as error:
         raise DrivememError(
-            f"no Ray cluster at '{address}' ({str(error).splitlines()[0]}): start one with "
+            f"no Ray cluster at '{address}' ({first_line(error)}): start one with "
             "`ray start --head`, or leave --ray out to run here"
         ) from error
     return ray
@@ -135,7 +135,7 @@ def _finish(
     try:
         why = f"its process ended with {ray.get(reference)}"
     except ray.exceptions.RayError as error:
-        why = f"lost by the cluster: {str(error).splitlines()[0]}"
+        why = f"lost by the cluster: {first_line(error)}"
     conclude(plan, cell, why, board, summary)
 
 

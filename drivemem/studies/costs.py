@@ -12,9 +12,9 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
-from drivemem.runs import read_json, write_json_file
+from drivemem.runs import NUMBER, check_kinds, read_json, write_json_file
 from drivemem.studies.plan import Cell, Plan
-from drivemem.studies.state import DONE, State, state_of
+from drivemem.studies.state import State, read_done, state_of
 
 RATES = "rates.json"
 _UPDATES = 5
@@ -60,9 +60,7 @@ def _measured(plan: Plan) -> tuple[dict[str, float], float]:
     evaluations = []
     for cell in plan.cells:
         run = plan.run(cell)
-        if cell.is_driver or not (run.folder / DONE).exists():
-            continue
-        done = read_json(run.folder / DONE)
+        done = {} if cell.is_driver else read_done(run)
         if done.get("evaluation_s"):
             evaluations.append(done["evaluation_s"])
         if done.get("steps_per_s"):
@@ -70,6 +68,7 @@ def _measured(plan: Plan) -> tuple[dict[str, float], float]:
                 seen.setdefault(key, []).append(done["steps_per_s"])
     path = plan.folder / RATES
     rates: dict[str, float] = read_json(path) if path.exists() else {}
+    check_kinds(rates, str(path), **dict.fromkeys(rates, NUMBER))
     rates |= {key: median(values) for key, values in seen.items()}
     return rates, median(evaluations) if evaluations else 5.0
 

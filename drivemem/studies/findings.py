@@ -18,15 +18,15 @@ CONSTANT = "constant"
 
 
 def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
-    """Labels of the trained agents: the memoryless first, full sensors last, by success between."""
+    """Labels of the trained agents: the baseline first, full sensors last, by success between."""
     success: dict[str, list[float]] = {}
     place: dict[str, int] = {}
     for table in tables:
         for row in table.rows:
             if row.is_trained:
                 success.setdefault(row.label, []).append(row.success.estimate)
-                memoryless = row.driver == table.baseline
-                place[row.label] = 2 if row.kind == "upper bound" else 0 if memoryless else 1
+                agent = 0 if table.is_baseline(row) else 1
+                place[row.label] = 2 if row.kind == "upper bound" else agent
     return sorted(place, key=lambda label: (place[label], float(np.mean(success[label]))))
 
 
@@ -84,7 +84,8 @@ def _cell(row: Row | None, tells_runs: bool) -> str:
 
 
 def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
-    """How often each agent was better, worse, or neither, than the memoryless one."""
+    """How often each agent was better, worse, or neither, than the baseline."""
+    noun = tables[0].baseline.noun if tables else "baseline"
     counts: dict[str, Counter[Call]] = {}
     for table in tables:
         for row in table.rows:
@@ -93,9 +94,9 @@ def _over_all(tables: Sequence[SuiteTable]) -> list[str]:
     lines = []
     for label, found in counts.items():
         parts = [f"{call} on {number}" for call, number in sorted(found.items())]
-        lines.append(f"- **{label}** against the memoryless agent: {', '.join(parts)}.")
+        lines.append(f"- **{label}** against the {noun}: {', '.join(parts)}.")
     if not lines:
-        return ["There is no memoryless agent to compare others with yet."]
+        return [f"There is no {noun} to compare others with yet."]
     scenarios = f"{len(tables)} scenario{'s' * (len(tables) > 1)}"
     return [
         f"Over {scenarios} ({MIN_RUNS} training runs on each side "
@@ -112,16 +113,17 @@ def _about(table: SuiteTable) -> list[str]:
             lines.append(f"- {row.label}: {row.versus.words}")
     lines += [f"- {text}" for text in _against_frames(table)]
     lines += [f"- {text}" for text in _against_intact(table)]
-    return [*lines, *(f"- {note.text}" for note in table.notes if note.about is About.TRACKER)]
+    told = (About.BASELINE, About.UNLIKE, About.TRACKER)
+    return [*lines, *(f"- {note.text}" for note in table.notes if note.about in told)]
 
 
 def _against_frames(table: SuiteTable) -> list[str]:
     """Learned memories beside the frame stack, which remembers a few frames and nothing else."""
-    agents = [row for row in table.rows if row.kind == "agent"]
+    agents = [row for row in table.rows if row.kind == "agent" and not row.apart]
     frames = next((row for row in agents if row.driver == FRAMES), None)
     if frames is None:
         return []
-    memories = [row for row in agents if row.driver not in (FRAMES, table.baseline)]
+    memories = [row for row in agents if row.driver != FRAMES and not table.is_baseline(row)]
     found = differences([(row, frames) for row in memories], np.random.default_rng(0))
     return [
         f"{row.label} against {frames.label}: {one.words}"

@@ -14,7 +14,7 @@ from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
 from drivemem.evaluation.external_drivers import spaces_of
 from drivemem.lesions import INTACT, folder_name, parse_lesions
-from drivemem.runs import RUNS, Run, read_json, write_json_file
+from drivemem.runs import NUMBER, RUNS, Run, check_kinds, read_json, write_json_file
 from drivemem.studies.resolve import resolve_settings, scenario_of
 from drivemem.studies.spec import AgentEntry, Study
 
@@ -87,7 +87,7 @@ class Plan:
         Cells of earlier calls stay in it, also when this call runs only some of the study.
         """
         path = self.folder / PLAN
-        before = read_json(path) if path.exists() else {}
+        before = _read(path) if path.exists() else {}
         cells = {**before.get("cells", {}), **self._plain()["cells"]}
         resolved = {**before.get("resolved", {}), **self.resolved}
         known = {**self._plain(), "cells": cells, "resolved": resolved}
@@ -190,13 +190,42 @@ def load_cell(folder: Path, name: str) -> Cell:
     Raises:
         DrivememError: no such cell there.
     """
-    cells = read_json(folder / PLAN).get("cells", {})
+    cells = _read(folder / PLAN).get("cells", {})
     if name not in cells:
         raise DrivememError(f"{folder / PLAN} has no cell '{name}'")
     if name.startswith(".") or "/" in name or "\\" in name:
         raise DrivememError(f"{folder / PLAN}: cell '{name}' is a path, where a name is due")
-    plain = cells[name]
-    return Cell(**{**plain, "evaluations": tuple(plain["evaluations"])})
+    where = f"{folder / PLAN}: cell '{name}'"
+    check_kinds(
+        cells[name],
+        where,
+        name=str,
+        scenario=str,
+        agent=str,
+        config=dict,
+        evaluations=list,
+        probe=NUMBER,
+        scenario_hash=str,
+    )
+    try:
+        plain = cells[name]
+        return Cell(**{**plain, "evaluations": tuple(plain["evaluations"])})
+    except (KeyError, TypeError) as error:
+        raise DrivememError(
+            f"{where} is damaged: {error}; delete the file, and plan again"
+        ) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A stored study.
+
+    Raises:
+        DrivememError: missing or damaged.
+    """
+    found = read_json(path, study=dict, resolved=dict, cells=dict)
+    for key, one in found.get("resolved", {}).items():
+        check_kinds(one, f"{path}: what {key} came to", asked=dict, settings=dict)
+    return found
 
 
 def _stored(folder: Path, study: Study) -> dict[str, dict[str, Any]]:
@@ -204,7 +233,7 @@ def _stored(folder: Path, study: Study) -> dict[str, dict[str, Any]]:
     path = folder / PLAN
     if not path.exists():
         return {}
-    before = read_json(path)
+    before = _read(path)
     if before.get("format") != FORMAT:
         raise DrivememError(f"{path} is no study (format {before.get('format')!r})")
     name = before.get("study", {}).get("name")

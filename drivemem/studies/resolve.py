@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from drivemem.config import TrainConfig, build_config
-from drivemem.errors import DrivememError, one_line
+from drivemem.errors import DrivememError, first_line, one_line
 from drivemem.evaluation.external_drivers import spaces_of
 from drivemem.settings import as_words, parse_pairs
 from drivemem.studies.spec import ScenarioEntry, Study
@@ -42,7 +42,7 @@ def resolve_settings(
         settings = _matched(settings, asked["match_parameters"], asked["match_width"], agent)
     config = build_config(settings)
     settings = config.model_dump(mode="json", exclude={"seed"})
-    if stored is not None and stored["asked"] == asked:
+    if stored is not None and stored.get("asked") == asked and "settings" in stored:
         kept = build_config(stored["settings"])  # settings that came since have their defaults
         before = kept.model_dump(mode="json", exclude={"seed"})
         names = [key for key, value in settings.items() if before[key] != value]
@@ -99,7 +99,7 @@ def _matched(settings: dict[str, Any], target: int, width: str, agent: str) -> d
         found = _width(config.memory, config.memory_kwargs, _features(config), target, width)
     except ValueError as error:
         raise DrivememError(
-            f"agent {agent}: {str(error).splitlines()[0]}; or set match_parameters = 0 for it"
+            f"agent {agent}: {first_line(error)}; or set match_parameters = 0 for it"
         ) from error
     return {**settings, **as_words({"memory_kwargs": found})}
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from drivemem.comparison import Comparison, compare_runs
 from drivemem.errors import DrivememError
 from drivemem.progress import duration
-from drivemem.runs import manifest, read_json
+from drivemem.runs import manifest
 from drivemem.studies.archive import EPISODES, RUNS, write_archive
 from drivemem.studies.findings import cards, headline_table, sentences, with_agents
 from drivemem.studies.overview import overview_figure
 from drivemem.studies.plan import Cell, Plan
-from drivemem.studies.state import DONE, State, state_of
+from drivemem.studies.state import State, read_done, state_of
 
 MOST_BYTES = 5_000_000
 """Of all result files together, RESULTS.md apart."""
@@ -67,7 +67,11 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     names = {cell.name: cell.agent for cell in done}
     paths = [plan.run(cell).folder for cell in done]
     report = plan.folder / REPORT
-    comparison = compare_runs(paths, baseline=plan.study.baseline, report=report, names=names)
+    study = plan.study
+    comparison = compare_runs(
+        paths, baseline=study.baseline, unequal=study.unequal, report=report, names=names,
+        partial=True,
+    )  # fmt: skip
     figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -162,8 +166,7 @@ def _made(plan: Plan, done: list[Cell], command: str) -> list[str]:
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items() if number)
     training, evaluation, restored = 0.0, 0.0, 0
     for cell in plan.cells:
-        path = plan.run(cell).folder / DONE
-        marker = read_json(path) if path.exists() else {}
+        marker = read_done(plan.run(cell))
         evaluation += marker.get("evaluation_s", 0.0) * len(marker.get("evaluations", ()))
         training += marker.get("training_s", 0.0)
         restored += not cell.is_driver and bool(marker.get("restored"))

@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, one_line
-from drivemem.runs import Run, read_json, read_metrics, write_json_file
+from drivemem.runs import SEARCH, Run, read_json, read_metrics, write_json_file
 from drivemem.training.presets import find_preset, merged
 from drivemem_envs import registry
 
@@ -130,11 +130,14 @@ def _bases(
 
 def _claim(out: Path, what: dict[str, Any]) -> None:
     """Refuse a folder that holds another search; the number of trials may grow."""
-    path = out / "search.json"
+    path = out / SEARCH
     plain = json.loads(json.dumps(what))
     if path.exists():
-        before = read_json(path)
-        same = {**before, "budget": {**before["budget"], "trials": plain["budget"]["trials"]}}
+        before = read_json(path, budget=dict)
+        same = {
+            **before,
+            "budget": {**before.get("budget", {}), "trials": plain["budget"]["trials"]},
+        }
         if same != plain:
             raise DrivememError(
                 f"{out} holds another search ({before}): repeat its command, or choose another "

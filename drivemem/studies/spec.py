@@ -19,13 +19,20 @@ from pydantic import (
 
 from drivemem.config import TrainConfig, config_from_toml
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.evaluation.suites import MOST_EPISODES
 from drivemem.settings import as_words, check_name
 from drivemem.training.presets import check_settings
+from drivemem_agents.settings import complaint
 
 Axis = Literal["seed", "scenario", "agent"]
 
 
+MOST_SEEDS = 10_000
+
+
 def _counted(seeds: Any) -> Any:
+    if isinstance(seeds, int) and seeds > MOST_SEEDS:
+        raise ValueError(f"a study has at most {MOST_SEEDS} seeds")
     return tuple(range(seeds)) if isinstance(seeds, int) else seeds
 
 
@@ -92,7 +99,7 @@ class Override(_Part):
 class EvaluationPlan(_Part):
     """What every trained agent is put through: `[evaluation]`."""
 
-    episodes: int = Field(default=500, ge=1)
+    episodes: int = Field(default=500, ge=1, le=MOST_EPISODES)
     """Episodes of each suite."""
     suites: tuple[str, ...] = ("test",)
     """test, eval, train, or the path of a suite.json."""
@@ -130,7 +137,10 @@ class Study(_Part):
     claims: str = ""
     """What the study tests, in plain words: it heads the report."""
     baseline: str = "memory=none"
-    """The memoryless agent that others are compared with."""
+    """Whom others are compared with: memory=NAME, or one of the study's agents or drivers."""
+    unequal: bool = False
+    """Compare with it also agents that were trained for more or fewer decisions, or on other
+    sensors or dials."""
     seeds: Seeds
     """Seeds of training; a number n means 0 ... n-1."""
     order: tuple[Axis, ...] = ("seed", "scenario", "agent")
@@ -228,11 +238,7 @@ def study_from(plain: Mapping[str, Any], where: str = "study") -> Study:
     try:
         study = Study(**known)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "study"
-        message = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
-        seen = "" if first["type"] == "missing" or not first["loc"] else f" is {first['input']!r}"
-        raise DrivememError(f"{where}: {key}{seen}: {message}") from error
+        raise DrivememError(f"{where}: {complaint(error, '{}')}") from error
     _check_names(study, where)
     return study
 
@@ -267,6 +273,7 @@ def _refuse_unknown(keys: Iterable[str], known: Iterable[str], where: str) -> No
 
 def _check_names(study: Study, where: str) -> None:
     """Refuse names that nothing is registered under, before anything is trained."""
+    from drivemem.comparison.baseline import Baseline
     from drivemem.lesions import INTACT, lesion_names, split_lesion
 
     for name, agent in study.agents.items():
@@ -276,6 +283,10 @@ def _check_names(study: Study, where: str) -> None:
         at = f"{where} [[overrides]]"
         _refuse_unknown(override.scenarios or (), study.scenarios, f"{at} scenarios")
         _refuse_unknown(override.agents or (), study.agents, f"{at} agents")
+    base = Baseline.parse(study.baseline)
+    if base.kind in ("run", "label"):
+        every = [*study.agents, *study.evaluation.drivers]
+        _refuse_unknown([base.value], every, f"{where}: baseline (or memory=NAME)")
     given = [study.evaluation.lesions, *(agent.lesions or () for agent in study.agents.values())]
     names = [split_lesion(lesion)[0] for lesion in itertools.chain(*given)]
     _refuse_unknown(names, [INTACT, *lesion_names()], f"{where}: lesions")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from drivemem.errors import DrivememError
-from drivemem.runs import Run, read_json, write_json_file
+from drivemem.runs import NUMBER, Run, read_json, write_json_file
 from drivemem.studies.plan import Cell
 
 DONE = "done.json"
@@ -48,7 +48,7 @@ def state_of(run: Run, cell: Cell) -> State:
     stale = _stale(run, cell)
     if stale:
         return State("stale", why=stale)
-    done = _json(run.folder / DONE)
+    done = _done(run)
     keys = {evaluation_key(one) for one in cell.evaluations}
     finished = keys & {*done.get("evaluations", {}), *done.get("left_out", {})}
     complete = finished == keys and done.get("probe", 0) >= cell.probe
@@ -58,11 +58,26 @@ def state_of(run: Run, cell: Cell) -> State:
     trained = cell.is_driver or run.has_agent()
     last = _last(run)
     if failed:
-        return State("failed", _step(run), *last, len(finished), failed["error"])
+        return State("failed", _step(run), *last, len(finished), str(failed.get("error", "")))
     if trained and run.config_file.exists():
         return State("evaluating", cell.steps, *last, len(finished))
     step = _step(run)
     return State("training" if step or run.config_file.exists() else "new", step, *last)
+
+
+def read_done(run: Run) -> dict[str, Any]:
+    """What the marker of a finished run says; nothing without one.
+
+    Raises:
+        DrivememError: it is damaged.
+    """
+    path = run.folder / DONE
+    if not path.exists():
+        return {}
+    return read_json(
+        path, evaluations=dict, left_out=dict, probe=NUMBER, training_s=NUMBER,
+        evaluation_s=NUMBER, steps_per_s=NUMBER,
+    )  # fmt: skip
 
 
 def evaluation_key(arguments: dict[str, Any]) -> str:
@@ -72,7 +87,7 @@ def evaluation_key(arguments: dict[str, Any]) -> str:
 
 def note_done(run: Run, **facts: Any) -> None:
     """Add to a run's marker; `evaluations` and `left_out` grow, other facts are replaced."""
-    before = _json(run.folder / DONE)
+    before = _done(run)
     for key in ("evaluations", "left_out"):
         facts[key] = {**before.get(key, {}), **facts.get(key, {})}
     write_json_file(run.folder / DONE, {**before, **facts})
@@ -97,12 +112,12 @@ def clear(run: Run) -> None:
 
 def is_restored(run: Run) -> bool:
     """Whether a run was taken from an archive."""
-    return bool(_json(run.folder / DONE).get("restored"))
+    return bool(_done(run).get("restored"))
 
 
 def finished_evaluations(run: Run) -> dict[str, str]:
     """Evaluations by key, as folder names."""
-    found: dict[str, str] = _json(run.folder / DONE).get("evaluations", {})
+    found: dict[str, str] = _done(run).get("evaluations", {})
     return found
 
 
@@ -179,6 +194,14 @@ def _end(path: Path) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         return file.read().decode(errors="replace")
+
+
+def _done(run: Run) -> dict[str, Any]:
+    """The marker; nothing where it is missing or damaged: then the run is not done."""
+    try:
+        return read_done(run)
+    except DrivememError:
+        return {}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
@@ -20,7 +19,7 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, first_line
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
 from drivemem.seeds import episode_seed
@@ -40,7 +39,6 @@ from drivemem_agents.checkpoint import (
 )
 from drivemem_agents.files import atomic_folder
 from drivemem_agents.ppo_settings import TrainingSettings
-from drivemem_agents.settings import complaint
 
 KEPT_CHECKPOINTS = 2
 AGENT_KINDS = (".json", ".safetensors")
@@ -107,10 +105,8 @@ def train(
 def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None) -> None:
     try:
         model, env = _build(config)
-    except ValidationError as error:  # settings of a memory or an encoder
-        raise DrivememError(complaint(error)) from error
     except (ValueError, TypeError) as error:
-        raise DrivememError(str(error).splitlines()[0]) from error
+        raise DrivememError(first_line(error)) from error
     try:
         write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)

@@ -11,8 +11,9 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from drivemem_envs.checked import Checked
 from drivemem_envs.dials import check_dials, check_runs
 from drivemem_envs.highway_env_ids import (
     HIGHWAY_ENV_IDS,
@@ -29,10 +30,8 @@ FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
 KNOWN_FEATURES = (*FEATURES, "heading", "cos_d", "sin_d", "long_off", "lat_off", "ang_off")
 
 
-class ObservationSpec(BaseModel):
+class ObservationSpec(Checked):
     """How what is perceived becomes the observation's `vehicles` rows; the ego is row 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     vehicles_count: int = Field(default=10, ge=1, le=1000)
     """V, rows, the ego's included."""
@@ -128,14 +127,12 @@ class ObservationSpec(BaseModel):
         return self
 
 
-class Scenario(BaseModel):
+class Scenario(Checked):
     """A highway-env scene with a task, a reward, an outcome and default sensors.
 
     Dynamics, traffic, reward and termination are those of `world`, a class of highway-env or a
     subclass of one; drivemem adds sensors, outcome and metrics around it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """With a version, such as `exit-recall-v0`."""
@@ -303,6 +300,9 @@ class Scenario(BaseModel):
     ) -> Scenario:
         """`with_`, without a trial of the world."""
         changed = self
+        for what, given in (("sensors", sensors), ("observation", observation), ("config", config)):
+            if given is not None and not isinstance(given, Sensors | Mapping):
+                raise ValueError(f"{what} is {given!r:.80}: give a dict of what to change")
         if sensors is not None:
             if not isinstance(sensors, Sensors):
                 sensors = Sensors(**{**self.sensors.model_dump(), **sensors})

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from drivemem_agents.observations import Observation, subspaces
 from drivemem_agents.registry import Registry
-from drivemem_agents.settings import Settings
+from drivemem_agents.settings import Settings, building
 
 
 class EncoderSettings(Settings):
@@ -56,7 +56,9 @@ def make_encoder(
     """
     cls = encoder_class(name)
     build = cast(Callable[[spaces.Space[Any], EncoderSettings], Encoder], cls)
-    return build(space, cls.Settings.checked(kwargs or {}, f"encoder '{name}'"))
+    settings = cls.Settings.checked(kwargs or {}, f"encoder '{name}'")
+    with building(f"encoder '{name}'", settings):
+        return build(space, settings)
 
 
 def sole_part(space: spaces.Space[Any], encoder: str, wanted: str) -> tuple[str, spaces.Box]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from drivemem_agents.registry import Registry
-from drivemem_agents.settings import Settings
+from drivemem_agents.settings import Settings, building
 
 State = dict[str, Tensor]
 """Memory state: named tensors, each with leading dimension B. Never None; `{}` if memoryless."""
@@ -137,4 +137,5 @@ def make_memory(name: str, input_size: int, kwargs: dict[str, Any] | None = None
     """
     cls = memory_class(name)
     settings = cls.Settings.checked(kwargs or {}, f"memory '{name}'")
-    return cls(input_size, settings)  # type: ignore[arg-type]
+    with building(f"memory '{name}'", settings):
+        return cls(input_size, settings)  # type: ignore[arg-type]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from drivemem_envs.checked import Checked
 
 Blocker = Literal["actors", "occluders"]
 HiddenFeature = Literal["velocity", "heading"]
@@ -19,13 +21,11 @@ MOST = 1e6
 """No limit in SI units is larger: beyond, arithmetic overflows or buffers outgrow the memory."""
 
 
-class Sensors(BaseModel):
+class Sensors(Checked):
     """Limits on what the ego perceives of the other actors; the default is full sensors.
 
     The ego always knows its own pose and speed (proprioception): no limit touches row 0.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     line_of_sight: tuple[Blocker, ...] = ()
     """What blocks sight: other `actors`, static `occluders`, both, or nothing."""

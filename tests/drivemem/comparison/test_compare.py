@@ -302,9 +302,15 @@ def test_a_report_named_as_a_file_is_refused(study: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "out.html").exists()
 
 
-@pytest.mark.parametrize("baseline", ["none", "memory", "memory=", "driver=idm", ""])
+@pytest.mark.parametrize("baseline", ["memory", "memory=", "driver=", "", " "])
 def test_a_baseline_of_another_form_is_refused(study: Path, baseline: str) -> None:
-    with pytest.raises(DrivememError, match="give it as memory=NAME, such as memory=none"):
+    with pytest.raises(DrivememError, match="give memory=NAME such as memory=none"):
+        compare_runs([study], baseline=baseline)
+
+
+@pytest.mark.parametrize("baseline", ["memory=lstm", "driver=idm", "gru (full sensors)", "grru"])
+def test_a_baseline_that_is_not_there_is_refused_with_what_is(study: Path, baseline: str) -> None:
+    with pytest.raises(DrivememError, match=r"one of constant:IDLE, gru, none, none \(full sens"):
         compare_runs([study], baseline=baseline)
 
 
@@ -312,6 +318,110 @@ def test_another_baseline(study: Path) -> None:
     comparison = compare_runs([study], baseline="memory=gru")
     assert versus(row(comparison, "none")).startswith("-0.450")
     assert row(comparison, "gru").versus is None
+    assert "with gru" in comparison.tables[0].headline()
+
+
+@pytest.mark.parametrize("baseline", ["driver=constant:IDLE", "constant:IDLE"])
+def test_a_driver_is_a_baseline(study: Path, baseline: str) -> None:
+    comparison = compare_runs([study], baseline=baseline)
+    assert versus(row(comparison, "gru")).startswith("+0.650 [")
+    assert versus(row(comparison, "none")).startswith("+0.200 [")
+    (table,) = comparison.tables
+    assert "with gru 75% of episodes succeed, with constant:IDLE 10%" in table.headline()
+    assert table.gap is None and row(comparison, "gru").gap_closed is None
+
+
+def test_a_single_run_is_a_baseline(study: Path) -> None:
+    comparison = compare_runs([study], baseline=str(study / "gru-s1"))
+    alone = row(comparison, "gru (run gru-s1)")
+    assert comparison.tables[0].base is alone and alone.runs == 1
+    assert versus(row(comparison, "gru")).startswith("-0.100")  # the other run
+    assert row(comparison, "gru").runs == 1
+
+
+def test_any_row_is_a_baseline(study: Path, write: Write) -> None:
+    write("lstm", "SSSSSSSCCC", memory="lstm", settings={"gamma": 0.9})
+    write("lstm2", "SSSSSSCCCC", memory="lstm", settings={"gamma": 0.8})
+    base = compare_runs([study], baseline="lstm (gamma=0.8)").tables[0].base
+    assert base is not None and base.success.estimate == 0.6
+
+
+def test_agents_trained_for_longer_are_not_compared_unasked(write: Write, tmp_path: Path) -> None:
+    write("none-a", "SCCCC", settings={"steps": 3_000})
+    write("none-b", "SSSCC", settings={"steps": 100_000})
+    write("gru", "SSSSC", memory="gru", settings={"steps": 100_000})
+    write("lstm", "SSSSS", memory="lstm", settings={"steps": 200_000})
+    write("full", "SSSSS", full=True, settings={"steps": 100_000})
+    write("lstm", "SSCCC", memory="lstm", settings={"steps": 200_000}, lesion="span:1")
+    comparison = compare_runs([tmp_path / "runs"])
+    (table,) = comparison.tables
+    assert table.base is row(comparison, "none (steps=100000)")
+    assert table.chosen == "most agents were trained as it was"
+    notes = {note.about: note.text for note in table.notes}
+    assert "compared with none (steps=100000), since most agents" in notes[About.BASELINE]
+    assert "none (steps=3000) (3,000 decisions, not 100,000 decisions)" in notes[About.UNLIKE]
+    assert "lstm (200,000 decisions, not 100,000 decisions), " in notes[About.UNLIKE]
+    assert "with memory (gru) 80%" in table.headline(), "not the lstm, which trained twice as long"
+    assert versus(row(comparison, "gru")).startswith("+0.200")
+    cut = row(comparison, "lstm / span:1")
+    for one in (row(comparison, "lstm"), row(comparison, "none (steps=3000)"), cut):
+        assert one.versus is None and one.gap_closed is None and one.improvement is None
+    assert cut.versus_intact is not None, "the same runs had the same training"
+
+
+def test_unequal_budgets_are_compared_when_asked_and_said(write: Write, tmp_path: Path) -> None:
+    write("none", "SCCCC", settings={"steps": 3_000})
+    write("gru", "SSSSC", memory="gru", settings={"steps": 100_000})
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert table.best() is None and "no agent to compare with none" in table.headline()
+    comparison = compare_runs([tmp_path / "runs"], unequal=True)
+    (table,) = comparison.tables
+    assert versus(row(comparison, "gru")).startswith("+0.600")
+    (note,) = (note.text for note in table.notes if note.about is About.UNLIKE)
+    assert "as asked, although" in note and "gru (100,000 decisions, not 3,000 decisions)" in note
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"scenario": "hidden-crossing"}, "trained on hidden-crossing, not trained on exit-recall"),
+        ({"sensors": {"range_m": 20.0}}, "sensors range_m=20.0, not the scenario's sensors"),
+        ({"dials": ("exits_count=3",)}, "dials exits_count=3, not the scenario's dials"),
+    ],
+)
+def test_agents_trained_on_something_else_are_not_compared_unasked(
+    write: Write, tmp_path: Path, settings: dict[str, object], why: str
+) -> None:
+    write("none", "SCCCC")
+    write("gru", "SSSSC", memory="gru", settings=settings)
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert [one.apart for one in table.rows] == [why, ""]
+
+
+def test_the_rule_that_chooses_a_baseline_is_said(write: Write, tmp_path: Path) -> None:
+    write("a", "SCCCC", settings={"gamma": 0.8})
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert table.chosen == "the only memoryless agent here"
+    for seed in range(2):
+        write(f"b{seed}", "SSCCC", settings={"gamma": 0.95}, seed=seed)
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert table.base is not None and table.base.label == "none (gamma=0.95)"
+    assert table.chosen == "it has most runs"
+
+
+def test_trials_of_a_search_stay_apart_unless_named(write: Write, tmp_path: Path) -> None:
+    write("none", "SSCC")
+    write("tune/none/trial-0", "SSSS", settings={"gamma": 0.9})
+    write_json_file(tmp_path / "runs" / "tune" / "search.json", {})
+    comparison = compare_runs([tmp_path / "runs"])
+    assert [one.label for one in comparison.tables[0].rows] == ["none"]
+    assert comparison.collection.excluded == [
+        ((tmp_path / "runs" / "tune").as_posix(),
+         "trials of a search for settings (1): name the folder itself to compare them"),
+    ]  # fmt: skip
+    both = compare_runs([tmp_path / "runs", tmp_path / "runs" / "tune"])
+    assert len(both.tables[0].rows) == 2 and both.collection.excluded == []
+    assert len(compare_runs([tmp_path / "runs/tune/none/trial-0"]).tables[0].rows) == 1
 
 
 def test_the_headline_never_calls_a_memoryless_agent_one_with_memory(

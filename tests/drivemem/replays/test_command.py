@@ -11,6 +11,7 @@ import drivemem
 from drivemem.cli import run_command
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.replays import replay
+from drivemem_envs.compiled.exactness import exact_environment
 from tests.drivemem.replays.conftest import record
 
 SCENARIO = "occluded-intersection-v0"
@@ -39,10 +40,46 @@ def test_the_command_says_what_it_wrote(
 ) -> None:
     page = tmp_path / "p.html"
     words = [str(runs / "constant"), "--against", str(runs / "ghost"), "--page", str(page)]
-    assert run_command("replay", [*words, "--verify", "--episode", "1"]) == 0
+    assert run_command("replay", [*words, "--verify", "--episode", "1", "--verbose"]) == 0
     told = capsys.readouterr().out
     assert "constant, episode 1, reference backend: identical, bit for bit" in told
     assert "ghost, episode 1" in told and str(page) in told.replace("\n", "")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six episodes as the demo records them."""
+    out = tmp_path_factory.mktemp("compiled") / "run"
+    evaluate(
+        driver="constant:LANE_LEFT", scenario="exit-recall", episodes=6, record=6, num_envs=2,
+        backend="compiled", num_workers=1, out=out, quiet=True,
+    )  # fmt: skip
+    return out
+
+
+@pytest.mark.skipif(not exact_environment(), reason="arithmetic is exact on x86 only")
+def test_kernels_and_highway_env_agree_to_the_last_bit(
+    compiled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = replay(compiled, verify=True)
+    assert [(one.backend, one.exact, one.identical) for one in done.verifications] == [
+        *[("compiled", False, True)] * 6, *[("reference", True, True)] * 6
+    ]  # fmt: skip
+    assert run_command("replay", [str(compiled), "--verify"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "6 episodes driven again; compiled backend, which recorded: 6 bit for bit; reference "
+        "backend in exact arithmetic: 6 bit for bit"
+    ]
+
+
+def test_without_a_process_of_exact_arithmetic_nothing_is_called_exact(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "false")
+    found = replay(compiled, verify=True, episode=0).verifications
+    assert [(one.backend, one.exact, one.agrees) for one in found] == [
+        ("compiled", False, True), ("reference", False, True)
+    ]  # fmt: skip
 
 
 def test_a_difference_is_exit_code_1(

@@ -11,7 +11,7 @@ from drivemem.errors import DrivememError
 from drivemem.replays import ReplayResult
 from drivemem.replays.load import Trace, find_recording
 from drivemem.replays.simulate import other_backend
-from drivemem.replays.verify import verify
+from drivemem.replays.verify import summary, verify
 
 
 @pytest.fixture
@@ -75,6 +75,16 @@ def test_rounded_rows_agree_without_being_identical(trace: Trace) -> None:
     found = verify(Trace(other_digest, trace.steps, trace.actors))
     assert found.agrees and not found.identical
     assert "not bit for bit" in str(found)
+
+
+def test_a_summary_counts_each_backend_and_arithmetic(trace: Trace) -> None:
+    same = verify(trace)
+    near, far = replace(same, identical=False), replace(same, identical=False, agrees=False)
+    exact = replace(same, backend="compiled", recorded_on_it=False, exact=True)
+    assert summary([same, replace(near, episode=8), replace(far, episode=9), exact]) == (
+        "3 episodes driven again; reference backend, which recorded: 1 bit for bit, 1 equal to "
+        "within 1e-06, 1 different; compiled backend in exact arithmetic: 1 bit for bit"
+    )
 
 
 def test_an_unknown_scenario_is_one_line(trace: Trace) -> None:

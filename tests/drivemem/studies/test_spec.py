@@ -52,7 +52,7 @@ def test_every_agent_of_a_shipped_study_can_be_trained_on_every_scenario(
         ("[scenarios.exit-recall]\npreset = false", "", "name at least one scenario"),
         ('memory = "gru"', "scenario = 'merge-v1'", "unknown key 'scenario'"),
         ('memory = "gru"', "scenarios = ['exit']", "[agents.gru] scenarios: unknown key 'exit'"),
-        ('memory = "gru"', "scenarios = 'exit'", "scenarios is 'exit': Input should be a list"),
+        ('memory = "gru"', "scenarios = 'exit'", "scenarios is 'exit': input should be a list"),
         (
             "preset = false",
             "seeds = [1, 1]",
@@ -81,6 +81,17 @@ def test_what_must_be_a_table_is_said(key: str) -> None:
     plain = {"seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"none": {}}, key: 3}
     with pytest.raises(DrivememError, match=rf"{key} is 3; write a table \[+{key}"):
         study_from(plain)
+
+
+@pytest.mark.parametrize("baseline", ["memory=none", "gru", "idm"])
+def test_a_baseline_is_a_memory_or_of_the_study(baseline: str) -> None:
+    plain = {
+        "name": "a", "seeds": 1, "scenarios": {"exit-recall": {}}, "agents": {"gru": {}},
+        "evaluation": {"drivers": ["idm"]},
+    }  # fmt: skip
+    assert study_from({**plain, "baseline": baseline}).baseline == baseline
+    with pytest.raises(DrivememError, match="unknown key 'grru'; did you mean 'gru'"):
+        study_from({**plain, "baseline": "grru"})
 
 
 def test_names_are_looked_up_before_anything_runs(tiny: Path, tmp_path: Path) -> None:
