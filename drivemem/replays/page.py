@@ -10,7 +10,6 @@ import base64
 import hashlib
 import html
 import json
-import os
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from drivemem.replays.focus import box, focus
 from drivemem.replays.load import EpisodeRow, Recording, Trace
 from drivemem.replays.pack import blob, pack_road, pack_side
 from drivemem.replays.simulate import scenario_of
+from drivemem_agents.files import atomic_file
 
 SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
@@ -59,10 +59,8 @@ def write_page(
     about = _about(pairs, episode if episode is not None else most_telling(pairs))
     text = render(about, [blob(roads.packed), *blobs])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        with atomic_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -21,6 +20,7 @@ from drivemem.replays.gif import GifWriter
 from drivemem.replays.load import DECODED, Trace
 from drivemem.replays.page import labels_of
 from drivemem.replays.simulate import scenario_of
+from drivemem_agents.files import atomic_file
 
 LAYERS = ("truth", "sees", "remembers")
 _HOLD_S = 1.5
@@ -183,15 +183,11 @@ def _rate(frequency: int, speed: float) -> tuple[Fraction, int]:
 @contextmanager
 def _complete(path: Path) -> Iterator[Path]:
     """A temporary path beside the real one; it takes its place when all went well."""
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
+        with atomic_file(path) as temporary:
+            yield temporary
     except OSError as error:
         raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _writer(path: Path, partial: Path, rate: Fraction) -> Writer:
@@ -213,7 +209,7 @@ class _Mp4Writer:
                 "MP4 needs the extra `video`: pip install 'drivemem[video]', or write a .gif"
             ) from error
         self._av = av
-        self._container = av.open(str(path), "w", options={"movflags": "faststart"})
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         self._rate = rate
         self._stream: Any = None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from drivemem.errors import DrivememError
+from drivemem_agents.files import is_running
 
 LOCK = "training.lock"
 
@@ -103,13 +104,7 @@ def _is_gone(owner: dict[str, Any]) -> bool:
     pid = owner.get("pid")
     if owner.get("host") != platform.node() or not isinstance(pid, int):
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    return not is_running(pid)
 
 
 def _in_use(path: Path, owner: dict[str, Any]) -> str:
