@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from drivemem.errors import DrivememError
+from drivemem.runs import saving
 from drivemem_agents.files import is_running
 
 LOCK = "training.lock"
@@ -35,10 +36,11 @@ def alone_in(folder: Path) -> Iterator[None]:
     file = _open_locked(path)
     try:
         note = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(note) + "\n")
-        file.flush()
+        with saving(path):
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(note) + "\n")
+            file.flush()
         yield
     finally:
         with contextlib.suppress(OSError):
