@@ -101,9 +101,7 @@ def test_a_truncated_file_is_named(tmp_path: Path, share: float) -> None:
     write_table(path, COLUMNS, [{"number": k, "value": k / 7} for k in range(100)])
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(
-        DrivememError, match=r"t\.parquet is truncated or (no Parquet file|has changed)"
-    ):
+    with pytest.raises(DrivememError, match=r"t\.parquet is truncated or (no Parquet|has changed)"):
         read_table(path, COLUMNS)
 
 
