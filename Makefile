@@ -18,7 +18,8 @@ demo: $(STAMP)
 	$(BIN)/python -m drivemem.demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --ignore tests/test_campaigns.py tests
+	$(BIN)/python -m pytest tests/test_campaigns.py
 
 test-all: $(STAMP)
 	$(BIN)/python -m pytest -n 2 -m "slow or not slow" --ignore tests/test_campaigns.py tests

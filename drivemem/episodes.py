@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, first_line
+from drivemem_agents.checksums import BLANK, has_changed, seal
+from drivemem_agents.files import atomic_file
 
 TRACE_COLUMNS = ("id", "x", "y", "heading", "speed", "crashed")
 """What a digest covers, in this order."""
@@ -108,18 +108,14 @@ def write_query(
     Raises:
         DrivememError: the file cannot be written, or what the query reads cannot be read.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    target = str(temporary).replace("'", "''")
+    form = f"FORMAT parquet, COMPRESSION zstd, KV_METADATA {{checksum: '{BLANK}'}}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        copy = f"COPY ({select}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
-        connection.execute(copy, list(parameters))
-        os.replace(temporary, path)
+        with atomic_file(path) as temporary:
+            target = str(temporary).replace("'", "''")
+            connection.execute(f"COPY ({select}) TO '{target}' ({form})", list(parameters))
+            seal(temporary)
     except (OSError, duckdb.IOException, duckdb.InvalidInputException) as error:
         raise DrivememError(f"cannot write {path}: {first_line(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _cast(name: str, kind: str, values: dict[str, Any], flat: dict[str, Any]) -> str:
@@ -136,14 +132,36 @@ def _cast(name: str, kind: str, values: dict[str, Any], flat: dict[str, Any]) ->
     return f'CASE WHEN "{parts[0]}" IS NULL THEN NULL ELSE [{listed}]::{kind} END'
 
 
+def check_table(path: Path, way_out: str = "take another copy, or make it again") -> None:
+    """Refuse a Parquet file that is not what was written; those of others have no checksum.
+
+    Args:
+        path: the file.
+        way_out: what to do about one that has changed.
+
+    Raises:
+        DrivememError: missing, unreadable or changed.
+    """
+    if not path.is_file():
+        raise DrivememError(f"{path} is missing")
+    try:
+        changed = has_changed(path.read_bytes())
+    except OSError as error:
+        raise DrivememError(f"{path} cannot be read: {error.strerror or error}") from error
+    if changed:
+        raise DrivememError(
+            f"{path} is truncated or has changed since it was written (its checksum differs): "
+            f"{way_out}"
+        )
+
+
 def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
     """Rows of a Parquet file that `write_table` wrote.
 
     Raises:
-        DrivememError: missing, truncated, or columns are missing.
+        DrivememError: missing, truncated, changed, or columns are missing.
     """
-    if not path.is_file():
-        raise DrivememError(f"{path} is missing")
+    check_table(path)
     try:
         with duckdb.connect() as connection:
             found = connection.execute("SELECT * FROM read_parquet(?)", [glob.escape(str(path))])

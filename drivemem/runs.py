@@ -55,6 +55,11 @@ class Run:
         """The trained agent; there once training is done."""
         return self.folder / "model"
 
+    @property
+    def importance(self) -> Path:
+        """How much each weight matters, if it could be measured; see `training.warm_start`."""
+        return self.folder / "importance.safetensors"
+
     def settings(self) -> dict[str, Any]:
         """The stored configuration as a dict.
 
@@ -68,13 +73,16 @@ class Run:
         return build_config(self.settings())
 
     def has_agent(self) -> bool:
-        """Whether the trained agent is there and whole, not cut short or empty."""
+        """Whether the trained agent is there and whole: what was written, to the last bit."""
         from safetensors import SafetensorError, safe_open
 
+        from drivemem_agents.checksums import changed_file, is_description_whole
+
         try:
-            read_json(self.model / "agent.json")
+            described = read_json(self.model / "agent.json")
             with safe_open(self.model / "model.safetensors", framework="numpy"):
-                return True
+                whole = is_description_whole(described)
+            return whole and changed_file(described, self.model) is None
         except (DrivememError, OSError, SafetensorError):
             return False
 
@@ -91,10 +99,22 @@ class Run:
         """The stored manifest; {} without one."""
         return read_json(self.manifest_file, versions=dict) if self.manifest_file.exists() else {}
 
+    def status(self) -> str | None:
+        """Where training stands: running or done; None without a manifest.
+
+        A run is done when its agent is there, even if its process was ended before it could say so.
+        """
+        stored = self.manifest()
+        return "done" if stored and self.has_agent() else stored.get("status")
+
+    def all_checkpoints(self) -> list[Path]:
+        """Folders of the checkpoints, that with the most decisions first."""
+        found = [path for path in self.checkpoints.glob("*") if path.name.isdigit()]
+        return sorted(found, key=lambda path: int(path.name), reverse=True)
+
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""
-        found = [path for path in self.checkpoints.glob("*") if path.name.isdigit()]
-        return max(found, key=lambda path: int(path.name), default=None)
+        return next(iter(self.all_checkpoints()), None)
 
 
 def open_run(path: str | Path) -> Run:
@@ -202,9 +222,11 @@ def saving(path: Path) -> Iterator[None]:
     """
     from safetensors import SafetensorError
 
+    from drivemem_agents import CheckpointError
+
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, CheckpointError) as error:
         why = getattr(error, "strerror", None) or error
         raise DrivememError(
             f"cannot write {path}: {why}; mend that, then the same command with --resume goes on"

@@ -1,7 +1,7 @@
 """The short form of the campaigns in `tests/campaigns`; `make campaign` runs the long one.
 
-It forks, so it has a process of its own (`make test-all` gives it one): where other tests have left
-threads behind, such as DuckDB's, a forked child can wait for ever.
+It forks, so `make test` gives it a process of its own: where other tests have left threads behind,
+such as DuckDB's, a forked child can wait for ever.
 """
 
 from __future__ import annotations
@@ -20,26 +20,13 @@ from tests.campaigns.draws import as_options, as_pairs, is_huge, toml
 from tests.campaigns.figures import Tally, table
 
 COUNTS = {
-    "training": 40, "sensors": 24, "observations": 24, "dials": 40, "memories": 24,
-    "encoders": 16, "agents": 24, "study files": 12, "presets": 12, "evaluations": 12,
+    "training": 10, "sensors": 8, "observations": 8, "dials": 16, "memories": 12,
+    "encoders": 8, "agents": 12, "study files": 6, "presets": 6, "evaluations": 4,
 }  # fmt: skip
 
 FAILING = {
-    "gru/model/model.safetensors": "a model is not checked when training goes on from it",
-    "gru/model/agent.json": "the description of spaces is not checked",
-    "gru/metrics.jsonl": "the reader of curves takes any text for JSON",
-    "gru/recordings/test-intact/episodes.parquet": "flipped bits are not noticed",
-    "gru/recordings/test-intact/steps.parquet": "flipped bits are not noticed",
-    "gru/recordings/test-intact/actors.parquet": "flipped bits are not noticed",
-    "begun/checkpoints/192/model.safetensors": "flipped bits are not noticed",
-    "begun/checkpoints/192/optimizer.safetensors": "flipped bits are not noticed",
-    "begun/checkpoints/192/run.json": "values are used as they are",
-    "begun/metrics.jsonl": "a torn line stays in the middle of the curve",
-    "a user's files": "folders are replaced whole",
-    "finished results": "smaller evaluations replace larger ones",
-    "two trainings into one folder": "there is no lock",
-    "train": "a run killed after its model was written stays 'running'; temporary files stay",
     "preset.toml": "a file that is cut between two lines is sound TOML",
+    "begun/metrics.jsonl": "a curve that was cut is said, and goes on without what is lost",
 }
 """What fails today, and why."""
 
@@ -50,7 +37,10 @@ def known(name: str, *more: object) -> object:
     return pytest.param(*more, name, marks=marks)
 
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="it forks: give it `-n 0`"),
+]
 
 
 def sound(tally: Tally) -> None:
@@ -142,13 +132,11 @@ def test_a_killed_study_goes_on() -> None:
 
 
 @pytest.mark.parametrize("job", ["train", "evaluate --record"])
-@pytest.mark.xfail(strict=False, reason="not every error of safetensors is an OSError")
 def test_a_full_disk_is_said_in_one_line_and_mended(job: str) -> None:
     sound(limits.file_size(job, most=4))
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="metrics and manifest are written unguarded")
 def test_a_full_file_system_is_said_in_one_line_and_mended() -> None:
     if not limits.can_mount():
         pytest.skip("this user may not mount a file system")
@@ -166,7 +154,6 @@ def test_no_home_folder_is_needed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="an empty index ends every command that needs it")
 def test_a_damaged_cache_is_compiled_again() -> None:
     sound(limits.homes(["damaged cache"]))
 

@@ -12,23 +12,23 @@ from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, Line
 from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
 from drivemem_agents.algorithm import MemoryAlgorithm
+from drivemem_agents.checksums import VERSION, sealed
 from drivemem_agents.files import write_json
 from drivemem_agents.policy import MemoryPolicy
 from drivemem_agents.policy_files import describe_policy, described_class, described_extras
 from drivemem_agents.ppo_settings import SCHEDULED, PolicySettings
 from drivemem_agents.sealed_files import (
-    VERSION,
+    CheckpointError as CheckpointError,
+)
+from drivemem_agents.sealed_files import (
     check_description,
+    check_files,
     folder_of,
     load_weights,
     read_description,
     read_tensors,
-    sealed,
     write_tensors,
     write_weights,
-)
-from drivemem_agents.sealed_files import (
-    CheckpointError as CheckpointError,
 )
 from drivemem_agents.setting_attributes import checked_settings
 from drivemem_agents.space_json import space_from_json, space_to_json
@@ -201,12 +201,16 @@ def save_training(model: MemoryAlgorithm, folder: Path) -> None:
 
 
 def write_training(model: MemoryAlgorithm, folder: Path) -> None:
-    """`save_training` into an existing folder, not atomic: for callers that add files of theirs."""
+    """`save_training` into an existing folder, not atomic, for callers with files of their own.
+
+    Files that are there already belong to the checkpoint: they get checksums like its own.
+    """
     write_weights(folder / "model.safetensors", model.policy)
     write_tensors(folder / "optimizer.safetensors", optimizer_tensors(model))
     write_tensors(folder / "rollout.safetensors", carried_tensors(model))
     described = {"format": TRAINING_FORMAT, "version": VERSION, **counters(model)}
-    write_json(folder / "state.json", sealed(described, folder, TRAINING_FILES[1:]))
+    files = [path.name for path in folder.iterdir()]
+    write_json(folder / "state.json", sealed(described, folder, files))
 
 
 def load_training(model: MemoryAlgorithm, folder: Path) -> None:
@@ -222,6 +226,7 @@ def load_training(model: MemoryAlgorithm, folder: Path) -> None:
     path = folder / "state.json"
     described = read_description(path, TRAINING_FORMAT)
     check_description(path, described)
+    check_files(folder, described)
     optimizer = read_tensors(folder / "optimizer.safetensors", described)
     carried = read_tensors(folder / "rollout.safetensors", described)
     load_weights(model.policy, folder / "model.safetensors", described)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
+import platform
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_PROCESS = secrets.token_hex(4)
+"""Tells this process from an earlier one of the same number."""
+_LEFT = re.compile(
+    r"\.(?P<name>.+)-(?P<host>\w{8})-(?P<pid>\d+)-(?P<process>\w{8})-\w{8}\.(tmp|old)"
+)
+"""Names of what is being written, or of the folder that a new one takes the place of."""
 
 
 @contextmanager
@@ -29,10 +40,11 @@ def atomic_folder(folder: Path, own: Sequence[str] = ()) -> Iterator[Path]:
     folder = Path(os.path.realpath(folder))  # a link stays a link
     check_replaceable(folder, own)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    clear_leavings(folder.parent)
+    temporary = _beside(folder, "tmp")
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o755)
         check_replaceable(folder, own)  # again: that was a while ago
         if _others(folder, own):
             for name in own:
@@ -41,6 +53,77 @@ def atomic_folder(folder: Path, own: Sequence[str] = ()) -> Iterator[Path]:
             _replace_folder(folder, temporary, own)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends without an error.
+
+    What earlier writers to the folder have left there, because they were killed, is removed.
+
+    Args:
+        path: of the file; its folder is made.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_leavings(path.parent)
+    temporary = _beside(path, "tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def clear_leavings(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder.
+
+    What a process that still runs is writing stays, as does whatever another machine or another
+    program has put there. A folder that was moved away for a new one that never came is put back.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            left = _LEFT.fullmatch(path.name)
+            if left is None or not _is_dead(left):
+                continue
+            if path.suffix == ".old" and not os.path.lexists(folder / left["name"]):
+                os.replace(path, folder / left["name"])
+            elif path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process of this machine may still be there."""
+    if os.name != "posix":  # elsewhere a signal, even none, may end it
+        return True
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A new name in the same folder that says which process uses it."""
+    name = f".{path.name}-{_HOST}-{os.getpid()}-{_PROCESS}-{secrets.token_hex(4)}.{kind}"
+    return path.with_name(name)
+
+
+def _is_dead(left: re.Match[str]) -> bool:
+    """Whether the process that a name tells of has ended."""
+    if left["host"] != _HOST:
+        return False
+    pid = int(left["pid"])
+    if pid == os.getpid():
+        return left["process"] != _PROCESS
+    return not is_running(pid)
 
 
 def agent_folder(path: Any) -> Path:
@@ -102,34 +185,23 @@ def _replace_folder(folder: Path, new: Path, own: Sequence[str]) -> None:
         os.replace(new, folder)
         return
     # A folder cannot be replaced in one call: move the old one away.
-    away = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    old = away / folder.name
+    old = _beside(folder, "old")
     os.replace(folder, old)
     try:
         os.replace(new, folder)
     except BaseException:
         os.replace(old, folder)
-        away.rmdir()
         raise
-    for name in own:  # by name: what came in between stays
-        (old / name).unlink(missing_ok=True)
-    with suppress(OSError):
-        old.rmdir()
-        away.rmdir()
+    for name in _others(old, own):  # what came in between stays
+        os.replace(old / name, folder / name)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write canonical JSON (sorted keys), atomically."""
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path) -> dict[str, Any]:

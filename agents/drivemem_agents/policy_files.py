@@ -10,15 +10,14 @@ from typing import Any, TypeVar
 from stable_baselines3.common.utils import FloatSchedule, get_device
 from torch import nn
 
+from drivemem_agents.checksums import VERSION, sealed
 from drivemem_agents.files import write_json
 from drivemem_agents.sealed_files import (
-    VERSION,
     CheckpointError,
     check_description,
     folder_of,
     load_weights,
     read_description,
-    sealed,
     write_weights,
 )
 from drivemem_agents.space_json import space_from_json, space_to_json
@@ -104,7 +103,7 @@ def save_policy(policy: Any, folder: Path, base: type) -> None:
             "version": VERSION,
             **describe_policy(policy, policy.extra_arguments(), base),
         }
-        write_json(temporary / FILES[0], sealed(described, temporary, FILES[1:]))
+        write_json(temporary / FILES[0], sealed(described, temporary, [FILES[1]]))
 
 
 def load_policy(kind: type[Policy], folder: Path, device: Any, base: type[Policy]) -> Policy:

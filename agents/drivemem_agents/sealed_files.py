@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,14 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
+from drivemem_agents.checksums import SEAL, VERSION, changed_file, digest, is_description_whole
 from drivemem_agents.files import atomic_folder, read_json
 from drivemem_agents.finite import first_non_finite
-
-VERSION = 2
-"""Of the descriptions; 1 had no checksums and is still read."""
-
-SEAL = "sha256"
-"""Key of the checksums: of each file by name, and under "" of the description itself."""
 
 
 class CheckpointError(ValueError):
@@ -29,19 +22,27 @@ class CheckpointError(ValueError):
 
 @contextmanager
 def folder_of(files: Sequence[str], folder: Path) -> Iterator[Path]:
-    """`atomic_folder`, whose refusal of what is not its own is a `CheckpointError`."""
+    """`atomic_folder`, whose errors are `CheckpointError`s in one line."""
     try:
         with atomic_folder(folder, files) as temporary:
             yield temporary
     except FileExistsError as error:
         raise CheckpointError(error.strerror or str(error)) from error
+    except OSError as error:
+        raise CheckpointError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors, as copies that share no memory, as safetensors needs them."""
-    save_file(
-        {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}, path
-    )
+    """Write tensors, as copies that share no memory, as safetensors needs them.
+
+    Raises:
+        CheckpointError: they cannot be written, as where a disk is full.
+    """
+    copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+    try:
+        save_file(copies, path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"cannot write {path.name}: {error}") from error
 
 
 def write_weights(path: Path, module: nn.Module) -> None:
@@ -57,13 +58,6 @@ def write_weights(path: Path, module: nn.Module) -> None:
             f"the agent is not written: its {name} is not finite; go back to one saved before"
         )
     write_tensors(path, tensors)
-
-
-def sealed(described: dict[str, Any], folder: Path, files: Sequence[str]) -> dict[str, Any]:
-    """A description with the checksums of a folder's files and its own."""
-    sums = {name: _digest((folder / name).read_bytes()) for name in sorted(files)}
-    whole = {**described, SEAL: sums}
-    return {**described, SEAL: {**sums, "": _own_digest(whole)}}
 
 
 def read_description(path: Path, format_name: str) -> dict[str, Any]:
@@ -95,9 +89,27 @@ def check_description(path: Path, described: dict[str, Any]) -> None:
     Raises:
         CheckpointError: it has changed.
     """
-    if described["version"] == VERSION and described[SEAL].get("") != _own_digest(described):
+    if not is_description_whole(described):
         raise CheckpointError(
             f"{path} has changed since it was written (its checksum differs): take another copy"
+        )
+
+
+def check_files(folder: Path, described: dict[str, Any]) -> None:
+    """Refuse a folder whose files are not what was written.
+
+    Raises:
+        CheckpointError: one of those that the description has a checksum of has changed, is
+            missing, or cannot be read.
+    """
+    try:
+        name = changed_file(described, folder)
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be read: {error}") from error
+    if name is not None:
+        raise CheckpointError(
+            f"{folder / name} is missing or has changed since it was written (its checksum "
+            "differs): take another copy"
         )
 
 
@@ -118,7 +130,7 @@ def read_tensors(path: Path, described: dict[str, Any]) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} is missing: is {path.parent} an agent's folder?") from error
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
-    if described["version"] == VERSION and described[SEAL].get(path.name) != _digest(data):
+    if described["version"] == VERSION and described[SEAL].get(path.name) != digest(data):
         raise CheckpointError(
             f"{path} has changed since it was written (its checksum differs): take another copy"
         )
@@ -143,12 +155,3 @@ def load_weights(module: nn.Module, path: Path, described: dict[str, Any]) -> No
     except RuntimeError as error:
         detail = " ".join(line.strip() for line in str(error).splitlines()[1:3])
         raise CheckpointError(f"{path} is of another architecture: {detail}") from error
-
-
-def _own_digest(described: dict[str, Any]) -> str:
-    sums = {name: value for name, value in described[SEAL].items() if name}
-    return _digest(json.dumps({**described, SEAL: sums}, sort_keys=True).encode())
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -17,7 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.episodes import UNREADABLE
+from drivemem.episodes import UNREADABLE, check_table
 from drivemem.errors import DrivememError, did_you_mean, first_line
 from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
@@ -158,6 +158,7 @@ class Recording:
         file = self.folder.parent.parent / "probes" / self.folder.name / "decoded.parquet"
         if "decoded_x" in actors or not file.is_file():
             return {}
+        check_table(file, "probe again with `drivemem probe`, or delete it")
         query = "SELECT * FROM read_parquet($decoded) WHERE episode = $episode AND seed = $seed"
         try:
             answer = self._connection.execute(
@@ -203,6 +204,7 @@ class Recording:
         path = self._file(name)
         if not path.is_file():
             raise DrivememError(f"{path} is missing, so this is no recording; {_AGAIN}")
+        check_table(path, _AGAIN)
         found = {
             column: kind
             for column, kind, *_ in self._run(

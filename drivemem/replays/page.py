@@ -10,9 +10,8 @@ import base64
 import hashlib
 import html
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from drivemem.replays.focus import box, focus
 from drivemem.replays.load import EpisodeRow, Recording, Trace
 from drivemem.replays.pack import blob, pack_road, pack_side
 from drivemem.replays.simulate import scenario_of
+from drivemem_agents.files import atomic_file
 
 SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
@@ -72,16 +72,11 @@ def complete(path: Path) -> Iterator[Path]:
     Raises:
         DrivememError: the folder or the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield partial
-        os.replace(partial, path)
+        with atomic_file(path) as temporary:
+            yield temporary
     except OSError as error:
         raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
 
 
 def paired(recording: Recording, against: Recording | None) -> list[list[EpisodeRow]]:

@@ -184,7 +184,7 @@ class _Mp4Writer:
                 "MP4 needs the extra `video`: pip install 'drivemem[video]', or write a .gif"
             ) from error
         self._av = av
-        self._container = av.open(str(path), "w", options={"movflags": "faststart"})
+        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         self._rate = rate
         self._stream: Any = None
 

@@ -16,7 +16,14 @@ from typing import Any
 import duckdb
 
 from drivemem.comparison.collect import Collection
-from drivemem.episodes import UNREADABLE, damaged, read_table, write_query, write_table
+from drivemem.episodes import (
+    UNREADABLE,
+    check_table,
+    damaged,
+    read_table,
+    write_query,
+    write_table,
+)
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json
 from drivemem.schemas import EPISODE_COLUMNS
@@ -132,6 +139,7 @@ def restore(plan: Plan, folder: str | Path) -> Restored:
 
 def _episodes(path: Path) -> duckdb.DuckDBPyConnection:
     """A connection with the archive's episodes as table `episodes`."""
+    check_table(path)
     connection = duckdb.connect()
     try:
         connection.execute(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import threading
 import time
@@ -31,6 +30,7 @@ from drivemem.studies.state import (
     note_failure,
     state_of,
 )
+from drivemem_agents.files import clear_leavings
 
 ORPHANED = 3
 """Exit code of a worker whose parent is gone."""
@@ -55,7 +55,8 @@ def run_cell(folder: Path, name: str, threads: int = 1) -> None:
         if state.stage == "stale":
             raise DrivememError(stale_advice(run, state.why))
         forget_failure(run)
-        clean(run)
+        for place in (run.folder, *filter(Path.is_dir, run.folder.iterdir())):
+            clear_leavings(place)
         if is_restored(run):  # it lacks an evaluation, for which there are no weights
             clear(run)
         if not cell.is_driver:
@@ -71,21 +72,13 @@ def stale_advice(run: Run, why: str) -> str:
     )
 
 
-def clean(run: Run) -> None:
-    """Remove temporary files that a killed process has left."""
-    for path in [*run.folder.glob(".*-*"), *run.folder.glob("*/.*-*")]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
 def _train(run: Run, cell: Cell, threads: int) -> None:
     from drivemem.training.train import train
 
-    if run.has_agent():
-        return
     config = cell.train_config().model_copy(update={"num_workers": threads})
+    if run.has_agent():
+        train(config, run.folder, resume=True)  # which may have been ended before its last note
+        return
     before, began = state_of(run, cell).step, time.monotonic()
     train(config, run.folder, resume=True)
     rate = (cell.steps - before) / max(time.monotonic() - began, 1e-9)

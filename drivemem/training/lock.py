@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from drivemem.errors import DrivememError
+from drivemem.runs import saving
+from drivemem_agents.files import is_running
 
 LOCK = "training.lock"
 
@@ -34,10 +36,11 @@ def alone_in(folder: Path) -> Iterator[None]:
     file = _open_locked(path)
     try:
         note = {"pid": os.getpid(), "host": platform.node(), "since": _now()}
-        file.seek(0)
-        file.truncate()
-        file.write(json.dumps(note) + "\n")
-        file.flush()
+        with saving(path):
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(note) + "\n")
+            file.flush()
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -103,13 +106,7 @@ def _is_gone(owner: dict[str, Any]) -> bool:
     pid = owner.get("pid")
     if owner.get("host") != platform.node() or not isinstance(pid, int):
         return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    return not is_running(pid)
 
 
 def _in_use(path: Path, owner: dict[str, Any]) -> str:

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.logger import KVWriter, Logger
 
 from drivemem.backends import announce, check_device, choose_backend
 from drivemem.config import TrainConfig
 from drivemem.errors import DrivememError, first_line
 from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, open_run, read_json, saving, write_json_file
+from drivemem.runs import RUNS, Run, manifest, open_run, saving, write_json_file
 from drivemem.seeds import episode_seed
 from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
+from drivemem.training.checkpoints import AGENT_KINDS, restore_newest, save_checkpoint
 from drivemem.training.lock import alone_in
-from drivemem.training.metrics import JsonLines, count_lines, keep_lines
+from drivemem.training.metrics import JsonLines, TensorBoardMirror, keep_lines
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
-from drivemem_agents.checkpoint import (
-    AGENT_FILES,
-    CheckpointError,
-    load_training,
-    save_agent,
-    write_training,
-)
-from drivemem_agents.files import atomic_folder
+from drivemem_agents.checkpoint import AGENT_FILES, save_agent
+from drivemem_agents.files import clear_leavings
 from drivemem_agents.ppo_settings import TrainingSettings
 
-KEPT_CHECKPOINTS = 2
-AGENT_KINDS = (".json", ".safetensors")
-"""Kinds of files in a checkpoint's or an agent's folder."""
 WRITTEN = ("model", "checkpoints", "metrics.jsonl", "manifest.json", "importance.safetensors")
 """What training writes into a run's folder after `config.json`."""
 
@@ -182,18 +170,23 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
                 "repeat its command exactly, or choose another --out"
             )
         _check_scenario(run, config)
+        for folder in (run.folder, run.checkpoints):
+            clear_leavings(folder)
         if not run.has_agent():
             _check_restorable(run)
             return False
-        _note_done(run)
-        return True
+        return _note_done(run)
     return False
 
 
 def _refuse_foreign(run: Run) -> None:
     """Refuse a folder where training would replace what it did not write."""
     if run.config_file.exists():
-        found = [path for path in run.model.glob("*") if path.suffix not in AGENT_KINDS]
+        found = [
+            path
+            for path in run.model.glob("*")
+            if path.suffix not in AGENT_KINDS or not path.is_file()
+        ]
     else:
         found = [path for name in WRITTEN for path in run.folder.glob(name)]
     if found:
@@ -212,10 +205,19 @@ def _check_restorable(run: Run) -> None:
         )
 
 
-def _note_done(run: Run) -> None:
-    """Say that a run is done whose process was ended between its agent and its last note."""
-    if run.manifest().get("status") == "running":
-        write_json_file(run.manifest_file, {**run.manifest(), "status": "done"})
+def _note_done(run: Run) -> bool:
+    """Say that a run is done whose process was ended before its last note.
+
+    Returns:
+        False: that was before its weights' importance was kept, for which the last updates are
+        made again.
+    """
+    stored = run.manifest()
+    if stored.get("status") == "running":
+        if not run.importance.exists():
+            return False
+        write_json_file(run.manifest_file, {**stored, "status": "done"})
+    return True
 
 
 def _check_scenario(run: Run, config: TrainConfig) -> None:
@@ -238,14 +240,9 @@ def _learn(
     quiet: bool,
     callback: BaseCallback | None,
 ) -> None:
-    checkpoint = run.latest_checkpoint()
-    position: dict[str, Any] = {"metrics_lines": 0, "pending": {}}
-    if checkpoint is not None:
-        position = _restore(checkpoint, model, env)
+    position = restore_newest(run, model, env)
     keep_lines(run.metrics_file, position["metrics_lines"])
-    writers: list[KVWriter] = [JsonLines(run.metrics_file)]
-    with contextlib.suppress(ImportError, AssertionError):  # a mirror, if the extra is installed
-        writers.append(TensorBoardOutputFormat(str(run.folder / "tensorboard")))
+    writers: list[KVWriter] = [JsonLines(run.metrics_file), TensorBoardMirror(run.folder)]
     model.set_logger(Logger(str(run.folder), writers))
     for name, (value, excluded) in position["pending"].items():
         model.logger.record(name, value, exclude=excluded)
@@ -317,69 +314,3 @@ class RunCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._progress.update(self.model.num_timesteps)
-
-
-def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
-    """Write a checkpoint, atomically, and drop the oldest."""
-    folder = run.checkpoints / str(model.num_timesteps)
-    if folder.exists():
-        return folder
-    episodes, taken, returns = env.position()
-    with saving(folder), atomic_folder(folder) as temporary:
-        write_training(model, temporary)
-        save_file(
-            {
-                "episodes": episodes,
-                "returns": returns,
-                "lengths": np.array([len(actions) for actions in taken]),
-                "actions": np.concatenate([actions for actions in taken if len(actions)])
-                if any(len(actions) for actions in taken)
-                else np.zeros(0),
-            },
-            temporary / "worlds.safetensors",
-        )
-        write_json_file(temporary / "run.json", _log_position(run, model))
-    kept = sorted(
-        (p for p in run.checkpoints.glob("*") if p.name.isdigit()), key=lambda p: int(p.name)
-    )
-    for old in kept[:-KEPT_CHECKPOINTS]:
-        for file in old.iterdir():
-            if file.suffix in AGENT_KINDS:
-                file.unlink()
-        with contextlib.suppress(OSError):  # what else is there is somebody's own
-            old.rmdir()
-    return folder
-
-
-def _log_position(run: Run, model: MemoryPPO) -> dict[str, Any]:
-    """Lines of metrics so far, and what is recorded for the next.
-
-    SB3 writes an update's losses together with the next rollout's returns.
-    """
-    logger = model.logger
-    return {
-        "metrics_lines": count_lines(run.metrics_file),
-        "pending": {
-            name: [float(value), list(logger.name_to_excluded[name])]
-            for name, value in logger.name_to_value.items()
-            if isinstance(value, int | float | np.integer | np.floating)
-        },
-    }
-
-
-def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str, Any]:
-    """Bring agent and worlds to where a checkpoint was; returns its `_log_position`."""
-    try:
-        load_training(model, checkpoint)
-        tensors = load_file(checkpoint / "worlds.safetensors")
-        position = read_json(checkpoint / "run.json")
-        position = {key: position[key] for key in ("metrics_lines", "pending")}
-        cuts = np.cumsum(tensors["lengths"])[:-1]
-        taken = np.split(tensors["actions"], cuts)
-        env.restore(tensors["episodes"], taken, tensors["returns"])
-    except (CheckpointError, SafetensorError, OSError, KeyError, ValueError) as error:
-        raise DrivememError(
-            f"checkpoint {checkpoint} cannot be used ({error}): delete that folder to resume "
-            "from the one before, or start again"
-        ) from error
-    return position

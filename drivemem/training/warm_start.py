@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from drivemem.errors import DrivememError
 from drivemem.runs import Run
 from drivemem_agents import CheckpointError, MemoryPPO
+from drivemem_agents.checksums import BLANK, has_changed, seal
 from drivemem_agents.consolidation import Consolidation, fisher_information
-
-_FILE = "importance.safetensors"
+from drivemem_agents.files import atomic_file
 
 
 def start_from(model: MemoryPPO, other: Run, consolidation_coef: float = 0.0) -> None:
@@ -57,15 +55,18 @@ def write_importance(model: MemoryPPO, run: Run) -> None:
         torch.manual_seed(0)
         importance = fisher_information(model.policy, model.rollout)
     tensors = {name: value.cpu().contiguous() for name, value in importance.items()}
-    temporary = run.folder / f".{_FILE}.tmp"
-    save_file(tensors, temporary)
-    os.replace(temporary, run.folder / _FILE)
+    with atomic_file(run.importance) as temporary:
+        save_file(tensors, temporary, {"checksum": BLANK})
+        seal(temporary)
 
 
 def _consolidation(model: MemoryPPO, other: Run, coef: float) -> Consolidation:
-    path = other.folder / _FILE
+    path = other.importance
     try:
-        return Consolidation(model.policy, load_file(path), coef)
+        data = path.read_bytes()
+        if has_changed(data):
+            raise ValueError("it has changed since it was written: its checksum differs")
+        return Consolidation(model.policy, load(data), coef)
     except (OSError, SafetensorError, ValueError) as error:
         raise DrivememError(
             f"--consolidation-coef: {path} cannot be used ({error}): train {other.folder} again, "

@@ -121,7 +121,7 @@ def test_saving_replaces_whole_folders_only(agent, tmp_path, monkeypatch):
         "drivemem_agents.checkpoint.write_json", lambda *_: (_ for _ in ()).throw(OSError("full"))
     )
     model.learn(64)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(CheckpointError, match=r"cannot write .*: full"):
         model.save(folder)
     assert (folder / "model.safetensors").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["agent"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from drivemem_agents import CheckpointError, MemoryPPO
 from drivemem_agents.checkpoint import save_training
-from drivemem_agents.files import atomic_folder
+from drivemem_agents.files import atomic_file, atomic_folder, write_json
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -92,3 +93,55 @@ def test_the_old_folder_is_back_where_the_new_one_cannot_take_its_place(tmp_path
     with pytest.raises(OSError, match="quota"), atomic_folder(folder, ("own",)) as temporary:
         (temporary / "own").write_text("new")
     assert tree(tmp_path) == {"kept/own": "old"}
+
+
+def killed_while(work) -> None:
+    """Fork a child that kills itself in the middle of some work, at the first `os.replace`."""
+    child = os.fork()
+    if child == 0:
+        os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        work()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path):
+    def write_folder():
+        with atomic_folder(tmp_path / "agent") as temporary:
+            (temporary / "own").write_text("half")
+
+    killed_while(lambda: write_json(tmp_path / "a.json", {}))
+    killed_while(write_folder)
+    assert len(list(tmp_path.glob(".*.tmp"))) >= 1
+    theirs = [tmp_path / ".notes-old.tmp", tmp_path / ".a.json-mine", tmp_path / ".a.json-1-2.tmp"]
+    for file in theirs:
+        file.write_text("mine")
+    with atomic_file(tmp_path / "slow") as slow:  # a writer that still runs
+        slow.write_text("whole")
+        write_json(tmp_path / "b.json", {})
+        assert slow.exists()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"b.json", "slow", *(file.name for file in theirs)}
+
+
+def test_a_folder_moved_away_for_one_that_never_came_is_put_back(tmp_path):
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    (folder / "own").write_text("old")
+    replace = os.replace
+
+    def die_at_second(source, target):
+        if Path(source).suffix == ".tmp":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    child = os.fork()
+    if child == 0:
+        os.replace = die_at_second
+        with atomic_folder(folder, ("own",)) as temporary:
+            (temporary / "own").write_text("new")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert not folder.exists()
+    write_json(tmp_path / "b.json", {})
+    assert tree(tmp_path) == {"agent/own": "old", "b.json": "{}\n"}

@@ -235,3 +235,14 @@ def _distance(point: Any, line: Any) -> float:
     a, b = line[:-1], line[1:]
     along = np.clip(((point - a) * (b - a)).sum(1) / ((b - a) ** 2).sum(1), 0.0, 1.0)
     return float(np.hypot(*(a + along[:, None] * (b - a) - point).T).min())
+
+
+def test_what_has_left_the_world_is_no_longer_shown_as_seen(env: Any) -> None:
+    viewer = SensorViewer(env, ("sees", "remembers"))
+    viewer.display()
+    others = {env.perception.identify(car, env.vehicle, False): car for car in env.road.vehicles}
+    actor = next(one for one in viewer._last_seen if one and one in others)
+    env.road.vehicles.remove(others[actor])
+    env.step(1)
+    viewer.display()
+    assert actor not in env.truth()["id"] and actor not in viewer._last_seen

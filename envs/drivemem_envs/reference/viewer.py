@@ -134,10 +134,8 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
         for row, actor in enumerate(truth["id"]):
             if truth["perceived"][row]:
                 self._last_seen[int(actor)] = (poses[row], self._time_s)
-        gone = set(self._last_seen) - set(self._perceived)
-        for actor in gone:
-            if self._time_s - self._last_seen[actor][1] > _FORGET_S:
-                del self._last_seen[actor]
+        for actor in set(self._last_seen) - set(self._perceived):  # it has left the world
+            del self._last_seen[actor]
 
     def _is_perceived(self, thing: Any, is_object: bool = False) -> bool:
         if "sees" not in self.layers:

@@ -154,15 +154,94 @@ def test_resuming_with_other_settings_names_them(run: Run) -> None:
         train(small(gamma=0.5, learning_rate=1.0), run.folder, resume=True, quiet=True)
 
 
-def test_a_truncated_checkpoint_says_what_to_do(run: Run, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    shutil.copytree(run.folder, copy)
-    shutil.rmtree(copy / "model")
-    newest = max((copy / "checkpoints").iterdir(), key=lambda path: int(path.name))
-    file = newest / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(DrivememError, match="delete that folder to resume from the one before"):
-        train(small(), copy, resume=True, quiet=True)
-    shutil.rmtree(newest)
-    train(small(), copy, resume=True, quiet=True)
-    assert weights(copy) == weights(run.folder)
+LONGER = small(steps=512, checkpoint_every=1)
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with two checkpoints."""
+    return train(LONGER, tmp_path_factory.mktemp("runs") / "longer", quiet=True)
+
+
+def broken_off(run: Run, folder: Path) -> Run:
+    """A copy of a run as it was before its agent was written."""
+    copy = Run(folder)
+    shutil.copytree(run.folder, copy.folder)
+    shutil.rmtree(copy.model)
+    return copy
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "worlds.safetensors", "run.json"])
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(
+    longer: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    copy = broken_off(longer, tmp_path / "copy")
+    newest, before = copy.all_checkpoints()
+    data = bytearray((newest / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (newest / file).write_bytes(data)
+    train(LONGER, copy.folder, resume=True, quiet=True)
+    assert weights(copy.folder) == weights(longer.folder)
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if "going on" in one]
+    assert f"{newest / file} is missing or has changed" in line and f"from {before}" in line
+    aside = newest.with_name(f"{newest.name}-damaged")
+    assert (aside / file).read_bytes() == data, "it is kept as it was"
+
+
+def test_checkpoints_that_are_all_damaged_say_what_to_do(longer: Run, tmp_path: Path) -> None:
+    copy = broken_off(longer, tmp_path / "copy")
+    for folder in copy.all_checkpoints():
+        file = folder / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:100])
+    kept = copy.all_checkpoints()
+    with pytest.raises(
+        DrivememError, match=r"nor any older one of .*: delete .*checkpoints"
+    ) as told:
+        train(LONGER, copy.folder, resume=True, quiet=True)
+    assert "\n" not in str(told.value) and copy.all_checkpoints() == kept
+
+
+def test_a_finished_run_with_a_flipped_bit_is_restored(run: Run, tmp_path: Path) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    data = bytearray(weights(run.folder))
+    data[-1] ^= 1
+    (copy.model / "model.safetensors").write_bytes(data)
+    assert not copy.has_agent()
+    train(small(), copy.folder, resume=True, quiet=True)
+    assert weights(copy.folder) == weights(run.folder)
+
+
+def test_a_run_ended_before_its_importance_was_kept_has_it_afterwards(
+    run: Run, tmp_path: Path
+) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    manifest = copy.folder / "manifest.json"
+    write_json_file(manifest, {**read_json(manifest), "status": "running"})
+    copy.importance.unlink()
+    assert copy.status() == "done", "to whoever reads it"
+    train(small(), copy.folder, resume=True, quiet=True)
+    assert read_json(manifest)["status"] == "done"
+    assert copy.importance.read_bytes() == run.importance.read_bytes()
+    assert weights(copy.folder) == weights(run.folder)
+
+
+def test_a_folder_in_the_place_of_a_file_is_said_before_training(run: Run, tmp_path: Path) -> None:
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    (copy.model / "model.safetensors").unlink()
+    (copy.model / "model.safetensors").mkdir()
+    with pytest.raises(DrivememError, match=r"model\.safetensors is there, and training did not"):
+        train(small(), copy.folder, resume=True, quiet=True)
+
+
+def test_a_full_disk_ends_the_mirror_and_not_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("drivemem.training.metrics.TensorBoardOutputFormat.write", full)
+    assert train(small(steps=256), tmp_path / "run", quiet=True).status() == "done"
+    assert capsys.readouterr().err.count("TensorBoard shows ends here") == 1
