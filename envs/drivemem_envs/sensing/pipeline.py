@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
+from drivemem_envs.sensing.kalman import deviations
 from drivemem_envs.sensing.layout import (
     AGE_S,
     BLOCKED_BY_ACTORS,
@@ -23,6 +24,7 @@ from drivemem_envs.sensing.layout import (
     HIDE_HEADING,
     HIDE_VELOCITY,
     ID,
+    KALMAN,
     LATENCY,
     LEAST_RAYS,
     NO_TRACKER,
@@ -30,6 +32,9 @@ from drivemem_envs.sensing.layout import (
     PERCEPT_AGE_S,
     PERCEPT_COLUMNS,
     PERCEPT_ID,
+    PERCEPT_SD_POSITION,
+    PERCEPT_SD_VELOCITY,
+    PERFECT_RECALL,
     SEEN,
     SIGHT_RAYS,
     TRACK_COLUMNS,
@@ -78,7 +83,7 @@ def sense(
             a ring over the last decisions. T must not be below the actors perceived at once.
         status: memory (R + 1,): rows in use of each table, then whether it is dark.
         percepts: written (T, C + PERCEPT_COLUMNS): what is perceived, in order of id; what is
-            not sensed of it (`hide`) is nan.
+            neither sensed of it (`hide`) nor estimated by a filter is nan.
         report: written (A, REPORT_COLUMNS): what is true of each actor's perception.
         scratch: overwritten (A, SCRATCH_COLUMNS).
 
@@ -104,7 +109,7 @@ def sense(
         actors, ids, ego, occluders, limits, decision, seed, dark, tracks, status[slot], report,
         scratch, blockers,
     )  # fmt: skip
-    if limits[TRACKER] != NO_TRACKER and not dark:
+    if limits[TRACKER] not in (NO_TRACKER, PERFECT_RECALL) and not dark:
         _look_for_missing(
             actors, ids, ego, occluders, limits, decision, tracks, status[slot], percepts,
             scratch, blockers,
@@ -112,6 +117,8 @@ def sense(
     stamp = max(decision - ring + 1, 0)
     tracks, count = frames[stamp % ring], status[stamp % ring]
     _report_ages(ids, ego, limits, decision, stamp, tracks, count, report)
+    if limits[TRACKER] == PERFECT_RECALL:
+        return _recall(actors, ids, limits, decision, tracks, count, percepts)
     return _deliver(limits, decision, stamp, tracks, count, percepts)
 
 
@@ -181,10 +188,8 @@ def _look_for_missing(
         predict(tracks, row, missed_s, limits, percepts, 0)  # the percepts are still free
         if not within_reach(percepts[0, X], percepts[0, Y], eye, limits):
             continue
-        itself = -1  # wherever the actor truly is, it must not hide its own expected place
-        for i in range(ids.shape[0]):
-            if ids[i] == tracks[row, columns + ID]:
-                itself = i
+        # Wherever the actor truly is, it must not hide its own expected place.
+        itself = _index_of(ids, tracks[row, columns + ID], row)
         # Wholly in sight: an actor last seen at the edge of a shadow is there no evidence.
         rays = visible_rays(
             percepts, 0, itself, actors, ego, occluders, limits, scratch, blockers
@@ -235,14 +240,68 @@ def _deliver(
         ):
             continue
         predict(tracks, row, age_s, limits, percepts, given)
-        if limits[HIDE_VELOCITY] > 0.0:
+        filters = limits[TRACKER] == KALMAN
+        if limits[HIDE_VELOCITY] > 0.0 and not filters:
             percepts[given, VX], percepts[given, VY] = np.nan, np.nan
         if limits[HIDE_HEADING] > 0.0:
             percepts[given, HEADING] = np.nan
-        percepts[given, columns + PERCEPT_ID] = tracks[row, columns + ID]
-        percepts[given, columns + PERCEPT_AGE_S] = age_s
+        _label(percepts, given, tracks[row, columns + ID], age_s)
+        if filters:
+            position, velocity = deviations(tracks, row, age_s)
+            percepts[given, columns + PERCEPT_SD_POSITION] = position
+            percepts[given, columns + PERCEPT_SD_VELOCITY] = velocity
         given += 1
     return given
+
+
+@jit
+def _recall(
+    actors: Floats,
+    ids: Ints,
+    limits: Floats,
+    decision: int,
+    tracks: Floats,
+    count: int,
+    percepts: Floats,
+) -> int:
+    """Write every actor of a table of tracks that is still there, as it truly is now.
+
+    Returns:
+        Number of percepts.
+    """
+    columns = tracks.shape[1] - TRACK_COLUMNS
+    given = 0
+    for row in range(count):
+        i = _index_of(ids, tracks[row, columns + ID], row)
+        if i < 0:
+            continue
+        for column in range(columns):
+            percepts[given, column] = actors[i, column]
+        age_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
+        _label(percepts, given, tracks[row, columns + ID], age_s)
+        given += 1
+    return given
+
+
+@jit
+def _label(percepts: Floats, row: int, actor: float, age_s: float) -> None:
+    """Say of a percept whose it is and how old, and that no filter judges it."""
+    columns = percepts.shape[1] - PERCEPT_COLUMNS
+    percepts[row, columns + PERCEPT_ID] = actor
+    percepts[row, columns + PERCEPT_AGE_S] = age_s
+    percepts[row, columns + PERCEPT_SD_POSITION] = 0.0
+    percepts[row, columns + PERCEPT_SD_VELOCITY] = 0.0
+
+
+@jit
+def _index_of(ids: Ints, actor: float, guess: int) -> int:
+    """Where an actor stands among those present, -1 if it has left; `guess` is tried first."""
+    if guess < ids.shape[0] and ids[guess] == actor:
+        return guess
+    for i in range(ids.shape[0]):
+        if ids[i] == actor:
+            return i
+    return -1
 
 
 @dataclass(frozen=True)
@@ -255,6 +314,10 @@ class Percepts:
     """Their columns as perceived (P, C), see `layout`; nan where `hide` says not sensed."""
     age_s: Floats
     """Age of each row's information (P,), s: 0 now, more with latency and for ghosts."""
+    sd_position: Floats
+    """Standard deviation of each row's position (P,), m per axis, by a filter; 0 without one."""
+    sd_velocity: Floats
+    """Standard deviation of each row's velocity (P,), m/s per axis."""
     visible_fraction: Floats
     """For every actor (A,): share of the five sight rays that reach it; geometry only."""
     perceived: Bools
@@ -330,6 +393,8 @@ class SensorState:
             ids=percepts[:count, columns + PERCEPT_ID].astype(np.int64),
             rows=percepts[:count, :columns],
             age_s=percepts[:count, columns + PERCEPT_AGE_S],
+            sd_position=percepts[:count, columns + PERCEPT_SD_POSITION],
+            sd_velocity=percepts[:count, columns + PERCEPT_SD_VELOCITY],
             visible_fraction=report[:, VISIBLE_FRACTION],
             perceived=report[:, PERCEIVED] > 0.0,
             actor_age_s=report[:, AGE_S],
