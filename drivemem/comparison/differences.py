@@ -19,6 +19,7 @@ from drivemem.comparison.statistics import (
     paired_difference,
     welch,
 )
+from drivemem_envs.sensing import TRACKERS
 
 
 def difference(row: Row, other: Row, generator: np.random.Generator) -> Difference:
@@ -72,6 +73,7 @@ def _compare_trackers(table: SuiteTable, generator: np.random.Generator) -> None
     trackers = [
         row for row in table.rows
         if row.kind in ("agent", "reference") and row.tracker != "none"
+        and not TRACKERS[row.tracker].only_for_measuring
         and (row.kind == "reference" or row.driver == table.baseline)
     ]  # fmt: skip
     best = table.best()

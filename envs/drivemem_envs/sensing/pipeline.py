@@ -14,17 +14,14 @@ from numpy.typing import ArrayLike
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
-from drivemem_envs.sensing.kalman import deviations
+from drivemem_envs.sensing.delivery import deliver, recall
 from drivemem_envs.sensing.layout import (
     AGE_S,
     BLOCKED_BY_ACTORS,
     BLOCKED_BY_OCCLUDERS,
     DECISION_S,
     HEADING,
-    HIDE_HEADING,
-    HIDE_VELOCITY,
     ID,
-    KALMAN,
     LATENCY,
     LEAST_RAYS,
     NO_TRACKER,
@@ -40,13 +37,19 @@ from drivemem_envs.sensing.layout import (
     TRACK_COLUMNS,
     TRACKER,
     VISIBLE_FRACTION,
-    VX,
-    VY,
     X,
     Y,
 )
 from drivemem_envs.sensing.spec import Sensors, Tracker
-from drivemem_envs.sensing.tracks import doubt, find, is_believed, is_track_of, predict, remember
+from drivemem_envs.sensing.tracks import (
+    doubt,
+    find,
+    index_of,
+    is_believed,
+    is_track_of,
+    predict,
+    remember,
+)
 from drivemem_envs.sensing.visibility import prepare, visible_rays, visible_rays_of_actor
 
 
@@ -118,8 +121,8 @@ def sense(
     tracks, count = frames[stamp % ring], status[stamp % ring]
     _report_ages(ids, ego, limits, decision, stamp, tracks, count, report)
     if limits[TRACKER] == PERFECT_RECALL:
-        return _recall(actors, ids, limits, decision, tracks, count, percepts)
-    return _deliver(limits, decision, stamp, tracks, count, percepts)
+        return recall(actors, ids, limits, decision, tracks, count, percepts)
+    return deliver(limits, decision, stamp, tracks, count, percepts)
 
 
 @jit
@@ -189,7 +192,7 @@ def _look_for_missing(
         if not within_reach(percepts[0, X], percepts[0, Y], eye, limits):
             continue
         # Wherever the actor truly is, it must not hide its own expected place.
-        itself = _index_of(ids, tracks[row, columns + ID], row)
+        itself = index_of(ids, tracks[row, columns + ID], row)
         # Wholly in sight: an actor last seen at the edge of a shadow is there no evidence.
         rays = visible_rays(
             percepts, 0, itself, actors, ego, occluders, limits, scratch, blockers
@@ -220,88 +223,6 @@ def _report_ages(
         elif is_track_of(tracks, count, row, ids[i]):
             report[i, PERCEIVED] = 1.0 if tracks[row, seen] == stamp else 0.0
             report[i, AGE_S] = (decision - tracks[row, seen]) * limits[DECISION_S]
-
-
-@jit
-def _deliver(
-    limits: Floats, decision: int, stamp: int, tracks: Floats, count: int, percepts: Floats
-) -> int:
-    """Write what the sensors give out: the percepts of `stamp`, with ghosts if there is a tracker.
-
-    Returns:
-        Number of percepts.
-    """
-    columns = tracks.shape[1] - TRACK_COLUMNS
-    given = 0
-    for row in range(count):
-        age_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
-        if tracks[row, columns + SEEN] != stamp and (
-            limits[TRACKER] == NO_TRACKER or not is_believed(tracks, row, age_s, limits)
-        ):
-            continue
-        predict(tracks, row, age_s, limits, percepts, given)
-        filters = limits[TRACKER] == KALMAN
-        if limits[HIDE_VELOCITY] > 0.0 and not filters:
-            percepts[given, VX], percepts[given, VY] = np.nan, np.nan
-        if limits[HIDE_HEADING] > 0.0:
-            percepts[given, HEADING] = np.nan
-        _label(percepts, given, tracks[row, columns + ID], age_s)
-        if filters:
-            position, velocity = deviations(tracks, row, age_s)
-            percepts[given, columns + PERCEPT_SD_POSITION] = position
-            percepts[given, columns + PERCEPT_SD_VELOCITY] = velocity
-        given += 1
-    return given
-
-
-@jit
-def _recall(
-    actors: Floats,
-    ids: Ints,
-    limits: Floats,
-    decision: int,
-    tracks: Floats,
-    count: int,
-    percepts: Floats,
-) -> int:
-    """Write every actor of a table of tracks that is still there, as it truly is now.
-
-    Returns:
-        Number of percepts.
-    """
-    columns = tracks.shape[1] - TRACK_COLUMNS
-    given = 0
-    for row in range(count):
-        i = _index_of(ids, tracks[row, columns + ID], row)
-        if i < 0:
-            continue
-        for column in range(columns):
-            percepts[given, column] = actors[i, column]
-        age_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
-        _label(percepts, given, tracks[row, columns + ID], age_s)
-        given += 1
-    return given
-
-
-@jit
-def _label(percepts: Floats, row: int, actor: float, age_s: float) -> None:
-    """Say of a percept whose it is and how old, and that no filter judges it."""
-    columns = percepts.shape[1] - PERCEPT_COLUMNS
-    percepts[row, columns + PERCEPT_ID] = actor
-    percepts[row, columns + PERCEPT_AGE_S] = age_s
-    percepts[row, columns + PERCEPT_SD_POSITION] = 0.0
-    percepts[row, columns + PERCEPT_SD_VELOCITY] = 0.0
-
-
-@jit
-def _index_of(ids: Ints, actor: float, guess: int) -> int:
-    """Where an actor stands among those present, -1 if it has left; `guess` is tried first."""
-    if guess < ids.shape[0] and ids[guess] == actor:
-        return guess
-    for i in range(ids.shape[0]):
-        if ids[i] == actor:
-            return i
-    return -1
 
 
 @dataclass(frozen=True)

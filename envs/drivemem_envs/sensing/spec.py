@@ -6,6 +6,7 @@ same percepts on either.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,7 +28,7 @@ class TrackerFacts(NamedTuple):
     """Whether it is told the truth, so that no driver behind it is a rival to be beaten."""
 
 
-TRACKERS: dict[Tracker, TrackerFacts] = {
+TRACKERS: Mapping[str, TrackerFacts] = {
     "none": TrackerFacts("no tracker", "nothing: the rows are empty"),
     "hold_last": TrackerFacts("last sighting", "the actor as it was last perceived"),
     "constant_velocity": TrackerFacts(

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from drivemem_envs._jit import Floats, jit
+from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.sensing.corruption import add_noise
 from drivemem_envs.sensing.kalman import filter_measurement
 from drivemem_envs.sensing.layout import (
@@ -67,6 +67,17 @@ def find(tracks: Floats, count: int, actor: int, guess: int) -> int:
 def is_track_of(tracks: Floats, count: int, row: int, actor: int) -> bool:
     """Whether a row that `find` gave holds this actor."""
     return row < count and bool(tracks[row, tracks.shape[1] - TRACK_COLUMNS + ID] == actor)
+
+
+@jit
+def index_of(ids: Ints, actor: float, guess: int) -> int:
+    """Where an actor stands among those present, -1 if it has left; `guess` is tried first."""
+    if guess < ids.shape[0] and ids[guess] == actor:
+        return guess
+    for i in range(ids.shape[0]):
+        if ids[i] == actor:
+            return i
+    return -1
 
 
 @jit

@@ -350,6 +350,7 @@ def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path
     write("none", "SCCCC")
     write("none-hold", "SSSSC", tracker="hold_last")
     write("ghost", "SSCCC", memory="ghost", seed=None, tracker="constant_velocity")
+    write("none-recall", "SSSSS", tracker="perfect_recall")  # told the truth: no rival
     write("gru", "SSSCC", memory="gru")
     (table,) = compare_runs([tmp_path / "runs"]).tables
     (note,) = (note.text for note in table.notes if note.about is About.TRACKER)

@@ -1,11 +1,13 @@
 """What an ego perceives through each limit: identity, no leaks, rates in seconds, trackers."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivemem_envs.sensing import TRACKERS, Sensors, layout
+from drivemem_envs.sensing import TRACKERS, Sensors, Tracker, layout
 from drivemem_envs.sensing.pipeline import SensorState
 
 DT = 0.2
@@ -335,6 +337,14 @@ def test_a_reset_forgets_everything():
     for one, other in zip(*runs, strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
         np.testing.assert_array_equal(one.actor_age_s, other.actor_age_s)
+
+
+def test_every_tracker_that_a_spec_takes_is_described_and_has_its_code():
+    assert tuple(TRACKERS) == get_args(Tracker)
+    for name in TRACKERS:
+        code = layout.limit_vector(Sensors(), DT, name)[layout.TRACKER]
+        assert code == getattr(layout, "NO_TRACKER" if name == "none" else name.upper())
+    assert [name for name in TRACKERS if TRACKERS[name].only_for_measuring] == ["perfect_recall"]
 
 
 def test_wrong_arrays_are_refused():
