@@ -44,8 +44,8 @@ def compiled(name, worlds, **changes):
     return make_vec(name, worlds, backend="compiled", seeds=seeds, **changes)
 
 
-def limited(name, worlds, **changes):
-    limits, tracker = all_limits(name), "constant_velocity"
+def limited(name, worlds, tracker, **changes):
+    limits = all_limits(name)
     return compiled(name, worlds, sensors=limits, tracker=tracker, slots="fixed", **changes)
 
 
@@ -141,20 +141,22 @@ def test_with_perfect_recall_a_cue_that_is_never_shown_stays_zero(name):
 # ---- determinism --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tracker", ["constant_velocity", "kalman", "perfect_recall"])
 @pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
-def test_neither_threads_nor_neighbours_change_a_world(name, drive):
-    many = limited(name, 6, num_workers=3)
+def test_neither_threads_nor_neighbours_change_a_world(name, tracker, drive):
+    many = limited(name, 6, tracker, num_workers=3)
     actions = actions_of(many, 40)
-    alone, several = limited(name, 1), limited(name, 6, num_workers=1)
+    alone, several = limited(name, 1, tracker), limited(name, 6, tracker, num_workers=1)
     seen = drive(many, actions)
     assert all(np.array_equal(a, b) for a, b in zip(seen, drive(several, actions), strict=True))
     first = drive(alone, actions[:, :1])
     assert all(np.array_equal(a[:1], b) for a, b in zip(seen, first, strict=True))
 
 
+@pytest.mark.parametrize("tracker", ["constant_velocity", "kalman", "perfect_recall"])
 @pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
-def test_restore_brings_back_sensors_traffic_and_episodes(name):
-    env = limited(name, 3)
+def test_restore_brings_back_sensors_traffic_and_episodes(name, tracker):
+    env = limited(name, 3, tracker)
     env.reset()
     taken = [[], [], []]
     for chosen in actions_of(env, 45):
@@ -162,7 +164,7 @@ def test_restore_brings_back_sensors_traffic_and_episodes(name):
         for world in range(3):
             over = terminated[world] or truncated[world]
             taken[world] = [] if over else [*taken[world], chosen[world]]
-    again = limited(name, 3)
+    again = limited(name, 3, tracker)
     restored, _ = again.restore(env.episodes, [np.array(each, dtype=int) for each in taken])
     assert np.array_equal(restored["vehicles"], observation["vehicles"])
     for chosen in actions_of(env, 25, seed=1):
