@@ -73,7 +73,7 @@ def _compare_trackers(table: SuiteTable, generator: np.random.Generator) -> None
     trackers = [
         row for row in table.rows
         if row.kind in ("agent", "reference") and row.tracker != "none"
-        and not TRACKERS[row.tracker].only_for_measuring
+        and not (row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring)
         and (row.kind == "reference" or row.driver == table.baseline)
     ]  # fmt: skip
     best = table.best()
