@@ -1,4 +1,4 @@
-"""What there is: scenarios, memories, encoders, drivers, lesions and metrics, a line each."""
+"""What there is: scenarios, memories, encoders, drivers, lesions, trackers, metrics."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ def _lesions() -> Rows:
     yield from lesion_names().items()
 
 
+def _trackers() -> Rows:
+    from drivemem_envs.sensing import TRACKERS
+
+    yield from ((name, facts.meaning) for name, facts in TRACKERS.items())
+
+
 def _metrics() -> Rows:
     from drivemem_envs.metrics import metric_table
 
@@ -79,6 +85,9 @@ KINDS = {
     "encoders": Kind("encoders", ("encoder", "what"), _encoders),
     "drivers": Kind("reference drivers", ("driver", "what"), _drivers),
     "lesions": Kind("lesions (name:argument, several with commas)", ("lesion", "what"), _lesions),
+    "trackers": Kind(
+        "trackers (--tracker)", ("tracker", "shows of actors out of sight"), _trackers
+    ),
     "metrics": Kind(
         "metrics of an episode (docs/metrics.md)", ("metric", "unit", "what"), _metrics
     ),

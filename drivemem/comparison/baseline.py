@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from drivemem.comparison.collect import StoredEvaluation, bare
 from drivemem.errors import DrivememError
+from drivemem_envs.sensing import TRACKERS
 
 MEMORYLESS = "none"
 DEFAULT = f"memory={MEMORYLESS}"
@@ -66,9 +67,22 @@ class Baseline:
             return not one.is_driver and one.first["driver"] == self.value and plain
         if self.kind == "driver":
             return one.is_driver and one.first["driver"] == self.value
-        if self.kind == "run":
-            return self.is_run(one)
-        return self.value in (label, one.agent(), one.name)
+        if self.kind == "run" and not self.is_run(one):
+            return False
+        if self.kind == "label" and self.value not in (label, one.agent(), one.name):
+            return False
+        tracker = str(one.first["tracker"])
+        if is_only_for_measuring(tracker):
+            raise DrivememError(
+                f"baseline '{self.value}' sees through {tracker}, which shows the truth and is only "
+                "for measuring: name an agent whose sensors a car could have"
+            )
+        return True
+
+
+def is_only_for_measuring(tracker: str) -> bool:
+    """Whether who sees through a tracker shows what could be had, and competes with nobody."""
+    return tracker in TRACKERS and TRACKERS[tracker].only_for_measuring
 
 
 def unlike(one: StoredEvaluation, other: StoredEvaluation) -> str:

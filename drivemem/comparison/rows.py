@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.comparison.baseline import MEMORYLESS, Baseline
+from drivemem.comparison.baseline import MEMORYLESS, Baseline, is_only_for_measuring
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.statistics import MIN_RUNS, Interval
 from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_lesion
@@ -199,6 +199,8 @@ class SuiteTable:
     def is_engineered(self, row: Row) -> bool:
         """Whether a tracker remembers for it, and it learned to remember nothing itself."""
         memory = self.baseline.value if self.baseline.kind == "memory" else MEMORYLESS
+        if is_only_for_measuring(row.tracker):
+            return False
         return row.tracker != "none" and (row.kind == "reference" or row.driver == memory)
 
     def rivals(self) -> list[Row]:
@@ -206,7 +208,10 @@ class SuiteTable:
         return [
             row
             for row in self.rows
-            if row.kind == "agent" and not row.apart and not self.is_baseline(row)
+            if row.kind == "agent"
+            and not row.apart
+            and not self.is_baseline(row)
+            and not is_only_for_measuring(row.tracker)
         ]
 
     def best(self) -> Row | None:

@@ -76,7 +76,7 @@ def _key(width: int, layers: tuple[str, ...], decoded: bool) -> Frame:
     image = Image.new("RGB", (width, _KEY), _GROUND)
     draw = ImageDraw.Draw(image)
     entries = [("sees", "out of sight"), ("truth", "there, but not seen"),
-               ("remembers", "where it was last seen")]  # fmt: skip
+               ("remembers", "as last seen or tracked")]  # fmt: skip
     shown = [(kind, text) for kind, text in entries if kind in layers]
     if decoded and "remembers" in layers:
         shown.append(("memory", "where its memory places it"))

@@ -19,6 +19,7 @@ from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps, events_of, story
 from drivemem.replays.focus import contact, name_of
 from drivemem.replays.load import DECODED, Trace
+from drivemem_envs.sensing import TRACKERS
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
 """What a unit of each column is divided into."""
@@ -65,6 +66,7 @@ def pack_side(trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = ())
         "steps": _steps(trace, labels),
         "labels": list(labels),
         "latency": float(row.sensors.get("latency_s", 0.0)),
+        "recalls": row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring,
     }
 
 

@@ -22,6 +22,7 @@ from drivemem.replays.load import EpisodeRow, Recording, Trace
 from drivemem.replays.pack import blob, pack_road, pack_side
 from drivemem.replays.simulate import scenario_of
 from drivemem_agents.files import atomic_file
+from drivemem_envs.sensing import TRACKERS
 
 SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
@@ -122,7 +123,7 @@ def labels_of(rows: list[EpisodeRow]) -> list[str]:
     for names in (
         drivers,
         [_with(driver, row.lesion) for driver, row in zip(drivers, rows, strict=True)],
-        [_with(driver, row.tracker) for driver, row in zip(drivers, rows, strict=True)],
+        [_with(driver, _behind(row.tracker)) for driver, row in zip(drivers, rows, strict=True)],
         [row.run for row in rows],
     ):
         if len(set(names)) == len(names):
@@ -134,7 +135,12 @@ def _called(row: EpisodeRow) -> str:
     """A driver in words: agents, which alone were trained, are named by their memory."""
     if row.metrics.get("train_seed") is None:
         return row.driver
-    return "without memory" if row.driver == "none" else f"with memory: {row.driver}"
+    name = "without memory" if row.driver == "none" else f"with memory: {row.driver}"
+    return _with(name, _behind(row.tracker))
+
+
+def _behind(tracker: str) -> str:
+    return TRACKERS[tracker].title if tracker in TRACKERS and tracker != "none" else tracker
 
 
 def render(about: dict[str, Any], blobs: list[str]) -> str:

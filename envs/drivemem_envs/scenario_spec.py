@@ -24,10 +24,10 @@ from drivemem_envs.highway_env_ids import (
 from drivemem_envs.highway_env_keys import check_observation
 from drivemem_envs.names import UnknownScenarioError, near_miss
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
+from drivemem_envs.sensing.rows import FEATURES as KNOWN_FEATURES
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
-KNOWN_FEATURES = (*FEATURES, "heading", "cos_d", "sin_d", "long_off", "lat_off", "ang_off")
 
 
 class ObservationSpec(Checked):
@@ -36,7 +36,8 @@ class ObservationSpec(Checked):
     vehicles_count: int = Field(default=10, ge=1, le=1000)
     """V, rows, the ego's included."""
     features: tuple[str, ...] = Field(default=FEATURES, min_length=1)
-    """F, columns; named as highway-env names them."""
+    """F, columns; named as highway-env names them. `sd_position` (m) and `sd_velocity` (m/s) are
+    the standard deviations, per axis, that the tracker `kalman` gives a row; 0 without it."""
     features_range: dict[str, tuple[float, float]] | None = None
     """What is mapped to [-1, 1], by feature. None: highway-env's default (x 200 m, speeds 80 m/s,
     y one lane width for each lane of the ego's first road)."""

@@ -14,7 +14,7 @@ from drivemem_envs import _jit
 
 SCENE = """
 import json, numpy as np
-from drivemem_envs.sensing import Sensors
+from drivemem_envs.sensing import TRACKERS, Sensors
 from drivemem_envs.sensing.pipeline import SensorState
 sensors = Sensors(
     line_of_sight=("actors", "occluders"), range_m=60, field_of_view_deg=200, dropout_per_s=1.0,
@@ -23,7 +23,7 @@ sensors = Sensors(
 )
 random = np.random.default_rng(0)
 found = []
-for tracker in ("none", "hold_last", "constant_velocity"):
+for tracker in TRACKERS:
     state = SensorState(sensors, 0.2, tracker)
     state.reset(2**63 + 12345)
     actors = np.column_stack([
@@ -33,6 +33,7 @@ for tracker in ("none", "hold_last", "constant_velocity"):
         actors[:, :2] += 0.2 * actors[:, 3:5]
         p = state.sense(range(12), actors, occluders=[[5.0, 5.0, 0.3, 6.0, 4.0]])
         found += [p.ids.tolist(), p.rows.tolist(), p.age_s.tolist(),
+                  p.sd_position.tolist(), p.sd_velocity.tolist(),
                   p.visible_fraction.tolist(), p.actor_age_s.tolist()]
 print(json.dumps(found))
 """

@@ -13,6 +13,7 @@ import drivemem_envs
 from drivemem_envs.reference.geometry import lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
 from drivemem_envs.reference.viewer import SensorViewer
+from drivemem_envs.sensing import TRACKERS
 
 
 @pytest.fixture
@@ -123,6 +124,34 @@ def test_what_was_last_seen_stays_where_it_was(env: Any) -> None:
         assert lost or not different[-1]
         env.step(0)
     assert any(different)
+
+
+@pytest.mark.parametrize("tracker", [name for name in TRACKERS if name != "none"])
+def test_ghosts_stand_where_the_tracker_shows_them(tracker: str, monkeypatch: Any) -> None:
+    sensors = {"line_of_sight": ("actors", "occluders"), "noise_position_m": 2.0}
+    env = drivemem_envs.make(
+        "occluded-roundabout-v0", render_mode="rgb_array", sensors=sensors, tracker=tracker
+    ).unwrapped
+    env.reset(seed=6)
+    viewer, drawn = SensorViewer(env), []
+    monkeypatch.setattr(viewer, "_ghost", lambda surface, *ghost: drawn.append(ghost))
+    count = 0
+    for _ in range(40):
+        drawn.clear()
+        viewer.display()
+        truth, seen = env.truth(), env.perception.percepts
+        hidden = ~np.isin(seen.ids, truth["id"][truth["perceived"]])
+        assert [age for _, age, _ in drawn] == seen.age_s[hidden].tolist()
+        boxes = np.array([box for box, *_ in drawn]).reshape(-1, 5)
+        np.testing.assert_array_equal(boxes[:, :2], seen.rows[hidden][:, :2])
+        assert all((deviation > 0) == (tracker == "kalman") for *_, deviation in drawn)
+        if tracker == "perfect_recall":
+            there = np.isin(truth["id"], seen.ids[hidden])
+            np.testing.assert_array_equal(boxes[:, 0], truth["x"][there])
+        count += len(drawn)
+        env.step(0)
+    assert count > 0
+    env.close()
 
 
 def test_a_reset_forgets_the_last_episode(env: Any) -> None:

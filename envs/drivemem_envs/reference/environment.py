@@ -80,6 +80,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         super()._reset()
         isolate(self.road.vehicles, self.scenario.world)
         self.decisions = 0
+        self._last_cue: Floats | None = None
         self.first_road_lanes = len(self.road.network.all_side_lanes(self.vehicle.lane_index))
         self._occluders = np.asarray(self._world_occluders(), dtype=np.float64).reshape(
             -1, layout.OCCLUDER_COLUMNS
@@ -175,10 +176,21 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         """Let the sensors look at the world as it is now; once per decision."""
         self.perception.look(self.road, self.vehicle)
 
-    def cue_is_shown(self) -> bool:
-        """Whether the cue is still shown at this decision."""
+    def shown_cue(self) -> Floats | None:
+        """The cue as it is shown at this decision, (K,); None: the scenario has none.
+
+        When its time is over it is zero; with perfect recall it is what was last shown.
+        """
+        cue = self.cue()
         window = self.scenario.sensors.cue_window_s
-        return window is None or self.decisions * self.decision_s < window - 1e-9
+        if cue is None:
+            return None
+        if window is None or self.decisions * self.decision_s < window - 1e-9:
+            self._last_cue = cue.copy()
+            return cue
+        if self.scenario.observation.tracker == "perfect_recall" and self._last_cue is not None:
+            return self._last_cue.copy()
+        return np.zeros_like(cue)
 
     def truth(self) -> dict[str, np.ndarray[Any, Any]]:
         """What is true of every actor when the last observation was made; see `Perception`.

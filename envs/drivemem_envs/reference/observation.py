@@ -24,6 +24,7 @@ Observation = dict[str, np.ndarray[Any, Any]] | np.ndarray[Any, Any]
 _COLUMNS = {
     "x": layout.X, "y": layout.Y, "vx": layout.VX, "vy": layout.VY, "heading": layout.HEADING,
 }  # fmt: skip
+_SPREAD = ("sd_position", "sd_velocity")
 _NATIVE_KEYS = {
     "OccupancyGrid": "grid",
     "TimeToCollision": "time_to_collision",
@@ -64,8 +65,8 @@ class Observed(Protocol):
     def cue(self) -> Floats | None:
         """(K,) what the scenario shows for a while; None: nothing."""
 
-    def cue_is_shown(self) -> bool:
-        """Whether it is still shown."""
+    def shown_cue(self) -> Floats | None:
+        """What is shown of it at this decision (K,)."""
 
     def slot_of(self, ids: Any) -> Any:
         """Rows of actors by id, with slots="fixed"."""
@@ -126,9 +127,9 @@ class DriverView(ObservationType):  # type: ignore[misc]
             return {}
         env.perceive()
         parts: dict[str, np.ndarray[Any, Any]] = {"vehicles": self._rows()}
-        cue = env.cue()
+        cue = env.shown_cue()
         if cue is not None:
-            parts["cue"] = cue if env.cue_is_shown() else np.zeros_like(cue)
+            parts["cue"] = cue
         parts |= self._native_parts()
         if self.spec.flat:
             return np.concatenate([parts[key].ravel() for key in sorted(parts)]).astype(np.float32)
@@ -139,14 +140,16 @@ class DriverView(ObservationType):  # type: ignore[misc]
         perception = env.perception
         percepts, ego = perception.percepts, perception.actors[0]
         values = np.zeros((spec.vehicles_count, len(spec.features)))
-        values[0] = self._features(ego[None], ego, own=True)[0]
+        values[0] = self._features(ego[None], np.zeros((1, 2)), ego, own=True)[0]
         chosen, slots = self._choose(percepts.ids, percepts.rows, ego)
         if len(chosen):
-            values[slots] = self._features(percepts.rows[chosen], ego, own=False)
+            spread = np.stack([percepts.sd_position, percepts.sd_velocity], axis=1)
+            values[slots] = self._features(percepts.rows[chosen], spread[chosen], ego, own=False)
         if spec.normalize:
             used = np.concatenate([[0], slots]).astype(int)
             values[used] = self._normalised(values[used])
-        return values.astype(np.float32)
+        # What is not sensed is 0 after scaling too, whatever its range.
+        return np.where(np.isnan(values), 0.0, values).astype(np.float32)
 
     def _choose(self, ids: Any, rows: Floats, ego: Floats) -> tuple[Any, Any]:
         """Which percepts are shown, and in which rows: `Road.close_objects_to` on percepts."""
@@ -174,7 +177,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
         _, first = np.unique(slot, return_index=True)  # two in one slot: the nearer is shown
         return index[first], slot[first] + 1
 
-    def _features(self, rows: Floats, ego: Floats, own: bool) -> Floats:
+    def _features(self, rows: Floats, spread: Floats, ego: Floats, own: bool) -> Floats:
         spec = self.spec
         columns = []
         for feature in spec.features:
@@ -184,6 +187,8 @@ class DriverView(ObservationType):  # type: ignore[misc]
                 column = np.cos(rows[:, layout.HEADING])
             elif feature == "sin_h":
                 column = np.sin(rows[:, layout.HEADING])
+            elif feature in _SPREAD:
+                column = spread[:, _SPREAD.index(feature)]
             elif feature in LANE_FEATURES:
                 intended = feature in ("cos_d", "sin_d") and not (spec.observe_intentions or own)
                 column = rows[:, LANE_FEATURES[feature]] * (0.0 if intended else 1.0)
@@ -194,10 +199,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
             columns.append(column)
         if own and "x" in spec.features:
             columns[spec.features.index("x")] = np.array([self.env.ego_x()])
-        values = np.stack(columns, axis=1)
-        if not own:
-            values = np.where(np.isnan(values), 0.0, values)
-        return values
+        return np.stack(columns, axis=1)
 
     def _normalised(self, values: Floats) -> Floats:
         ranges = features_range(self.spec, self.env.first_road_lanes)
@@ -206,17 +208,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
                 low, high = ranges[feature]
                 scaled = -1 + (values[:, column] - low) * 2 / (high - low)
                 values[:, column] = np.clip(scaled, -1, 1) if self.spec.clip else scaled
-        if self.env.scenario.sensors.hide:
-            self._blank_hidden(values)
         return values
-
-    def _blank_hidden(self, values: Floats) -> None:
-        """A feature that is not sensed is 0 after scaling too, whatever its range."""
-        hidden = {"velocity": ("vx", "vy"), "heading": ("cos_h", "sin_h", "heading")}
-        for limit in self.env.scenario.sensors.hide:
-            for feature in hidden[limit]:
-                if feature in self.spec.features:
-                    values[1:, self.spec.features.index(feature)] = 0.0
 
     def _native_parts(self) -> dict[str, np.ndarray[Any, Any]]:
         """highway-env's own observation of a road on which only what is perceived stands."""

@@ -18,11 +18,13 @@ from highway_env.vehicle.graphics import VehicleGraphics
 
 from drivemem_envs.reference.geometry import LaneShape, lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
+from drivemem_envs.sensing import layout
 
 Layer = Literal["truth", "sees", "remembers"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 """truth: outlines of actors that are not perceived. sees: shadows, range, field of view, blackouts
-(without it every actor is drawn as if perceived). remembers: where hidden actors were last seen."""
+(without it every actor is drawn as if perceived). remembers: where the driver's tracker shows
+hidden actors; without a tracker, where they were last seen."""
 
 _REACH_M = 400.0
 _SHADOW = (16, 20, 34, 118)
@@ -195,6 +197,9 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
                 self._outline(surface, np.array(box), _HIDDEN)
 
     def _draw_ghosts(self, surface: Any) -> None:
+        if self.env.scenario.observation.tracker != "none":
+            self._draw_tracked(surface)
+            return
         for actor, (box, seen_s) in self._last_seen.items():
             if self._perceived.get(actor, False) or actor == 0:
                 continue
@@ -202,14 +207,28 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
             if age <= _FORGET_S:
                 self._ghost(surface, box, age)
 
-    def _ghost(self, surface: Any, box: Any, age_s: float) -> None:
+    def _draw_tracked(self, surface: Any) -> None:
+        """What the driver's tracker shows of actors that are not perceived now."""
+        seen = self._percepts
+        rows = zip(seen.ids, seen.rows, seen.age_s, seen.sd_position, strict=True)
+        for actor, row, age, deviation in rows:
+            if self._perceived.get(int(actor), False):
+                continue
+            vx, vy = np.nan_to_num(row[[layout.VX, layout.VY]])
+            heading = row[layout.HEADING]
+            heading = np.arctan2(vy, vx) if np.isnan(heading) else heading
+            box = [row[layout.X], row[layout.Y], heading, row[layout.LENGTH], row[layout.WIDTH]]
+            self._ghost(surface, np.array(box), age, deviation)
+
+    def _ghost(self, surface: Any, box: Any, age_s: float, deviation_m: float = 0.0) -> None:
         opacity = int(170 * max(0.25, 1.0 - age_s / _FORGET_S))
         layer = pygame.Surface(surface.get_size(), pygame.SRCALPHA)
         points = [surface.vec2pix(point) for point in corners(box)]
         pygame.draw.polygon(layer, (*_GHOST, opacity // 2), points)
         pygame.draw.polygon(layer, (*_GHOST, min(255, opacity + 60)), points, 2)
         surface.blit(layer, (0, 0))
-        self.write(surface, f"seen {age_s:.1f} s ago", box, _GHOST)
+        error = f" ± {deviation_m:.1f} m" if deviation_m > 0.0 else ""
+        self.write(surface, f"seen {age_s:.1f} s ago{error}", box, _GHOST)
 
     def write(self, surface: Any, text: str, box: Any, colour: tuple[int, int, int]) -> None:
         """Words above a box (5,), or beside it if it stands upright."""

@@ -3,6 +3,22 @@
 Importing this package gives the spec only; the kernels (and numba) come with `sensing.pipeline`.
 """
 
-from drivemem_envs.sensing.spec import Blocker, HiddenFeature, Sensors, Slots, Tracker
+from drivemem_envs.sensing.spec import (
+    TRACKERS,
+    Blocker,
+    HiddenFeature,
+    Sensors,
+    Slots,
+    Tracker,
+    TrackerFacts,
+)
 
-__all__ = ["Blocker", "HiddenFeature", "Sensors", "Slots", "Tracker"]
+__all__ = [
+    "TRACKERS",
+    "Blocker",
+    "HiddenFeature",
+    "Sensors",
+    "Slots",
+    "Tracker",
+    "TrackerFacts",
+]

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from drivemem_envs._jit import Floats
-from drivemem_envs.sensing.spec import Sensors, Tracker
+from drivemem_envs.sensing.spec import TRACKERS, Sensors, Tracker
 
 # Columns of an actor (A, COLUMNS or more): metres, radians, metres per second, world frame.
 # Further columns are the caller's: they are carried with the percept as last perceived.
@@ -28,15 +28,18 @@ OCCLUDER_X, OCCLUDER_Y, OCCLUDER_HEADING, OCCLUDER_LENGTH, OCCLUDER_WIDTH = rang
 OCCLUDER_COLUMNS = 5
 
 # What a track holds behind the actor's columns, as offsets from the number of those columns:
-# the actor's id, the decision it was last perceived, its velocity for extrapolation (m/s), and
-# the log-probability of the detections missed although its expected place was in sight.
-ID, SEEN, MOTION_X, MOTION_Y, DOUBT = range(5)
-TRACK_COLUMNS = 5
+# the actor's id, the decision it was last perceived, its velocity for extrapolation (m/s), the
+# log-probability of the detections missed although its expected place was in sight, and what a
+# filter believes of its own error then, of either axis: variances of the position (m^2) and of the
+# velocity (m^2/s^2), and their covariance (m^2/s).
+ID, SEEN, MOTION_X, MOTION_Y, DOUBT, POSITION_VAR, VELOCITY_VAR, COVARIANCE = range(8)
+TRACK_COLUMNS = 8
 
-# What a percept holds behind the actor's columns, as offsets: the id, and the age of the
-# information, s (0: perceived now; latency and ghosts are older).
-PERCEPT_ID, PERCEPT_AGE_S = range(2)
-PERCEPT_COLUMNS = 2
+# What a percept holds behind the actor's columns, as offsets: the id, the age of the information,
+# s (0: perceived now; latency and ghosts are older), and the standard deviations that a filter
+# gives its position (m) and velocity (m/s), per axis; 0 without one.
+PERCEPT_ID, PERCEPT_AGE_S, PERCEPT_SD_POSITION, PERCEPT_SD_VELOCITY = range(4)
+PERCEPT_COLUMNS = 4
 
 # What is true of each actor's perception (A, REPORT_COLUMNS): share of sight rays that reach it
 # (geometry only), whether the newest percepts hold it (0 or 1), and the age of the newest
@@ -75,8 +78,7 @@ LIMITS = 17
 LEAST_TRACK_S = 10.0
 """For how long a tracker believes in an actor at least, s: what is hidden may leave unseen."""
 
-NO_TRACKER, HOLD_LAST, CONSTANT_VELOCITY = 0.0, 1.0, 2.0
-_TRACKERS = {"none": NO_TRACKER, "hold_last": HOLD_LAST, "constant_velocity": CONSTANT_VELOCITY}
+NO_TRACKER, HOLD_LAST, CONSTANT_VELOCITY, KALMAN, PERFECT_RECALL = 0.0, 1.0, 2.0, 3.0, 4.0
 
 SIGHT_RAYS = 5
 
@@ -107,8 +109,8 @@ def limit_vector(
     """
     if not decision_s > 0.0:
         raise ValueError(f"decision_s is {decision_s}; it must be a positive number of seconds")
-    if tracker not in _TRACKERS:
-        raise ValueError(f"unknown tracker {tracker!r}; choose one of {', '.join(_TRACKERS)}")
+    if tracker not in TRACKERS:
+        raise ValueError(f"unknown tracker {tracker!r}; choose one of {', '.join(TRACKERS)}")
     limits = np.zeros(LIMITS)
     limits[BLOCKED_BY_ACTORS] = "actors" in sensors.line_of_sight
     limits[BLOCKED_BY_OCCLUDERS] = "occluders" in sensors.line_of_sight
@@ -128,7 +130,7 @@ def limit_vector(
     limits[LATENCY] = latency_decisions(sensors, decision_s)
     limits[HIDE_VELOCITY] = "velocity" in sensors.hide
     limits[HIDE_HEADING] = "heading" in sensors.hide
-    limits[TRACKER] = _TRACKERS[tracker]
+    limits[TRACKER] = list(TRACKERS).index(tracker)
     limits[TRACK_S] = track_s
     limits[DECISION_S] = decision_s
     return limits

@@ -14,14 +14,13 @@ from numpy.typing import ArrayLike
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
+from drivemem_envs.sensing.delivery import deliver, recall
 from drivemem_envs.sensing.layout import (
     AGE_S,
     BLOCKED_BY_ACTORS,
     BLOCKED_BY_OCCLUDERS,
     DECISION_S,
     HEADING,
-    HIDE_HEADING,
-    HIDE_VELOCITY,
     ID,
     LATENCY,
     LEAST_RAYS,
@@ -30,18 +29,27 @@ from drivemem_envs.sensing.layout import (
     PERCEPT_AGE_S,
     PERCEPT_COLUMNS,
     PERCEPT_ID,
+    PERCEPT_SD_POSITION,
+    PERCEPT_SD_VELOCITY,
+    PERFECT_RECALL,
     SEEN,
     SIGHT_RAYS,
     TRACK_COLUMNS,
     TRACKER,
     VISIBLE_FRACTION,
-    VX,
-    VY,
     X,
     Y,
 )
 from drivemem_envs.sensing.spec import Sensors, Tracker
-from drivemem_envs.sensing.tracks import doubt, find, is_believed, is_track_of, predict, remember
+from drivemem_envs.sensing.tracks import (
+    doubt,
+    find,
+    index_of,
+    is_believed,
+    is_track_of,
+    predict,
+    remember,
+)
 from drivemem_envs.sensing.visibility import prepare, visible_rays, visible_rays_of_actor
 
 
@@ -78,7 +86,7 @@ def sense(
             a ring over the last decisions. T must not be below the actors perceived at once.
         status: memory (R + 1,): rows in use of each table, then whether it is dark.
         percepts: written (T, C + PERCEPT_COLUMNS): what is perceived, in order of id; what is
-            not sensed of it (`hide`) is nan.
+            neither sensed of it (`hide`) nor estimated by a filter is nan.
         report: written (A, REPORT_COLUMNS): what is true of each actor's perception.
         scratch: overwritten (A, SCRATCH_COLUMNS).
 
@@ -104,7 +112,7 @@ def sense(
         actors, ids, ego, occluders, limits, decision, seed, dark, tracks, status[slot], report,
         scratch, blockers,
     )  # fmt: skip
-    if limits[TRACKER] != NO_TRACKER and not dark:
+    if limits[TRACKER] not in (NO_TRACKER, PERFECT_RECALL) and not dark:
         _look_for_missing(
             actors, ids, ego, occluders, limits, decision, tracks, status[slot], percepts,
             scratch, blockers,
@@ -112,7 +120,9 @@ def sense(
     stamp = max(decision - ring + 1, 0)
     tracks, count = frames[stamp % ring], status[stamp % ring]
     _report_ages(ids, ego, limits, decision, stamp, tracks, count, report)
-    return _deliver(limits, decision, stamp, tracks, count, percepts)
+    if limits[TRACKER] == PERFECT_RECALL:
+        return recall(actors, ids, limits, decision, tracks, count, percepts)
+    return deliver(limits, decision, stamp, tracks, count, percepts)
 
 
 @jit
@@ -181,10 +191,8 @@ def _look_for_missing(
         predict(tracks, row, missed_s, limits, percepts, 0)  # the percepts are still free
         if not within_reach(percepts[0, X], percepts[0, Y], eye, limits):
             continue
-        itself = -1  # wherever the actor truly is, it must not hide its own expected place
-        for i in range(ids.shape[0]):
-            if ids[i] == tracks[row, columns + ID]:
-                itself = i
+        # Wherever the actor truly is, it must not hide its own expected place.
+        itself = index_of(ids, tracks[row, columns + ID], row)
         # Wholly in sight: an actor last seen at the edge of a shadow is there no evidence.
         rays = visible_rays(
             percepts, 0, itself, actors, ego, occluders, limits, scratch, blockers
@@ -217,34 +225,6 @@ def _report_ages(
             report[i, AGE_S] = (decision - tracks[row, seen]) * limits[DECISION_S]
 
 
-@jit
-def _deliver(
-    limits: Floats, decision: int, stamp: int, tracks: Floats, count: int, percepts: Floats
-) -> int:
-    """Write what the sensors give out: the percepts of `stamp`, with ghosts if there is a tracker.
-
-    Returns:
-        Number of percepts.
-    """
-    columns = tracks.shape[1] - TRACK_COLUMNS
-    given = 0
-    for row in range(count):
-        age_s = (decision - tracks[row, columns + SEEN]) * limits[DECISION_S]
-        if tracks[row, columns + SEEN] != stamp and (
-            limits[TRACKER] == NO_TRACKER or not is_believed(tracks, row, age_s, limits)
-        ):
-            continue
-        predict(tracks, row, age_s, limits, percepts, given)
-        if limits[HIDE_VELOCITY] > 0.0:
-            percepts[given, VX], percepts[given, VY] = np.nan, np.nan
-        if limits[HIDE_HEADING] > 0.0:
-            percepts[given, HEADING] = np.nan
-        percepts[given, columns + PERCEPT_ID] = tracks[row, columns + ID]
-        percepts[given, columns + PERCEPT_AGE_S] = age_s
-        given += 1
-    return given
-
-
 @dataclass(frozen=True)
 class Percepts:
     """What the sensors give at one decision, and what is true of it."""
@@ -255,6 +235,10 @@ class Percepts:
     """Their columns as perceived (P, C), see `layout`; nan where `hide` says not sensed."""
     age_s: Floats
     """Age of each row's information (P,), s: 0 now, more with latency and for ghosts."""
+    sd_position: Floats
+    """Standard deviation of each row's position (P,), m per axis, by a filter; 0 without one."""
+    sd_velocity: Floats
+    """Standard deviation of each row's velocity (P,), m/s per axis."""
     visible_fraction: Floats
     """For every actor (A,): share of the five sight rays that reach it; geometry only."""
     perceived: Bools
@@ -330,6 +314,8 @@ class SensorState:
             ids=percepts[:count, columns + PERCEPT_ID].astype(np.int64),
             rows=percepts[:count, :columns],
             age_s=percepts[:count, columns + PERCEPT_AGE_S],
+            sd_position=percepts[:count, columns + PERCEPT_SD_POSITION],
+            sd_velocity=percepts[:count, columns + PERCEPT_SD_VELOCITY],
             visible_fraction=report[:, VISIBLE_FRACTION],
             perceived=report[:, PERCEIVED] > 0.0,
             actor_age_s=report[:, AGE_S],

@@ -19,6 +19,8 @@ from drivemem_envs.sensing.layout import (
     KIND,
     PERCEPT_COLUMNS,
     PERCEPT_ID,
+    PERCEPT_SD_POSITION,
+    PERCEPT_SD_VELOCITY,
     VEHICLE,
     VX,
     VY,
@@ -32,7 +34,7 @@ COS_D, SIN_D, LONG_OFF, LAT_OFF, ANG_OFF = range(COLUMNS, COLUMNS + 5)
 ALL_COLUMNS = COLUMNS + 5
 
 # Codes of the features: a column where the feature is one.
-_PRESENCE, _COS_H, _SIN_H = -1, -2, -3
+_PRESENCE, _COS_H, _SIN_H, _SD_POSITION, _SD_VELOCITY = -1, -2, -3, -4, -5
 FEATURES: dict[str, int] = {
     "presence": _PRESENCE,
     "x": X,
@@ -47,6 +49,8 @@ FEATURES: dict[str, int] = {
     "long_off": LONG_OFF,
     "lat_off": LAT_OFF,
     "ang_off": ANG_OFF,
+    "sd_position": _SD_POSITION,
+    "sd_velocity": _SD_VELOCITY,
 }
 
 # The vector of options (OPTIONS,).
@@ -184,7 +188,7 @@ def assign_slots(percepts: Floats, order: Ints, chosen: int, slots: Ints, places
 
 
 @jit
-def _feature(values: Floats, row: int, code: int) -> float:
+def _feature(values: Floats, row: int, code: int, is_ego: bool) -> float:
     """One feature of a row, unscaled; nan where it is not sensed."""
     if code >= 0:
         return float(values[row, code])
@@ -192,7 +196,12 @@ def _feature(values: Floats, row: int, code: int) -> float:
         return math.cos(values[row, HEADING])
     if code == _SIN_H:
         return math.sin(values[row, HEADING])
-    return 1.0
+    if code == _PRESENCE:
+        return 1.0
+    if is_ego:  # a table of actors, without the columns of percepts
+        return 0.0
+    offset = PERCEPT_SD_POSITION if code == _SD_POSITION else PERCEPT_SD_VELOCITY
+    return float(values[row, values.shape[1] - PERCEPT_COLUMNS + offset])
 
 
 @jit
@@ -210,7 +219,7 @@ def write_row(
     """Write one row of the observation.
 
     Args:
-        values: a table of actors or percepts (A, C or more).
+        values: percepts (P, C + PERCEPT_COLUMNS); for the ego's own row a table of actors.
         row: which of them.
         ego: the table that holds the ego.
         ego_row: its row; the ego's own row is always absolute.
@@ -223,7 +232,7 @@ def write_row(
     relative = options[ABSOLUTE] == 0.0 and place > 0
     for f in range(codes.shape[0]):
         code = codes[f]
-        value = _feature(values, row, code)
+        value = _feature(values, row, code, place == 0)
         if place > 0 and options[INTENTIONS] == 0.0 and (code in (COS_D, SIN_D)):
             value = 0.0
         if relative and (code in (X, Y, VX, VY)):

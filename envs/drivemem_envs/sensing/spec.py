@@ -6,7 +6,8 @@ same percepts on either.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -14,8 +15,40 @@ from drivemem_envs.checked import Checked
 
 Blocker = Literal["actors", "occluders"]
 HiddenFeature = Literal["velocity", "heading"]
-Tracker = Literal["none", "hold_last", "constant_velocity"]
+Tracker = Literal["none", "hold_last", "constant_velocity", "kalman", "perfect_recall"]
 Slots = Literal["sorted", "fixed"]
+
+
+class TrackerFacts(NamedTuple):
+    """What there is to say about a tracker."""
+
+    title: str
+    """In prose: what a driver stands behind."""
+    meaning: str
+    """What it puts in the rows of actors that are not perceived; one line."""
+    only_for_measuring: bool = False
+    """Whether it is told the truth, so that no driver behind it is a rival to be beaten."""
+
+
+TRACKERS: Mapping[str, TrackerFacts] = {
+    "none": TrackerFacts("no tracker", "nothing: the rows are empty"),
+    "hold_last": TrackerFacts("last sighting", "the actor as it was last perceived"),
+    "constant_velocity": TrackerFacts(
+        "constant velocity", "where the actor would be, had it kept the velocity last perceived"
+    ),
+    "kalman": TrackerFacts(
+        "Kalman filter",
+        "where a Kalman filter of constant velocity expects the actor; perceived ones are filtered "
+        "too, and sd_position and sd_velocity tell how sure it is",
+    ),
+    "perfect_recall": TrackerFacts(
+        "perfect recall",
+        "where the actor truly is now, if it was perceived once and is still there; a cue that was "
+        "shown stays. For measuring what remembering can give at most",
+        only_for_measuring=True,
+    ),
+}
+"""All trackers, in the order of their codes in kernels."""
 
 MOST = 1e6
 """No limit in SI units is larger: beyond, arithmetic overflows or buffers outgrow the memory."""

@@ -9,8 +9,9 @@ import math
 
 import numpy as np
 
-from drivemem_envs._jit import Floats, jit
+from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.sensing.corruption import add_noise
+from drivemem_envs.sensing.kalman import filter_measurement
 from drivemem_envs.sensing.layout import (
     CONSTANT_VELOCITY,
     DECISION_S,
@@ -18,6 +19,7 @@ from drivemem_envs.sensing.layout import (
     DROPOUT_P,
     HIDE_VELOCITY,
     ID,
+    KALMAN,
     MOTION_X,
     MOTION_Y,
     SEEN,
@@ -68,6 +70,17 @@ def is_track_of(tracks: Floats, count: int, row: int, actor: int) -> bool:
 
 
 @jit
+def index_of(ids: Ints, actor: float, guess: int) -> int:
+    """Where an actor stands among those present, -1 if it has left; `guess` is tried first."""
+    if guess < ids.shape[0] and ids[guess] == actor:
+        return guess
+    for i in range(ids.shape[0]):
+        if ids[i] == actor:
+            return i
+    return -1
+
+
+@jit
 def _forget_oldest(tracks: Floats, count: int) -> int:
     """Drop the track perceived longest ago (the lowest id of several); returns the new count."""
     seen = tracks.shape[1] - TRACK_COLUMNS + SEEN
@@ -103,7 +116,7 @@ def remember(
     seed: int,
     decision: int,
 ) -> tuple[int, int]:
-    """Enter what is perceived of an actor now: itself, with noise.
+    """Enter what is perceived of an actor now: itself, with noise; a Kalman filter weighs it.
 
     Args:
         tracks: the table (T, C + TRACK_COLUMNS), changed in place. A full one forgets the actor
@@ -134,16 +147,35 @@ def remember(
     for column in range(columns):
         tracks[row, column] = actors[i, column]
     add_noise(tracks, row, ego, limits, seed, decision, name)
+    if limits[TRACKER] == KALMAN:
+        believed = known and is_believed(tracks, row, elapsed_s, limits)
+        filter_measurement(tracks, row, before_x, before_y, elapsed_s, believed, ego, limits)
+    else:
+        _measure_motion(tracks, row, before_x, before_y, elapsed_s, known, limits)
+    tracks[row, columns + ID] = name
+    tracks[row, columns + SEEN] = decision
+    tracks[row, columns + DOUBT] = 0.0
+    return count, row
+
+
+@jit
+def _measure_motion(
+    tracks: Floats,
+    row: int,
+    before_x: float,
+    before_y: float,
+    elapsed_s: float,
+    known: bool,
+    limits: Floats,
+) -> None:
+    """The velocity for extrapolation: as sensed, or from the place perceived before."""
+    columns = tracks.shape[1] - TRACK_COLUMNS
     tracks[row, columns + MOTION_X] = tracks[row, VX]
     tracks[row, columns + MOTION_Y] = tracks[row, VY]
     if limits[HIDE_VELOCITY] > 0.0:  # two positions tell a velocity, one tells none
         moves = known and elapsed_s > 0.0
         tracks[row, columns + MOTION_X] = (tracks[row, X] - before_x) / elapsed_s if moves else 0.0
         tracks[row, columns + MOTION_Y] = (tracks[row, Y] - before_y) / elapsed_s if moves else 0.0
-    tracks[row, columns + ID] = name
-    tracks[row, columns + SEEN] = decision
-    tracks[row, columns + DOUBT] = 0.0
-    return count, row
 
 
 @jit
@@ -163,7 +195,7 @@ def predict(
     columns = tracks.shape[1] - TRACK_COLUMNS
     for column in range(columns):
         expected[place, column] = tracks[row, column]
-    if limits[TRACKER] == CONSTANT_VELOCITY:
+    if limits[TRACKER] in (CONSTANT_VELOCITY, KALMAN):
         expected[place, X] += elapsed_s * tracks[row, columns + MOTION_X]
         expected[place, Y] += elapsed_s * tracks[row, columns + MOTION_Y]
 

@@ -460,11 +460,20 @@ def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path
     write("none", "SCCCC")
     write("none-hold", "SSSSC", tracker="hold_last")
     write("ghost", "SSCCC", memory="ghost", seed=None, tracker="constant_velocity")
+    write("none-recall", "SSSSS", tracker="perfect_recall")  # told the truth: no rival
     write("gru", "SSSCC", memory="gru")
     (table,) = compare_runs([tmp_path / "runs"]).tables
     (note,) = (note.text for note in table.notes if note.about is About.TRACKER)
     assert "(gru) against the best engineered one (none behind hold_last): -0.200" in note
     assert "with memory (gru) 60%" in table.headline()  # an engineered memory was not learned
+
+
+def test_nobody_is_compared_with_perfect_recall(write: Write, tmp_path: Path) -> None:
+    write("none-recall", "SSSSS", tracker="perfect_recall")
+    write("gru", "SSSCC", memory="gru")
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert all(row.versus is None for row in table.rows)
+    assert not [note for note in table.notes if note.about is About.TRACKER]
 
 
 def test_over_all_scenarios_runs_are_resampled_within_each(write: Write, tmp_path: Path) -> None:

@@ -243,6 +243,29 @@ def test_layers_change_the_picture(desktop: Browser, page: Path) -> None:
     assert pictures[3].mean() > pictures[2].mean()  # no shadows
 
 
+@pytest.mark.parametrize("tracker", ["hold_last", "perfect_recall"])
+def test_behind_perfect_recall_what_is_hidden_is_drawn_where_it_is(
+    tracker: str, desktop: Browser, recorder: Callable[..., Path], tmp_path: Path
+) -> None:
+    recording = recorder(tmp_path / tracker, "constant:FASTER", [5], tracker=tracker)
+    target = write_page(find_recording(recording), tmp_path / "page.html")
+    desktop.open(target, "#episode=0&step=0")
+    away = desktop.js(
+        """(() => {
+          const side = state.scenes[0].side, found = [];
+          for (let step = 0; step <= side.last; step++) {
+            for (const { track, ghost } of side.actors(step)) {
+              const there = track.at(step, side.dt);
+              if (ghost) found.push(Math.hypot(ghost.x - there.x, ghost.y - there.y));
+            }
+          }
+          return found;
+        })()"""
+    )
+    assert away
+    assert (max(away) == 0.0) == (tracker == "perfect_recall")
+
+
 def test_what_was_last_seen_is_drawn(desktop: Browser, page: Path) -> None:
     desktop.open(page, "#episode=1&step=0")
     lost = desktop.js(

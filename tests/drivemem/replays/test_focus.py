@@ -117,5 +117,9 @@ def test_agents_are_called_by_their_memory(recording: Path) -> None:
     agent = replace(row, metrics={"train_seed": 0})
     rows = [replace(agent, driver="none"), replace(agent, driver="gru"), row]
     assert labels_of(rows) == ["without memory", "with memory: gru", "constant:FASTER"]
+    behind = [replace(rows[0], tracker=name) for name in ("kalman", "perfect_recall")]
+    assert labels_of(behind) == [
+        "without memory · Kalman filter", "without memory · perfect recall",
+    ]  # fmt: skip
     cut = replace(agent, driver="gru", lesion="reset_every:1")
     assert labels_of([rows[1], cut]) == ["with memory: gru", "with memory: gru · reset_every:1"]

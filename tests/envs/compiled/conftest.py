@@ -40,9 +40,10 @@ class Worker:
 
     def stop(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(timeout=30)
+        with self._process:  # closes both pipes, and waits
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            self._process.wait(timeout=30)
 
 
 def _worker(script: str) -> Iterator[Worker]:

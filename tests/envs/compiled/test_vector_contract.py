@@ -12,6 +12,7 @@ from gymnasium.error import ResetNeeded
 import drivemem_envs
 from drivemem_envs import make_vec, scenario
 from drivemem_envs.making import compiles
+from drivemem_envs.scenario_spec import KNOWN_FEATURES
 
 COMPILED = [name for name in drivemem_envs.scenario_names() if compiles(scenario(name)) is None]
 FAST = ("exit-recall-v0", "occluded-intersection-v0", "highway-fast-v0", "merge-v1")
@@ -43,8 +44,8 @@ def compiled(name, worlds, **changes):
     return make_vec(name, worlds, backend="compiled", seeds=seeds, **changes)
 
 
-def limited(name, worlds, **changes):
-    limits, tracker = all_limits(name), "constant_velocity"
+def limited(name, worlds, tracker, **changes):
+    limits = all_limits(name)
     return compiled(name, worlds, sensors=limits, tracker=tracker, slots="fixed", **changes)
 
 
@@ -63,12 +64,32 @@ def test_all_limits_together_are_equal(name, compare_backends):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("slots, tracker", [("sorted", "none"), ("fixed", "constant_velocity")])
+@pytest.mark.parametrize(
+    "slots, tracker",
+    [
+        ("sorted", "none"), ("fixed", "constant_velocity"), ("sorted", "kalman"),
+        ("fixed", "perfect_recall"),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("name", COMPILED)
 def test_all_limits_stay_equal_over_episodes(name, slots, tracker, compare_backends):
     steps = 10 if name == "highway-v0" else 60
-    changes = {"sensors": all_limits(name), "slots": slots, "tracker": tracker}
+    features = [*scenario(name).observation.features, "sd_position", "sd_velocity"]
+    changes = {
+        "sensors": all_limits(name), "slots": slots, "tracker": tracker,
+        "observation": {"features": features},
+    }  # fmt: skip
     answer = compare_backends(name, worlds=3, steps=steps, first_seed=9, changes=changes)
+    assert answer["difference"] is None
+
+
+@pytest.mark.parametrize("tracker", ["kalman", "perfect_recall"])
+@pytest.mark.parametrize("name", [*FAST, "limit-recall-v0", "yield-recall-v0"])
+def test_trackers_with_every_feature_of_rows_are_equal(name, tracker, compare_backends):
+    spread = {"sd_position": (0.0, 20.0), "sd_velocity": (0.0, 10.0)}
+    rows = {"features": list(KNOWN_FEATURES), "features_range": spread, "clip": False}
+    changes = {"sensors": all_limits(name), "tracker": tracker, "observation": rows}
+    answer = compare_backends(name, worlds=3, steps=20, changes=changes)
     assert answer["difference"] is None
 
 
@@ -95,23 +116,47 @@ def test_seeds_of_a_list_begin_the_first_episodes_as_in_the_reference():
     assert hidden[0][2].min() >= 1
 
 
+def test_with_perfect_recall_a_cue_stays_as_it_was_last_shown():
+    env = compiled("exit-recall-v0", 3, tracker="perfect_recall")
+    first = env.reset()[0]["cue"]
+    assert (first.sum(axis=1) == 1).all()
+    for step in range(30):
+        if step == 10:  # the sign changes while it is hidden
+            env._worlds.batch.shown.cues[:] = np.roll(env._worlds.batch.shown.cues, 1, axis=1)
+        shown = env.step(np.ones(3, int))[0]["cue"]
+        still = env.episodes == 0
+        assert np.array_equal(shown[still], first[still])
+    assert still.any()
+
+
+@pytest.mark.parametrize("name", ["yield-recall-v0", "exit-recall-v0"])
+def test_with_perfect_recall_a_cue_that_is_never_shown_stays_zero(name):
+    env = compiled(name, 3, tracker="perfect_recall", sensors={"cue_window_s": 0.0})
+    shown = [env.reset()[0]["cue"]]
+    shown += [env.step(np.ones(3, int))[0]["cue"] for _ in range(150)]
+    assert env.episodes.all()
+    assert not np.any(shown)
+
+
 # ---- determinism --------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("tracker", ["constant_velocity", "kalman", "perfect_recall"])
 @pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
-def test_neither_threads_nor_neighbours_change_a_world(name, drive):
-    many = limited(name, 6, num_workers=3)
+def test_neither_threads_nor_neighbours_change_a_world(name, tracker, drive):
+    many = limited(name, 6, tracker, num_workers=3)
     actions = actions_of(many, 40)
-    alone, several = limited(name, 1), limited(name, 6, num_workers=1)
+    alone, several = limited(name, 1, tracker), limited(name, 6, tracker, num_workers=1)
     seen = drive(many, actions)
     assert all(np.array_equal(a, b) for a, b in zip(seen, drive(several, actions), strict=True))
     first = drive(alone, actions[:, :1])
     assert all(np.array_equal(a[:1], b) for a, b in zip(seen, first, strict=True))
 
 
+@pytest.mark.parametrize("tracker", ["constant_velocity", "kalman", "perfect_recall"])
 @pytest.mark.parametrize("name", ["intersection-v0", "blackout-highway-v0"])
-def test_restore_brings_back_sensors_traffic_and_episodes(name):
-    env = limited(name, 3)
+def test_restore_brings_back_sensors_traffic_and_episodes(name, tracker):
+    env = limited(name, 3, tracker)
     env.reset()
     taken = [[], [], []]
     for chosen in actions_of(env, 45):
@@ -119,7 +164,7 @@ def test_restore_brings_back_sensors_traffic_and_episodes(name):
         for world in range(3):
             over = terminated[world] or truncated[world]
             taken[world] = [] if over else [*taken[world], chosen[world]]
-    again = limited(name, 3)
+    again = limited(name, 3, tracker)
     restored, _ = again.restore(env.episodes, [np.array(each, dtype=int) for each in taken])
     assert np.array_equal(restored["vehicles"], observation["vehicles"])
     for chosen in actions_of(env, 25, seed=1):

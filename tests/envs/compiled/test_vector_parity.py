@@ -12,6 +12,7 @@ import drivemem_envs
 from drivemem_envs.making import compiles
 from drivemem_envs.names import SUITE
 from drivemem_envs.scenarios.shared.single_decision import SingleDecisionWorld
+from drivemem_envs.sensing import TRACKERS
 
 COMPILED = [
     name
@@ -70,7 +71,7 @@ def test_every_limit_is_equal(limit, compare_backends):
     assert answer["difference"] is None
 
 
-@pytest.mark.parametrize("tracker", ["none", "hold_last", "constant_velocity"])
+@pytest.mark.parametrize("tracker", TRACKERS)
 @pytest.mark.parametrize("slots", ["sorted", "fixed"])
 def test_all_limits_together_are_equal(slots, tracker, compare_backends):
     changes = {"sensors": {**ALL, "latency_s": 1.0}, "slots": slots, "tracker": tracker}

@@ -255,6 +255,47 @@ def test_hidden_features_are_zero_and_the_egos_own_are_not():
     assert seen[0, 3] > 0
 
 
+@pytest.mark.parametrize("window_s", [0.0, 1.0])
+def test_with_perfect_recall_a_cue_stays_as_it_was_last_shown(window_s, monkeypatch):
+    scenario = drivemem_envs.scenario("exit-recall-v0").with_(
+        tracker="perfect_recall", sensors={"cue_window_s": window_s}
+    )
+
+    def cue(world):  # a sign that changes at every decision
+        return np.eye(3)[world.decisions % 3]
+
+    monkeypatch.setattr(scenario.world_class(), "cue", cue)
+    env = drivemem_envs.make(scenario)
+    for seed in range(2):  # a new episode forgets
+        shown = [env.reset(seed=seed)[0]["cue"]]
+        shown += [env.step(1)[0]["cue"] for _ in range(9)]
+        last = round(window_s / scenario.decision_s) - 1
+        numbers = [min(step, last) for step in range(10)]
+        expected = [np.eye(3)[step % 3] if step >= 0 else np.zeros(3) for step in numbers]
+        np.testing.assert_array_equal(shown, expected)
+
+
+@pytest.mark.parametrize("name", ["blackout-highway-v0", "racetrack-v0"])
+def test_with_perfect_recall_everything_shows_who_was_once_perceived(name):
+    """Rows and highway-env's own observation equal the twin's, once all were perceived once."""
+    flicker = Sensors(dropout_per_s=3.0, noise_position_m=5.0, hide=("velocity", "heading"))
+    scenario = drivemem_envs.scenario(name)
+    env = drivemem_envs.make(scenario.with_(sensors=flicker, tracker="perfect_recall"))
+    twin = drivemem_envs.make(scenario.twin())
+    env.reset(seed=3), twin.reset(seed=3)
+    compared = hidden = 0
+    for _ in range(20):
+        action = 1 if name == "blackout-highway-v0" else np.zeros(env.action_space.shape)
+        (shown, *_, over, _, _), (full, *_) = env.step(action), twin.step(action)
+        if np.isfinite(env.unwrapped.truth()["age_s"]).all():
+            assert_equal(shown, full)
+            compared += 1
+            hidden += not env.unwrapped.truth()["perceived"].all()
+        if over:
+            break
+    assert compared >= hidden > 3
+
+
 def test_reset_refuses_to_change_the_scenario_in_mid_run():
     env = drivemem_envs.make("two-way-v0")
     with pytest.raises(ValueError, match="config="):

@@ -1,11 +1,13 @@
 """What an ego perceives through each limit: identity, no leaks, rates in seconds, trackers."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivemem_envs.sensing import Sensors, layout
+from drivemem_envs.sensing import TRACKERS, Sensors, Tracker, layout
 from drivemem_envs.sensing.pipeline import SensorState
 
 DT = 0.2
@@ -68,7 +70,7 @@ def test_full_sensors_are_the_identity(actors, seed):
         assert (percepts.visible_fraction == 1).all()
 
 
-@pytest.mark.parametrize("tracker", ["none", "hold_last", "constant_velocity"])
+@pytest.mark.parametrize("tracker", TRACKERS)
 @pytest.mark.parametrize("limit", LIMITED)
 @settings(max_examples=20, deadline=None)
 @given(actors=some_actors, hidden=some_actor, seed=st.integers(0, 2**32))
@@ -85,13 +87,14 @@ def test_one_more_actor_changes_nothing_about_the_others(limit, tracker, actors,
         np.testing.assert_array_equal(after.ids[others], before.ids)
         np.testing.assert_array_equal(after.rows[others], before.rows)
         np.testing.assert_array_equal(after.age_s[others], before.age_s)
+        np.testing.assert_array_equal(after.sd_position[others], before.sd_position)
         rest = ids_with != 1
         np.testing.assert_array_equal(after.actor_age_s[rest], before.actor_age_s)
         np.testing.assert_array_equal(after.perceived[rest], before.perceived)
     assert len(without) == len(renamed)
 
 
-@pytest.mark.parametrize("tracker", ["none", "hold_last", "constant_velocity"])
+@pytest.mark.parametrize("tracker", TRACKERS)
 @pytest.mark.parametrize("limit", ["line_of_sight", "range", "field_of_view"])
 def test_a_hidden_actor_leaves_no_trace(limit, tracker):
     seen, hidden = actor(8, 6, vx=-1), actor(-39, -3, vx=0.5)
@@ -334,6 +337,14 @@ def test_a_reset_forgets_everything():
     for one, other in zip(*runs, strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
         np.testing.assert_array_equal(one.actor_age_s, other.actor_age_s)
+
+
+def test_every_tracker_that_a_spec_takes_is_described_and_has_its_code():
+    assert tuple(TRACKERS) == get_args(Tracker)
+    for name in TRACKERS:
+        code = layout.limit_vector(Sensors(), DT, name)[layout.TRACKER]
+        assert code == getattr(layout, "NO_TRACKER" if name == "none" else name.upper())
+    assert [name for name in TRACKERS if TRACKERS[name].only_for_measuring] == ["perfect_recall"]
 
 
 def test_wrong_arrays_are_refused():

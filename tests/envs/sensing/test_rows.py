@@ -33,6 +33,12 @@ def table(env):
     return np.array(found), env.road.vehicles.index(env.vehicle)
 
 
+def table_of(percepts):
+    """Percepts as the kernels have them, (P, C + PERCEPT_COLUMNS)."""
+    behind = percepts.ids, percepts.age_s, percepts.sd_position, percepts.sd_velocity
+    return np.column_stack([percepts.rows, *behind])
+
+
 def observe(env, percepts, actors, ego):
     kind = env.observation_type
     ranges = kind.features_range or {}
@@ -42,7 +48,7 @@ def observe(env, percepts, actors, ego):
         include_obstacles=kind.include_obstacles, distance_m=env.PERCEPTION_DISTANCE,
         ego_length_m=env.vehicle.LENGTH,
     )  # fmt: skip
-    full = np.column_stack([percepts.rows, percepts.ids, percepts.age_s])
+    full = table_of(percepts)
     along = np.array(
         [
             env.vehicle.lane.local_coordinates(row[:2])[0]
@@ -92,7 +98,7 @@ def simple(actors, sensors=None, count=4, **options):
         ("presence", "x", "vx", "cos_h", "sin_h"), {"x": (-100, 100), "vx": (-50, 50)}
     )
     percepts = SensorState(sensors or Sensors(), 0.2).sense(range(len(actors)), actors)
-    full = np.column_stack([percepts.rows, percepts.ids, percepts.age_s])
+    full = table_of(percepts)
     order = np.zeros(len(full), dtype=np.int64)
     number = rows.order_percepts(full, len(full), 0.0, 0.0, full[:, 0].copy(), vector, order)
     out = np.zeros((count, 5), dtype=np.float32)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from drivemem_envs import scenario
 from drivemem_envs.making import make
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.sensing import Sensors, rows
@@ -31,7 +32,7 @@ def rows_of(env):
         ego_length_m=env.vehicle.LENGTH, observe_intentions=spec.observe_intentions,
     )  # fmt: skip
     seen, actors = perception.percepts, perception.actors
-    full = np.column_stack([seen.rows, seen.ids, seen.age_s])
+    full = np.column_stack([seen.rows, seen.ids, seen.age_s, seen.sd_position, seen.sd_velocity])
     lane, position = env.vehicle.lane, env.vehicle.position
     here = lane.local_coordinates(position)[0]
     along = np.array([lane.local_coordinates(row[:2])[0] - here for row in seen.rows])
@@ -55,10 +56,16 @@ def rows_of(env):
         ("merge-v1", "constant_velocity"),
         ("intersection-v1", "hold_last"),
         ("roundabout-v1", "none"),
+        ("merge-v1", "kalman"),
+        ("intersection-v1", "perfect_recall"),
     ],
 )
 def test_rows_are_those_of_the_reference_backend(name, tracker, limit, slots):
-    env = make(name, sensors=LIMITS[limit], tracker=tracker, slots=slots)
+    features = (*scenario(name).observation.features, "sd_position", "sd_velocity")
+    env = make(
+        name, sensors=LIMITS[limit], tracker=tracker, slots=slots,
+        observation={"features": features},
+    )  # fmt: skip
     observation, _ = env.reset(seed=3)
     env.action_space.seed(0)
     for _ in range(5):

@@ -21,7 +21,7 @@ from drivemem_envs.compiled.records import (
     SLOWER,
     OneWorld,
 )
-from drivemem_envs.sensing.layout import DECISION_S, X, Y
+from drivemem_envs.sensing.layout import DECISION_S, PERFECT_RECALL, TRACKER, X, Y
 from drivemem_envs.sensing.rows import assign_slots, order_percepts, write_row, write_rows
 
 # The whole numbers of a view (NUMBERS,): whether rows are fixed, and the lane along which the
@@ -50,7 +50,7 @@ class View(NamedTuple):
     rows: NDArray[np.float32]
     """(N, V, F) written."""
     shown: NDArray[np.float32]
-    """(N, K) written: the cue, or zeros when its time is over."""
+    """(N, K) written: the cue; when its time is over zeros, or with perfect recall its last."""
     along: Floats
     """(T, I) scratch."""
     order: Ints
@@ -102,10 +102,19 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, 
         write_row(
             own, 0, own, 0, view.codes, view.ranges[index], view.options, view.rows[index], 0
         )  # fmt: skip
+    _show_cue(sight, view, index)
+
+
+@jit(inner=True)
+def _show_cue(sight: Sight, view: View, index: int) -> None:
     decision = sight.decisions[index] - 1
     is_shown = decision * sight.limits[DECISION_S] < view.window_s[0] - 1e-9
+    stays = sight.limits[TRACKER] == PERFECT_RECALL and decision > 0
     for k in range(view.cues.shape[1]):
-        view.shown[index, k] = view.cues[index, k] if is_shown else 0.0
+        if is_shown:
+            view.shown[index, k] = view.cues[index, k]
+        elif not stays:
+            view.shown[index, k] = 0.0
 
 
 @jit(inner=True)

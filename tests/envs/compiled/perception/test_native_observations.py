@@ -31,6 +31,13 @@ def test_native_parts_see_only_what_is_perceived(name, hide, compare_backends):
     assert compare_backends(name, steps=15, changes=changes)["difference"] is None
 
 
+@pytest.mark.parametrize("tracker", ["kalman", "perfect_recall"])
+@pytest.mark.parametrize("name", NATIVE)
+def test_native_parts_show_what_a_tracker_believes(name, tracker, compare_backends):
+    changes = {"sensors": {**LIMITS, "hide": ["velocity"]}, "tracker": tracker}
+    assert compare_backends(name, steps=15, changes=changes)["difference"] is None
+
+
 @pytest.mark.parametrize("name", NATIVE)
 def test_native_parts_are_part_of_a_flat_vector(name, compare_backends):
     assert compare_backends(name, steps=5, changes={"flat": True})["difference"] is None
