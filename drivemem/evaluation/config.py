@@ -86,6 +86,8 @@ class EvaluateConfig(BaseModel):
             return met.with_(
                 sensors=sensors or None, config=parse_pairs(self.dials, "--dials") or None
             )
+        except ValidationError as error:
+            raise DrivememError(invalid_setting(error)) from error
         except ValueError as error:
             raise DrivememError(str(error).splitlines()[0]) from error
 

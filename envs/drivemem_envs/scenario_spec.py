@@ -293,7 +293,7 @@ class Scenario(BaseModel):
         changed = self
         if sensors is not None:
             if not isinstance(sensors, Sensors):
-                sensors = Sensors(**{**self.sensors.model_dump(), **sensors})
+                sensors = self.sensors.changed(sensors)
             changed = changed.model_copy(update={"sensors": sensors})
         fields = dict(observation or {})
         for key, value in (("slots", slots), ("tracker", tracker), ("flat", flat)):

@@ -3,6 +3,11 @@
 Importing this package gives the spec only; the kernels (and numba) come with `sensing.pipeline`.
 """
 
+from drivemem_envs.sensing.missed import MISSED_PRESETS, Missed
+from drivemem_envs.sensing.sectors import SECTOR_PRESETS, Sector
 from drivemem_envs.sensing.spec import Blocker, HiddenFeature, Sensors, Slots, Tracker
 
-__all__ = ["Blocker", "HiddenFeature", "Sensors", "Slots", "Tracker"]
+__all__ = [
+    "MISSED_PRESETS", "SECTOR_PRESETS", "Blocker", "HiddenFeature", "Missed", "Sector", "Sensors",
+    "Slots", "Tracker",
+]  # fmt: skip

@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike
 
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
-from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
+from drivemem_envs.sensing.corruption import (
+    drops_out,
+    is_missed,
+    miss_goes_on,
+    next_blackout,
+    within_reach,
+)
 from drivemem_envs.sensing.layout import (
     AGE_S,
     BLOCKED_BY_ACTORS,
@@ -149,6 +155,9 @@ def _perceive(
             continue
         if not within_reach(actors[i, X], actors[i, Y], eye, limits):
             continue
+        visible = rays / SIGHT_RAYS
+        if is_missed(actors[i, X], actors[i, Y], eye, visible, limits, seed, decision, ids[i]):
+            continue
         if drops_out(limits, seed, decision, ids[i]):
             continue
         count, row = remember(
@@ -190,7 +199,7 @@ def _look_for_missing(
             percepts, 0, itself, actors, ego, occluders, limits, scratch, blockers
         )  # fmt: skip
         if rays == SIGHT_RAYS:
-            doubt(tracks, row, limits)
+            doubt(tracks, row, miss_goes_on(percepts[0, X], percepts[0, Y], eye, limits))
 
 
 @jit
