@@ -44,21 +44,22 @@ def within_reach(x: float, y: float, ego: tuple[float, float, float], limits: Fl
         ego: the ego's x, y and heading, from which the sectors' directions are counted.
         limits: the vector of limits.
     """
-    count = int(limits[SECTORS])
-    if count == 0:
+    left = limits[SECTORS]
+    if left <= 0.0:
         return True
     dx, dy = x - ego[0], y - ego[1]
     distance = math.sqrt(dx * dx + dy * dy)
-    for number in range(count):
-        place = FIRST_SECTOR + SECTOR_COLUMNS * number
-        if distance > limits[place + SECTOR_RANGE_M]:
-            continue
-        cos_half = limits[place + SECTOR_COS_HALF]
-        if cos_half < -1.0 or distance == 0.0:
-            return True
-        middle = ego[2] + limits[place + SECTOR_CENTRE]
-        if dx * math.cos(middle) + dy * math.sin(middle) >= cos_half * distance:
-            return True
+    place = FIRST_SECTOR
+    while left > 0.0:
+        if distance <= limits[place + SECTOR_RANGE_M]:
+            cos_half = limits[place + SECTOR_COS_HALF]
+            if cos_half < -1.0 or distance == 0.0:
+                return True
+            middle = ego[2] + limits[place + SECTOR_CENTRE]
+            if dx * math.cos(middle) + dy * math.sin(middle) >= cos_half * distance:
+                return True
+        place += SECTOR_COLUMNS
+        left -= 1.0
     return False
 
 
@@ -86,7 +87,8 @@ def is_missed(
 ) -> bool:
     """Whether the model of misses (`Missed`) hides one actor at this decision.
 
-    Its level is found without a memory, by going back to the decision at which it was drawn.
+    Only for limits with such a model. Its level is found without a memory, by going back to the
+    decision at which it was drawn.
 
     Args:
         x: of its centre, m.
@@ -98,8 +100,6 @@ def is_missed(
         decision: index of this decision.
         actor: its id.
     """
-    if limits[REDRAW_P] <= 0.0:
-        return False
     drawn = decision
     while drawn > 0 and draws.uniform(seed, drawn, actor, draws.MISS_CLOCK) >= limits[REDRAW_P]:
         drawn -= 1

@@ -36,6 +36,7 @@ from drivemem_envs.sensing.layout import (
     PERCEPT_AGE_S,
     PERCEPT_COLUMNS,
     PERCEPT_ID,
+    REDRAW_P,
     SEEN,
     SIGHT_RAYS,
     TRACK_COLUMNS,
@@ -139,6 +140,7 @@ def _perceive(
 ) -> int:
     """Enter every actor that is perceived at this decision; returns the rows in use."""
     sight_blocked = limits[BLOCKED_BY_ACTORS] + limits[BLOCKED_BY_OCCLUDERS] > 0.0
+    may_be_missed = limits[REDRAW_P] > 0.0
     eye = (actors[ego, X], actors[ego, Y], actors[ego, HEADING])
     row = -1
     for i in range(actors.shape[0]):
@@ -155,8 +157,9 @@ def _perceive(
             continue
         if not within_reach(actors[i, X], actors[i, Y], eye, limits):
             continue
-        visible = rays / SIGHT_RAYS
-        if is_missed(actors[i, X], actors[i, Y], eye, visible, limits, seed, decision, ids[i]):
+        if may_be_missed and is_missed(
+            actors[i, X], actors[i, Y], eye, rays / SIGHT_RAYS, limits, seed, decision, ids[i]
+        ):
             continue
         if drops_out(limits, seed, decision, ids[i]):
             continue
