@@ -5,39 +5,45 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from tyro.constructors import PrimitiveConstructorSpec
 
 from drivemem.errors import DrivememError
 from drivemem.settings import parse_pairs
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
-from drivemem_envs.sensing.missed import MISSED_WORDS, OptionalMissed, missed_of
-from drivemem_envs.sensing.sectors import SECTOR_WORDS, Sectors, sectors_of
+from drivemem_envs.sensing.missed import MISSED_WORDS, OptionalMissed
+from drivemem_envs.sensing.sectors import SECTOR_WORDS, Sectors
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 PrivilegedView = Literal["actors", "grid"]
 """What a privileged critic is told of the truth."""
 
 
-def _word(read: Callable[[str], Any], metavar: str) -> PrimitiveConstructorSpec[Any]:
+def _word(kind: Any, metavar: str) -> PrimitiveConstructorSpec[Any]:
     """How the command line takes a field that is a table in files: as one word."""
+
+    def read(words: list[str]) -> Any:
+        try:
+            return TypeAdapter(kind).validate_python(words[0])
+        except ValidationError as error:
+            raise ValueError(complaint(error)) from None
+
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar=metavar,
-        instance_from_str=lambda words: read(words[0]),
+        instance_from_str=read,
         is_instance=lambda value: not isinstance(value, str),
         str_from_instance=lambda value: [str(value)],
     )
 
 
 _WORDS = {
-    "sectors": Annotated[Sectors | None, _word(sectors_of, SECTOR_WORDS)],
-    "missed": Annotated[OptionalMissed, _word(missed_of, MISSED_WORDS)],
+    "sectors": Annotated[Sectors | None, _word(Sectors, SECTOR_WORDS)],
+    "missed": Annotated[OptionalMissed, _word(OptionalMissed, MISSED_WORDS)],
 }
 
 _LATER = ("sectors", "missed")

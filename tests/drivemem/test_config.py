@@ -79,9 +79,14 @@ def test_the_command_line_takes_misses_as_one_word(capsys):
     assert config.sensors.missed == MISSED_PRESETS["camera"].model_copy(update={"mean_gap_s": 3.0})
     from_file = build_config({"scenario": "", "sensors": {"missed": {"mean_gap_s": 3.0}}})
     assert from_file.sensors.missed.mean_gap_s == 3.0
-    with pytest.raises(SystemExit):
-        read_options(Options, "train", ["--sensors.missed", "radar"])
-    assert "'radar' is no model of misses" in capsys.readouterr().err
+    for wrong, said in (
+        ("radar", "'radar' is no model of misses"),
+        ("lidar,far_m=0", "setting 'far_m' is '0': input should be greater than 0"),
+    ):
+        with pytest.raises(SystemExit):
+            read_options(Options, "train", ["--sensors.missed", wrong])
+        told = capsys.readouterr().err.replace("│", " ")
+        assert said in " ".join(told.split()) and "pydantic" not in told
 
 
 @pytest.mark.parametrize("cell", HASHES)
