@@ -37,7 +37,7 @@ class Missed(BaseModel):
     """Share of the time in which an actor beside the ego is detected."""
     recall_far: float = Field(default=1.0, ge=0.0, le=1.0)
     """The same at `far_m` and beyond; between, recall is linear in distance."""
-    far_m: float = Field(default=50.0, gt=0.0, le=MOST)
+    far_m: float = Field(default=50.0, ge=0.1, le=MOST)
     """Centre distance from which recall falls no further, m."""
     recall_occluded: float = Field(default=1.0, ge=0.0, le=1.0)
     """Share of that recall left as the visible fraction nears 0; linear up to 1 for an actor
