@@ -1,17 +1,23 @@
 """What an ego perceives through each limit: identity, no leaks, rates in seconds, trackers."""
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivemem_envs.sensing import MISSED_PRESETS, SECTOR_PRESETS, Missed, Sector, Sensors, layout
+from drivemem_envs.sensing import MISSED_PRESETS, SECTOR_PRESETS, Missed, Sensors, layout
 from drivemem_envs.sensing.pipeline import SensorState
+from tests.envs.sensing.sensed import (
+    DT,
+    WALL,
+    actor,
+    dark_runs,
+    drive,
+    moved,
+    some_actor,
+    some_actors,
+)
 
-DT = 0.2
-WALL = [[15.0, 0.0, 0.0, 1.0, 40.0]]
 LIMITED = {
     "line_of_sight": Sensors(line_of_sight=("occluders",)),
     "range": Sensors(range_m=20),
@@ -29,40 +35,6 @@ LIMITED["all"] = Sensors(
     blackout_per_s=0.3, blackout_mean_s=0.5, noise_position_m=0.5, noise_speed_mps=0.3,
     noise_growth_per_m=0.02, latency_s=0.6, hide=("velocity",), missed=MISSED_PRESETS["camera"],
 )  # fmt: skip
-
-
-def actor(x, y, heading=0.0, vx=0.0, vy=0.0):
-    return [x, y, heading, vx, vy, 5.0, 2.0, layout.VEHICLE]
-
-
-def moved(actors, seconds):
-    actors = np.array(actors, dtype=np.float64)
-    actors[:, layout.X] += seconds * actors[:, layout.VX]
-    actors[:, layout.Y] += seconds * actors[:, layout.VY]
-    return actors
-
-
-def drive(sensors, ids, actors, decisions=20, *, seed=1, tracker="none", occluders=WALL, dt=DT):
-    """Percepts of all decisions while everybody drives straight on."""
-    state = SensorState(sensors, dt, tracker)
-    state.reset(seed)
-    return [
-        state.sense(ids, moved(actors, k * dt), occluders=occluders) for k in range(decisions)
-    ]  # fmt: skip
-
-
-def assert_same(first, second):
-    for one, other in zip(first, second, strict=True):
-        for name in ("ids", "rows", "age_s", "perceived", "actor_age_s", "visible_fraction"):
-            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-
-
-coordinate = st.floats(-40, 40)
-speed = st.floats(-15, 15)
-some_actor = st.tuples(
-    coordinate, coordinate, st.floats(-np.pi, np.pi), speed, speed
-).map(lambda values: actor(*values))  # fmt: skip
-some_actors = st.lists(some_actor, min_size=2, max_size=6)
 
 
 @settings(max_examples=50, deadline=None)
@@ -139,78 +111,6 @@ def test_a_field_of_view_and_a_range_end_where_they_say():
     assert (percepts.visible_fraction == 1).all()
 
 
-@settings(max_examples=30, deadline=None)
-@given(actors=some_actors, width=st.floats(1, 360), reach=st.floats(1, 60))
-def test_one_sector_ahead_is_a_field_of_view_and_a_range(actors, width, reach):
-    ids = np.arange(len(actors))
-    sector = Sensors(sectors=(Sector(centre_deg=0, width_deg=width, range_m=reach),))
-    cone = Sensors(field_of_view_deg=width, range_m=reach)
-    both = [drive(sensors, ids, actors, 6, tracker="hold_last") for sensors in (sector, cone)]
-    assert_same(*both)
-
-
-@settings(max_examples=20, deadline=None)
-@given(actors=some_actors, count=st.integers(1, 8), centre=st.floats(-360, 360))
-def test_sectors_all_round_without_end_are_full_sensors(actors, count, centre):
-    ids = np.arange(len(actors))
-    around = Sensors(sectors=(Sector(centre_deg=centre, width_deg=360),) * count)
-    assert_same(drive(around, ids, actors, 4), drive(Sensors(), ids, actors, 4))
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    heading=st.floats(-np.pi, np.pi),
-    places=st.lists(st.tuples(st.floats(-180, 180), st.floats(0.5, 90)), min_size=1, max_size=8),
-    layout_name=st.sampled_from(sorted(SECTOR_PRESETS)),
-)
-def test_sectors_are_where_they_say_and_blind_between(heading, places, layout_name):
-    sectors = SECTOR_PRESETS[layout_name]
-    state = SensorState(Sensors(sectors=sectors), DT)
-    others = [
-        actor(d * np.cos(heading + np.radians(a)), d * np.sin(heading + np.radians(a)))
-        for a, d in places
-    ]
-    percepts = state.sense(range(len(others) + 1), [actor(0, 0, heading=heading), *others])
-    for (angle, distance), perceived in zip(places, percepts.perceived[1:], strict=True):
-        apart = [abs((angle - one.centre_deg + 180) % 360 - 180) for one in sectors]
-        margins = [
-            min(one.width_deg / 2 - off, one.range_m - distance)
-            for one, off in zip(sectors, apart, strict=True)
-        ]
-        if min(abs(margin) for margin in margins) > 1e-6:  # at an edge rounding decides
-            assert bool(perceived) is (max(margins) > 0)
-
-
-def test_a_right_angle_is_to_the_right_where_y_points_down():
-    state = SensorState(Sensors(sectors="90:20:30"), DT)
-    percepts = state.sense([0, 1, 2], [actor(0, 0), actor(0, 10), actor(0, -10)])
-    assert percepts.perceived.tolist() == [True, True, False]
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    hidden=some_actor, elsewhere=some_actor, seen=some_actor, seed=st.integers(0, 2**32),
-    tracker=st.sampled_from(["none", "hold_last", "constant_velocity"]),
-    missed=st.sampled_from([None, *MISSED_PRESETS.values()]),
-)  # fmt: skip
-def test_where_an_actor_is_in_a_blind_zone_does_not_show(
-    hidden, elsewhere, seen, seed, tracker, missed
-):
-    """Moving or removing it changes nothing, not even what is missed of the others."""
-    blind = Sensors(sectors="front_and_rear", missed=missed)
-    at_rest = [actor(0, 0), *([[*one[:3], 0.0, 0.0, *one[5:]] for one in (hidden, elsewhere)])]
-    state = SensorState(blind.model_copy(update={"missed": None}), DT)
-    if state.sense(range(3), at_rest).perceived[1:].any():
-        return
-    one, other = ([at_rest[0], place, seen] for place in at_rest[1:])
-    first = drive(blind, range(3), one, 12, seed=seed, tracker=tracker)
-    assert_same(first, drive(blind, range(3), other, 12, seed=seed, tracker=tracker))
-    without = drive(blind, [0, 2], [at_rest[0], seen], 12, seed=seed, tracker=tracker)
-    for before, after in zip(first, without, strict=True):
-        np.testing.assert_array_equal(before.ids, after.ids)
-        np.testing.assert_array_equal(before.rows, after.rows)
-
-
 def test_the_visible_fraction_is_geometry_whatever_else_hides():
     blind = Sensors(line_of_sight=("occluders",), range_m=1, blackout_per_s=50, dropout_per_s=50)
     for percepts in drive(blind, [0, 1, 2], [actor(0, 0), actor(30, 0), actor(8, 0)]):
@@ -225,11 +125,6 @@ def test_the_least_visible_fraction_counts_rays():
         percepts = state.sense([0, 1], [actor(0, 0), actor(30, 0)], occluders=half_wall)
         assert percepts.visible_fraction[1] == 0.6
         assert bool(percepts.perceived[1]) is expected
-
-
-def dark_runs(dark):
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(dark, dtype=int), [0]])))
-    return edges[1::2] - edges[::2]
 
 
 @pytest.mark.parametrize("dt", [0.05, 0.2, 1.0])
@@ -264,55 +159,6 @@ def test_dropout_has_its_rate_and_is_independent_between_actors_and_decisions(dt
     assert missed.mean() == pytest.approx(-np.expm1(-rate * dt), abs=0.02)
     assert np.abs(np.corrcoef(missed.T) - np.eye(3)).max() < 0.07
     assert abs(np.corrcoef(missed[1:, 0], missed[:-1, 0])[0, 1]) < 0.07
-
-
-@pytest.mark.parametrize("dt", [0.1, 0.5])
-@pytest.mark.parametrize(("distance", "recall"), [(0.0, 0.8), (25.0, 0.55), (90.0, 0.3)])
-def test_misses_come_in_runs_of_their_law_in_seconds(dt, distance, recall):
-    missed = Missed(mean_gap_s=1.0, recall_near=0.8, recall_far=0.3, far_m=50.0)
-    actors = [actor(0, 0), *([actor(0, distance)] * 12)]
-    state = SensorState(Sensors(missed=missed), dt)
-    state.reset(3)
-    gone = np.array([~state.sense(range(13), actors).perceived[1:] for _ in range(2500)])
-    assert gone.mean() == pytest.approx(1 - recall, abs=0.035)
-    redrawn = -np.expm1(-dt)
-    runs = np.concatenate([dark_runs(one) for one in gone.T])
-    assert runs.mean() == pytest.approx(1 / (redrawn * recall), rel=0.08)
-    # No memory beyond the state of now: runs are geometric.
-    assert (runs > 1).mean() == pytest.approx(1 - redrawn * recall, abs=0.03)
-    seen = np.concatenate([dark_runs(~one) for one in gone.T])
-    assert seen.mean() == pytest.approx(1 / (redrawn * (1 - recall)), rel=0.1)
-    independent = 2500 * redrawn / (2 - redrawn)  # decisions worth of them, for runs this long
-    correlations = np.corrcoef(gone.T.astype(float)) - np.eye(12)
-    assert np.abs(correlations).max() < 4.5 / np.sqrt(independent)
-
-
-def test_what_is_half_hidden_is_missed_more_often():
-    half_wall = [[15, 10.001, 0, 1, 20]]  # leaves three of five rays
-    missed = Missed(mean_gap_s=0.2, recall_near=0.9, recall_far=0.9, recall_occluded=0.5)
-    sensors = Sensors(line_of_sight=("occluders",), missed=missed)
-    percepts = drive(sensors, [0, 1], [actor(0, 0), actor(30, 0)], 6000, occluders=half_wall)
-    share = np.mean([p.perceived[1] for p in percepts])
-    assert share == pytest.approx(0.9 * (1 - 0.4 * 0.5), abs=0.03)
-
-
-def test_who_comes_nearer_is_detected_and_stays_so():
-    missed = Missed(mean_gap_s=60.0, recall_near=1.0, recall_far=0.0, far_m=100.0)
-    ids, actors = range(40), [actor(0, 0), *([actor(-95, 0, vx=9.0)] * 39)]
-    seen = np.array([p.perceived[1:] for p in drive(Sensors(missed=missed), ids, actors, 50)])
-    changes = np.diff(seen.astype(int), axis=0)
-    assert seen[-1].mean() > 0.8 > 0.2 > seen[0].mean()
-    assert (changes < 0).sum() < 0.2 * (changes > 0).sum()
-
-
-@pytest.mark.parametrize(("name", "longest_s"), [("lidar", 1.7), ("camera", 4.3)])
-def test_presets_have_the_longest_gaps_that_they_say(name, longest_s):
-    missed, gaps = MISSED_PRESETS[name], []
-    actors = [actor(0, 0), *([actor(0, missed.far_m / 2)] * 300)]
-    percepts = drive(Sensors(missed=missed), range(301), actors, 40, dt=0.5, occluders=None)
-    for gone in np.array([~p.perceived[1:] for p in percepts]).T:
-        gaps.append(0.5 * dark_runs(gone).max(initial=0))
-    assert np.mean(gaps) == pytest.approx(longest_s, abs=0.3)
 
 
 def test_noise_has_its_deviations_and_grows_with_distance():
@@ -440,24 +286,6 @@ def test_flicker_does_not_make_a_tracker_forget():
     assert believed > 0.95
 
 
-def test_a_run_of_misses_does_not_make_a_tracker_forget_but_a_long_absence_does():
-    sensors = Sensors(missed=Missed(mean_gap_s=1.0, recall_near=0.7, recall_far=0.7))
-    actors = [actor(0, 0), actor(10, 0)]
-    percepts = drive(sensors, [0, 1], actors, 3000, tracker="hold_last", occluders=None)
-    perceived = np.array([p.perceived[1] for p in percepts])
-    believed = np.array([len(p.ids) for p in percepts])
-    assert perceived.mean() < 0.75
-    assert believed.mean() > 0.97
-    # A run lasts a decision more with 1 - (1 - exp(-dt / gap)) recall; at 1 % it is given up.
-    stays = 1 - -np.expm1(-DT) * 0.7
-    patience = int(np.log(0.01) / np.log(stays))
-    state = SensorState(sensors, DT, "hold_last")
-    while not state.sense([0, 1], actors).perceived[1]:
-        pass
-    empty = [len(state.sense([0], actors[:1]).ids) for _ in range(2 * patience)]
-    assert empty == [1] * patience + [0] * patience
-
-
 def test_a_darkness_does_not_make_a_tracker_forget():
     sensors = Sensors(blackout_per_s=5.0, blackout_mean_s=1.0)
     actors = [actor(0, 0), actor(10, 0)]
@@ -485,37 +313,6 @@ def test_a_reset_forgets_everything():
     for one, other in zip(*runs, strict=True):
         np.testing.assert_array_equal(one.rows, other.rows)
         np.testing.assert_array_equal(one.actor_age_s, other.actor_age_s)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"sectors": "0:60:80", "range_m": 5.0}, "in place of range_m=5.0"),
-        ({"sectors": "0:60:80", "field_of_view_deg": 90.0}, "field_of_view_deg=90.0"),
-        ({"sectors": "sideways"}, "'sideways' is no sector: give centre:width:range"),
-        ({"sectors": "0:60:80,9"}, "'9' is no sector"),
-        ({"sectors": "0:0:80"}, "greater than 0"),
-        ({"sectors": "0:nan:80"}, "finite number"),
-        ({"sectors": ",".join(["0:9:9"] * 9)}, "at most 8 items"),
-        ({"missed": "radar"}, "'radar' is no model of misses: give one of lidar, camera"),
-        ({"missed": "lidar,gap=2"}, "'gap=2' is no model of misses"),
-        ({"missed": "recall_near=0.5"}, "Field required"),
-        ({"missed": "camera,recall_near=1.5"}, "less than or equal to 1"),
-    ],
-)
-def test_sectors_and_misses_that_cannot_be_are_refused(wrong, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
-        Sensors(**wrong)
-
-
-def test_sectors_and_misses_are_given_as_text_as_tables_or_as_they_are():
-    table = ({"centre_deg": 0, "width_deg": 60, "range_m": 80}, {"centre_deg": 180, "width_deg": 9})
-    assert Sensors(sectors="0:60:80,180:9:inf") == Sensors(sectors=table)
-    assert Sensors(sectors="none") == Sensors(sectors=()) == Sensors()
-    changed = Sensors(missed="camera,mean_gap_s=3").missed
-    assert changed == MISSED_PRESETS["camera"].model_copy(update={"mean_gap_s": 3.0})
-    again = Sensors(**Sensors(sectors=table, missed="lidar").model_dump(mode="json"))
-    assert again == Sensors(sectors=table, missed="lidar")
 
 
 def test_wrong_arrays_are_refused():
