@@ -6,15 +6,18 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from tyro.constructors import PrimitiveConstructorSpec
 
 from drivemem.errors import DrivememError, one_line
 from drivemem.settings import parse_pairs
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
 from drivemem_envs import registry
+from drivemem_envs.sensing.missed import MISSED_WORDS, OptionalMissed
+from drivemem_envs.sensing.sectors import SECTOR_WORDS, Sectors
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 
 if TYPE_CHECKING:
@@ -23,12 +26,39 @@ if TYPE_CHECKING:
 PrivilegedView = Literal["actors", "grid"]
 """What a privileged critic is told of the truth."""
 
+
+def _word(kind: Any, metavar: str) -> PrimitiveConstructorSpec[Any]:
+    """How the command line takes a field that is a table in files: as one word."""
+
+    def read(words: list[str]) -> Any:
+        try:
+            return TypeAdapter(kind).validate_python(words[0])
+        except ValidationError as error:
+            raise ValueError(complaint(error)) from None
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar=metavar,
+        instance_from_str=read,
+        is_instance=lambda value: not isinstance(value, str),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+_WORDS = {
+    "sectors": Annotated[Sectors | None, _word(Sectors, SECTOR_WORDS)],
+    "missed": Annotated[OptionalMissed, _word(OptionalMissed, MISSED_WORDS)],
+}
+
+_LATER = ("sectors", "missed")
+"""Limits that came after runs whose identity was published."""
+
 SensorChanges: Any = create_model(
     "SensorChanges",
     __config__=ConfigDict(frozen=True, extra="forbid"),
     __doc__="Changes to the scenario's sensors; what is not given stays as the scenario has it.",
     **{
-        name: (field.annotation | None if field.annotation is not None else Any, None)
+        name: (_WORDS.get(name, field.annotation | None if field.annotation else Any), None)
         for name, field in Sensors.model_fields.items()
     },
 )  # type: ignore[call-overload]
@@ -92,6 +122,9 @@ class TrainConfig(TrainingSettings, RunSettings):
     def hash(self) -> str:
         """Identity of the run: SHA-256 of what the result depends on."""
         plain = self.model_dump(mode="json", exclude={"checkpoint_every", "num_workers"})
+        for name in _LATER:  # not given, they leave the identity of earlier runs as it was
+            if plain["sensors"][name] is None:
+                del plain["sensors"][name]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def run_name(self) -> str:

@@ -74,8 +74,8 @@ class Baseline:
         tracker = str(one.first["tracker"])
         if is_only_for_measuring(tracker):
             raise DrivememError(
-                f"baseline '{self.value}' sees through {tracker}, which shows the truth and is only "
-                "for measuring: name an agent whose sensors a car could have"
+                f"baseline '{self.value}' sees through {tracker}, which shows the truth and "
+                "is only for measuring: name an agent whose sensors a car could have"
             )
         return True
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from drivemem.config import TrainConfig
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
+from drivemem.evaluation.suites import with_later_limits
 from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json, search_of
 from drivemem.schemas import EPISODE_COLUMNS
@@ -207,11 +208,14 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     missing = [key for key in _SUITE_KEYS if key not in suite]
     if missing:
         raise DrivememError(f"suite.json is no suite: it lacks {', '.join(missing)}")
+    suite["sensors"] = with_later_limits(suite["sensors"])
     rows = sorted(read_table(file, EPISODE_COLUMNS), key=lambda row: int(row["episode"]))
     if not rows or [row["seed"] for row in rows] != suite["seeds"]:
         raise DrivememError("incomplete: evaluate it again")
     known = stored if "driver" in stored else {**_defaults(), **stored}
     settings = {key: value for key, value in known.items() if key not in _WITHOUT_EFFECT}
+    if "driver" not in stored and isinstance(settings["sensors"], dict):
+        settings["sensors"] = {**_defaults()["sensors"], **settings["sensors"]}
     start = settings.pop("start_from", None)
     if start is None:
         return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)

@@ -16,6 +16,7 @@ from drivemem.comparison.drawing import INK, Figure, canvas, in_lines, legend, s
 from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
+from drivemem.evaluation.suites import with_later_limits
 from drivemem.runs import read_json
 from drivemem.schemas import PROBES
 
@@ -71,6 +72,7 @@ def _same_scene(folder: Path, suite: dict[str, Any]) -> bool:
     if not (folder / "suite.json").is_file():
         return False
     stored = read_json(folder / "suite.json")
+    stored["sensors"] = with_later_limits(stored.get("sensors"))
     keys = ("scenario", "config", "sensors")
     return all(json.dumps(stored.get(k)) == json.dumps(suite.get(k)) for k in keys)
 

@@ -16,7 +16,7 @@ from drivemem.errors import DrivememError
 from drivemem.runs import read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
 from drivemem.settings import check_name
-from drivemem_envs import Scenario, registry
+from drivemem_envs import Scenario, Sensors, registry
 
 FORMAT = "drivemem-suite"
 MOST_EPISODES = 1_000_000
@@ -117,6 +117,13 @@ def load_suite(path: Path) -> Suite:
             "episodes cannot be met again; make a new suite"
         )
     return suite
+
+
+def with_later_limits(sensors: Any) -> Any:
+    """A stored suite's sensors with the defaults of limits that came after it was written."""
+    if not isinstance(sensors, dict):
+        return sensors
+    return {**Sensors().model_dump(mode="json"), **sensors}
 
 
 class SuiteSeeds:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from drivemem.replays.captions import choice, sign_at
 from drivemem.replays.focus import contact, distances, name_of
 from drivemem.replays.load import Trace
+from drivemem.replays.simulate import scenario_of
 from drivemem_envs.collision_times import boxes_of, times_to_collision
 from drivemem_envs.metrics import HARD_BRAKING
 
@@ -41,14 +42,21 @@ class Event:
 
 def dark_steps(trace: Trace) -> NDArray[np.bool_]:
     """Decisions in a blackout (T,): something is in plain sight, yet nothing is perceived."""
-    sensors = trace.row.sensors
+    from drivemem_envs.sensing.corruption import within_reach
+    from drivemem_envs.sensing.layout import limit_vector
+
+    sensors = scenario_of(trace.row).sensors
     dark = np.zeros(len(trace.decisions), dtype=bool)
-    if not sensors.get("blackout_per_s"):
+    if not sensors.blackout_per_s:
         return dark
-    least = float(sensors.get("min_visible_fraction", 0.2)) - 1e-6
-    reach = sensors.get("range_m") or math.inf
+    limits = limit_vector(sensors, trace.row.decision_s)
+    least = sensors.min_visible_fraction - 1e-6
     for step, truth in enumerate(trace.decisions):
-        open_to_view = (truth["visible_fraction"] >= least) & (distances(truth) <= reach)
+        ego = (truth["x"][0], truth["y"][0], truth["heading"][0])
+        reached = [
+            within_reach(*at, ego, limits) for at in zip(truth["x"], truth["y"], strict=True)
+        ]
+        open_to_view = (truth["visible_fraction"] >= least) & np.array(reached)
         others = truth["id"] != 0
         dark[step] = (open_to_view & others).any() and not truth["perceived"][others].any()
     return dark

@@ -250,16 +250,16 @@ def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
     from drivemem_envs.drivers.constant import action_labels
 
     row = traces[0].row
-    labels = action_labels(scenario_of(row))
+    scenario = scenario_of(row)
+    labels, sensors = action_labels(scenario), scenario.sensors
     actors = focus(traces)
     view = box(traces, actors)
     return {
         "dt": round(row.decision_s, 6),
         "road": roads.place_of(row),
         "occluders": row.occluders.round(2).tolist(),
-        "sensors": {
-            key: row.sensors.get(key) for key in ("line_of_sight", "range_m", "field_of_view_deg")
-        },
+        "blockers": list(sensors.line_of_sight),
+        "sectors": [sector.model_dump() for sector in sensors.reach],
         "view": [round(metres, 1) for metres in view],
         "wide": view.is_wide,
         "focus": list(actors),

@@ -306,7 +306,7 @@ class Scenario(Checked):
                 raise ValueError(f"{what} is {given!r:.80}: give a dict of what to change")
         if sensors is not None:
             if not isinstance(sensors, Sensors):
-                sensors = Sensors(**{**self.sensors.model_dump(), **sensors})
+                sensors = self.sensors.changed(sensors)
             changed = changed.model_copy(update={"sensors": sensors})
         if observation:
             spec = ObservationSpec(**{**self.observation.model_dump(), **observation})

@@ -9,12 +9,14 @@ import duckdb
 import pytest
 
 import drivemem_envs
+from drivemem.commands.parsing import read_options
 from drivemem.commands.train import Options
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
 from drivemem.training.train import LinearSchedule, build_model
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem_agents.ppo_settings import PPOSettings, TrainingSettings
+from drivemem_envs.sensing import MISSED_PRESETS, SECTOR_PRESETS
 
 RESULTS = Path(__file__).parents[2] / "experiments" / "scenario_cards" / "results"
 HASHES = {
@@ -52,6 +54,39 @@ def test_every_option_is_explained(capsys):
             i for i, line in enumerate(lines) if line.startswith(f"--{name}".replace("_", "-"))
         )
         assert not lines[option + 1].startswith("("), name
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("front_and_rear", SECTOR_PRESETS["front_and_rear"]),
+        ("0:60:80,180:50", ((0.0, 60.0, 80.0), (180.0, 50.0, None))),
+        ("none", ()),
+    ],
+)
+def test_the_command_line_takes_sectors_as_one_word(word, expected):
+    config = read_options(Options, "train", [f"--sensors.sectors={word}"]).config
+    given = config.scenario_changes()["sensors"]["sectors"]
+    assert [tuple(one.values()) for one in given] == [
+        one if isinstance(one, tuple) else tuple(one.model_dump().values()) for one in expected
+    ]
+    assert build_config(json.loads(config.canonical())) == config
+
+
+def test_the_command_line_takes_misses_as_one_word(capsys):
+    words = ["--sensors.missed", "camera,mean_gap_s=3"]
+    config = read_options(Options, "train", words).config
+    assert config.sensors.missed == MISSED_PRESETS["camera"].model_copy(update={"mean_gap_s": 3.0})
+    from_file = build_config({"scenario": "", "sensors": {"missed": {"mean_gap_s": 3.0}}})
+    assert from_file.sensors.missed.mean_gap_s == 3.0
+    for wrong, said in (
+        ("radar", "'radar' is no model of misses"),
+        ("lidar,far_m=0", "setting 'far_m' is '0': input should be greater than or equal to 0.1"),
+    ):
+        with pytest.raises(SystemExit):
+            read_options(Options, "train", ["--sensors.missed", wrong])
+        told = capsys.readouterr().err.replace("│", " ")
+        assert said in " ".join(told.split()) and "pydantic" not in told
 
 
 @pytest.mark.parametrize("cell", HASHES)

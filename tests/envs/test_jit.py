@@ -19,7 +19,7 @@ from drivemem_envs.sensing.pipeline import SensorState
 sensors = Sensors(
     line_of_sight=("actors", "occluders"), range_m=60, field_of_view_deg=200, dropout_per_s=1.0,
     blackout_per_s=0.3, blackout_mean_s=0.5, noise_position_m=0.5, noise_speed_mps=0.3,
-    noise_growth_per_m=0.02, latency_s=0.4,
+    noise_growth_per_m=0.02, latency_s=0.4, missed="camera",
 )
 random = np.random.default_rng(0)
 found = []

@@ -134,6 +134,20 @@ def test_sensors_change_field_by_field_or_as_a_whole():
     assert dark.with_(sensors=Sensors(range_m=50.0)).sensors.blackout_per_s == 0
 
 
+def test_sectors_take_the_place_of_the_range_that_a_scenario_has():
+    near = drivemem_envs.scenario("range-only-highway")
+    assert near.sensors.range_m == 50.0
+    sensors = near.with_(sensors={"sectors": "front_camera"}).sensors
+    assert (sensors.range_m, len(sensors.sectors)) == (None, 1)
+    with pytest.raises(ValueError, match="in place of range_m=40"):
+        near.with_(sensors={"sectors": "front_camera", "range_m": 40.0})
+    with pytest.raises(ValueError, match="or no sectors"):
+        near.with_(sensors=sensors).with_(sensors={"range_m": 40.0})
+    assert near.with_(sensors=sensors).with_(sensors={"range_m": 40.0, "sectors": ()}) == (
+        near.with_(sensors=Sensors(range_m=40.0))
+    )
+
+
 def test_the_twin_differs_in_sensors_only():
     scenario = drivemem_envs.scenario("occluded-intersection-v0")
     twin = scenario.twin()

@@ -223,6 +223,21 @@ def test_range_and_field_of_view_are_drawn() -> None:
     env.close()
 
 
+def test_sectors_are_drawn_with_blind_zones_between_and_who_is_missed_as_such() -> None:
+    sensors = {"sectors": "front_rear_mirrors", "missed": "lidar,recall_near=0,recall_far=0"}
+    env = drivemem_envs.make("highway-v0", sensors=sensors, render_mode="rgb_array").unwrapped
+    env.reset(seed=0)
+    image = picture(env, "sees")
+    x, y = env.vehicle.position
+    lane = (100, 100, 100)
+    assert colour_at(env, image, x + 12.0, y + 1.4) == lane
+    assert colour_at(env, image, x - 12.0, y + 1.4) == lane
+    assert colour_at(env, image, x + 1.0, y + 1.8) != lane
+    assert not env.truth()["perceived"][1:].any()
+    assert (picture(env, "sees", "truth") != image).any()
+    env.close()
+
+
 def test_bad_wishes_are_errors(env: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match=r"unknown layer 'thruth' \(one of: truth, sees"):
         SensorViewer(env, ("thruth",))  # type: ignore[arg-type]

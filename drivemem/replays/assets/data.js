@@ -147,7 +147,8 @@ class Episode {
     this.dt = packed.dt;
     this.road = unpackRoad(roads[packed.road]);
     this.occluders = packed.occluders;
-    this.sensors = packed.sensors;
+    this.blockers = packed.blockers;
+    this.sectors = packed.sectors;
     this.view = packed.view; // what a camera that stands still must show: left, top, right, bottom, m
     this.wide = packed.wide;
     this.focus = new Set(packed.focus); // the actors that the episode is about

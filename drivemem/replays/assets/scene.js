@@ -119,9 +119,18 @@ class Scene {
     c.lineCap = "butt";
   }
 
+  // The outline of what one sensor reaches.
+  sector(c, { x, y, heading }, { centre_deg, width_deg, range_m }) {
+    const middle = heading + centre_deg * Math.PI / 180, half = width_deg * Math.PI / 360;
+    c.beginPath();
+    if (width_deg < 360) c.moveTo(x, y);
+    c.arc(x, y, range_m || FAR_M, middle - half, middle + half);
+    c.closePath();
+  }
+
   // All that is out of sight, as one even veil.
   drawVeil(c, me, actors, colours, dark) {
-    const v = this.veil.getContext("2d"), { sensors } = this.episode, blockers = sensors.line_of_sight || [];
+    const v = this.veil.getContext("2d"), { blockers, sectors } = this.episode;
     v.setTransform(1, 0, 0, 1, 0, 0);
     v.clearRect(0, 0, this.veil.width, this.veil.height);
     this.toWorld(v);
@@ -132,16 +141,14 @@ class Scene {
       v.fillRect(0, 0, this.veil.width, this.veil.height);
       v.restore();
     };
-    const cone = sensors.field_of_view_deg && sensors.field_of_view_deg < 360;
     if (dark) everything();
-    else if (sensors.range_m || cone) {
+    else if (sectors.length) {
       everything();
       v.globalCompositeOperation = "destination-out";
-      const half = (cone ? sensors.field_of_view_deg : 360) * Math.PI / 360;
-      v.beginPath();
-      if (cone) v.moveTo(me.x, me.y);
-      v.arc(me.x, me.y, sensors.range_m || FAR_M, me.heading - half, me.heading + half);
-      v.fill();
+      for (const sector of sectors) {
+        this.sector(v, me, sector);
+        v.fill();
+      }
       v.globalCompositeOperation = "source-over";
     }
     const boxes = blockers.includes("occluders") ? this.episode.occluders.slice() : [];

@@ -19,10 +19,11 @@ from highway_env.vehicle.graphics import VehicleGraphics
 from drivemem_envs.reference.geometry import LaneShape, lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
 from drivemem_envs.sensing import layout
+from drivemem_envs.sensing.sectors import Sector
 
 Layer = Literal["truth", "sees", "remembers"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
-"""truth: outlines of actors that are not perceived. sees: shadows, range, field of view, blackouts
+"""truth: outlines of actors that are not perceived. sees: shadows, sectors and range, blackouts
 (without it every actor is drawn as if perceived). remembers: where the driver's tracker shows
 hidden actors; without a tracker, where they were last seen."""
 
@@ -156,10 +157,10 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
             return layer
         sensors = env.scenario.sensors
         eye = np.array(env.vehicle.position)
-        angle = sensors.field_of_view_deg or 360.0
-        if sensors.range_m is not None or angle < 360.0:
+        if sensors.reach:
             layer.fill(_SHADOW)
-            cone = _sector(eye, env.vehicle.heading, angle, sensors.range_m or _REACH_M)
+        for sector in sensors.reach:
+            cone = _outline_of(sector, eye, env.vehicle.heading)
             pygame.draw.polygon(layer, (0, 0, 0, 0), [surface.vec2pix(point) for point in cone])
         blockers = list(env.occluders()) if "occluders" in sensors.line_of_sight else []
         if "actors" in sensors.line_of_sight:
@@ -287,8 +288,9 @@ def _has_no_window() -> bool:
     return bool(pygame.display.get_driver() == "offscreen")
 
 
-def _sector(eye: Any, heading: float, angle_deg: float, radius: float) -> Any:
-    half = np.radians(min(angle_deg, 360.0)) / 2.0
-    angles = heading + np.linspace(-half, half, 72)
+def _outline_of(sector: Sector, eye: Any, heading: float) -> Any:
+    half = np.radians(sector.width_deg) / 2.0
+    angles = heading + np.radians(sector.centre_deg) + np.linspace(-half, half, 72)
+    radius = sector.range_m or _REACH_M
     arc = eye + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    return arc if angle_deg >= 360.0 else np.concatenate([[eye], arc])
+    return arc if sector.width_deg >= 360.0 else np.concatenate([[eye], arc])

@@ -3,6 +3,8 @@
 Importing this package gives the spec only; the kernels (and numba) come with `sensing.pipeline`.
 """
 
+from drivemem_envs.sensing.missed import MISSED_PRESETS, Missed
+from drivemem_envs.sensing.sectors import SECTOR_PRESETS, Sector
 from drivemem_envs.sensing.spec import (
     TRACKERS,
     Blocker,
@@ -14,11 +16,6 @@ from drivemem_envs.sensing.spec import (
 )
 
 __all__ = [
-    "TRACKERS",
-    "Blocker",
-    "HiddenFeature",
-    "Sensors",
-    "Slots",
-    "Tracker",
-    "TrackerFacts",
-]
+    "MISSED_PRESETS", "SECTOR_PRESETS", "TRACKERS", "Blocker", "HiddenFeature", "Missed", "Sector",
+    "Sensors", "Slots", "Tracker", "TrackerFacts",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What sensors do to what is in sight: reach, dropout, blackout and noise.
+"""What sensors do to what is in sight: reach, misses, dropout, blackout and noise.
 
 Every random decision is a function of (sensor seed, decision, actor), see `draws`.
 """
@@ -11,13 +11,22 @@ from drivemem_envs._jit import Floats, jit
 from drivemem_envs.sensing import draws
 from drivemem_envs.sensing.layout import (
     CLEAR_P,
-    COS_HALF_FIELD,
     DARKEN_P,
     DROPOUT_P,
+    FAR_M,
+    FIRST_SECTOR,
     NOISE_GROWTH_PER_M,
     NOISE_POSITION_M,
     NOISE_SPEED_MPS,
-    RANGE_M,
+    RECALL_FAR,
+    RECALL_NEAR,
+    RECALL_OCCLUDED,
+    REDRAW_P,
+    SECTOR_CENTRE,
+    SECTOR_COLUMNS,
+    SECTOR_COS_HALF,
+    SECTOR_RANGE_M,
+    SECTORS,
     VX,
     VY,
     X,
@@ -27,25 +36,88 @@ from drivemem_envs.sensing.layout import (
 
 @jit
 def within_reach(x: float, y: float, ego: tuple[float, float, float], limits: Floats) -> bool:
-    """Whether a place lies within the sensor's range and field of view.
+    """Whether a place lies within one of the sensors' sectors.
 
     Args:
         x: of the target's centre, m.
         y: of the target's centre, m.
-        ego: the ego's x, y and heading; the field of view opens around its heading.
+        ego: the ego's x, y and heading, from which the sectors' directions are counted.
         limits: the vector of limits.
     """
-    all_round = limits[COS_HALF_FIELD] < -1.0
-    if all_round and limits[RANGE_M] == math.inf:
+    left = limits[SECTORS]
+    if left <= 0.0:
         return True
     dx, dy = x - ego[0], y - ego[1]
     distance = math.sqrt(dx * dx + dy * dy)
-    if distance > limits[RANGE_M]:
-        return False
-    if all_round or distance == 0.0:
-        return True
-    ahead = dx * math.cos(ego[2]) + dy * math.sin(ego[2])
-    return bool(ahead >= limits[COS_HALF_FIELD] * distance)
+    place = FIRST_SECTOR
+    while left > 0.0:
+        if distance <= limits[place + SECTOR_RANGE_M]:
+            cos_half = limits[place + SECTOR_COS_HALF]
+            if cos_half < -1.0 or distance == 0.0:
+                return True
+            middle = ego[2] + limits[place + SECTOR_CENTRE]
+            if dx * math.cos(middle) + dy * math.sin(middle) >= cos_half * distance:
+                return True
+        place += SECTOR_COLUMNS
+        left -= 1.0
+    return False
+
+
+@jit
+def _recall(
+    x: float, y: float, ego: tuple[float, float, float], visible: float, limits: Floats
+) -> float:
+    """The share of the time in which an actor at a place is detected, see `Missed`."""
+    dx, dy = x - ego[0], y - ego[1]
+    share = min(1.0, math.sqrt(dx * dx + dy * dy) / limits[FAR_M])
+    recall = limits[RECALL_NEAR] + (limits[RECALL_FAR] - limits[RECALL_NEAR]) * share
+    return float(recall * (1.0 - (1.0 - visible) * (1.0 - limits[RECALL_OCCLUDED])))
+
+
+@jit
+def is_missed(
+    x: float,
+    y: float,
+    ego: tuple[float, float, float],
+    visible: float,
+    limits: Floats,
+    seed: int,
+    decision: int,
+    actor: int,
+) -> bool:
+    """Whether the model of misses (`Missed`) hides one actor at this decision.
+
+    Only for limits with such a model. Its level is found without a memory, by going back to the
+    decision at which it was drawn.
+
+    Args:
+        x: of its centre, m.
+        y: of its centre, m.
+        ego: the ego's x, y and heading.
+        visible: its visible fraction.
+        limits: the vector of limits.
+        seed: sensor seed of the episode.
+        decision: index of this decision.
+        actor: its id.
+    """
+    drawn = decision
+    while drawn > 0 and draws.uniform(seed, drawn, actor, draws.MISS_CLOCK) >= limits[REDRAW_P]:
+        drawn -= 1
+    level = draws.uniform(seed, drawn, actor, draws.MISS_LEVEL)
+    return bool(level >= _recall(x, y, ego, visible, limits))
+
+
+@jit
+def miss_goes_on(x: float, y: float, ego: tuple[float, float, float], limits: Floats) -> float:
+    """Probability that an actor wholly in sight, missed one decision ago, is missed now as well.
+
+    Dropout has no memory. Of a run of misses this is the share that lasts for one decision more: a
+    level that is drawn anew, and below the recall, ends it.
+    """
+    if limits[REDRAW_P] <= 0.0:
+        return float(limits[DROPOUT_P])
+    ends = limits[REDRAW_P] * _recall(x, y, ego, 1.0, limits)
+    return float(1.0 - (1.0 - limits[DROPOUT_P]) * ends)
 
 
 @jit

@@ -11,7 +11,7 @@ import math
 from drivemem_envs._jit import jit
 
 # Channels: what a number is drawn for.
-DROPOUT, BLACKOUT, NOISE_POSITION, NOISE_SPEED = range(4)
+DROPOUT, BLACKOUT, NOISE_POSITION, NOISE_SPEED, MISS_CLOCK, MISS_LEVEL = range(6)
 CHANNELS = 8
 
 _WORD = 0xFFFFFFFF

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from drivemem_envs._jit import Floats
+from drivemem_envs.sensing.sectors import MOST_SECTORS
 from drivemem_envs.sensing.spec import TRACKERS, Sensors, Tracker
 
 # Columns of an actor (A, COLUMNS or more): metres, radians, metres per second, world frame.
@@ -58,8 +59,6 @@ SCRATCH_COLUMNS = 5
     BLOCKED_BY_ACTORS,
     BLOCKED_BY_OCCLUDERS,
     LEAST_RAYS,
-    RANGE_M,
-    COS_HALF_FIELD,
     DROPOUT_P,
     DARKEN_P,
     CLEAR_P,
@@ -72,8 +71,17 @@ SCRATCH_COLUMNS = 5
     TRACKER,
     TRACK_S,
     DECISION_S,
-) = range(17)
-LIMITS = 17
+) = range(15)
+# Behind them, the number of sectors, the sectors themselves (each: its direction from the ego's
+# heading, rad, the cosine of half its width, below -1 if it is all round, and its range, m), and
+# the model of misses: the probability that a level is drawn anew, and what makes the recall.
+SECTORS = DECISION_S + 1
+FIRST_SECTOR = SECTORS + 1
+SECTOR_CENTRE, SECTOR_COS_HALF, SECTOR_RANGE_M = range(3)
+SECTOR_COLUMNS = 3
+REDRAW_P = FIRST_SECTOR + SECTOR_COLUMNS * MOST_SECTORS
+RECALL_NEAR, RECALL_FAR, FAR_M, RECALL_OCCLUDED = range(REDRAW_P + 1, REDRAW_P + 5)
+LIMITS = RECALL_OCCLUDED + 1
 
 LEAST_TRACK_S = 10.0
 """For how long a tracker believes in an actor at least, s: what is hidden may leave unseen."""
@@ -115,10 +123,6 @@ def limit_vector(
     limits[BLOCKED_BY_ACTORS] = "actors" in sensors.line_of_sight
     limits[BLOCKED_BY_OCCLUDERS] = "occluders" in sensors.line_of_sight
     limits[LEAST_RAYS] = math.ceil(SIGHT_RAYS * sensors.min_visible_fraction - 1e-9)
-    limits[RANGE_M] = math.inf if sensors.range_m is None else sensors.range_m
-    limits[COS_HALF_FIELD] = -2.0  # below every cosine: all round
-    if sensors.field_of_view_deg is not None and sensors.field_of_view_deg < 360.0:
-        limits[COS_HALF_FIELD] = math.cos(math.radians(sensors.field_of_view_deg) / 2.0)
     limits[DROPOUT_P] = -math.expm1(-sensors.dropout_per_s * decision_s)
     onset, end = sensors.blackout_per_s, 1.0 / sensors.blackout_mean_s
     change = -math.expm1(-(onset + end) * decision_s) / (onset + end)
@@ -133,7 +137,29 @@ def limit_vector(
     limits[TRACKER] = list(TRACKERS).index(tracker)
     limits[TRACK_S] = track_s
     limits[DECISION_S] = decision_s
+    _write_reach(limits, sensors)
+    _write_missed(limits, sensors, decision_s)
     return limits
+
+
+def _write_reach(limits: Floats, sensors: Sensors) -> None:
+    limits[SECTORS] = len(sensors.reach)
+    for number, sector in enumerate(sensors.reach):
+        place = FIRST_SECTOR + SECTOR_COLUMNS * number
+        limits[place + SECTOR_CENTRE] = math.radians(sector.centre_deg)
+        limits[place + SECTOR_COS_HALF] = -2.0  # below every cosine: all round
+        if sector.width_deg < 360.0:
+            limits[place + SECTOR_COS_HALF] = math.cos(math.radians(sector.width_deg) / 2.0)
+        limits[place + SECTOR_RANGE_M] = math.inf if sector.range_m is None else sector.range_m
+
+
+def _write_missed(limits: Floats, sensors: Sensors, decision_s: float) -> None:
+    missed = sensors.missed
+    if missed is None:
+        return
+    limits[REDRAW_P] = -math.expm1(-decision_s / missed.mean_gap_s)
+    limits[RECALL_NEAR], limits[RECALL_FAR] = missed.recall_near, missed.recall_far
+    limits[FAR_M], limits[RECALL_OCCLUDED] = missed.far_m, missed.recall_occluded
 
 
 def latency_decisions(sensors: Sensors, decision_s: float) -> int:

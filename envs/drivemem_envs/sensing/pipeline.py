@@ -13,7 +13,13 @@ from numpy.typing import ArrayLike
 
 from drivemem_envs._jit import Bools, Floats, Ints, jit
 from drivemem_envs.sensing import layout
-from drivemem_envs.sensing.corruption import drops_out, next_blackout, within_reach
+from drivemem_envs.sensing.corruption import (
+    drops_out,
+    is_missed,
+    miss_goes_on,
+    next_blackout,
+    within_reach,
+)
 from drivemem_envs.sensing.delivery import deliver, recall
 from drivemem_envs.sensing.layout import (
     AGE_S,
@@ -32,6 +38,7 @@ from drivemem_envs.sensing.layout import (
     PERCEPT_SD_POSITION,
     PERCEPT_SD_VELOCITY,
     PERFECT_RECALL,
+    REDRAW_P,
     SEEN,
     SIGHT_RAYS,
     TRACK_COLUMNS,
@@ -143,6 +150,7 @@ def _perceive(
 ) -> int:
     """Enter every actor that is perceived at this decision; returns the rows in use."""
     sight_blocked = limits[BLOCKED_BY_ACTORS] + limits[BLOCKED_BY_OCCLUDERS] > 0.0
+    may_be_missed = limits[REDRAW_P] > 0.0
     eye = (actors[ego, X], actors[ego, Y], actors[ego, HEADING])
     row = -1
     for i in range(actors.shape[0]):
@@ -158,6 +166,10 @@ def _perceive(
         if dark or rays < limits[LEAST_RAYS]:
             continue
         if not within_reach(actors[i, X], actors[i, Y], eye, limits):
+            continue
+        if may_be_missed and is_missed(
+            actors[i, X], actors[i, Y], eye, rays / SIGHT_RAYS, limits, seed, decision, ids[i]
+        ):
             continue
         if drops_out(limits, seed, decision, ids[i]):
             continue
@@ -198,7 +210,7 @@ def _look_for_missing(
             percepts, 0, itself, actors, ego, occluders, limits, scratch, blockers
         )  # fmt: skip
         if rays == SIGHT_RAYS:
-            doubt(tracks, row, limits)
+            doubt(tracks, row, miss_goes_on(percepts[0, X], percepts[0, Y], eye, limits))
 
 
 @jit

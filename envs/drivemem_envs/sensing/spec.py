@@ -7,11 +7,13 @@ same percepts on either.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivemem_envs.checked import Checked
+from drivemem_envs.sensing.missed import OptionalMissed
+from drivemem_envs.sensing.sectors import MOST, Sector, Sectors
 
 Blocker = Literal["actors", "occluders"]
 HiddenFeature = Literal["velocity", "heading"]
@@ -50,9 +52,6 @@ TRACKERS: Mapping[str, TrackerFacts] = {
 }
 """All trackers, in the order of their codes in kernels."""
 
-MOST = 1e6
-"""No limit in SI units is larger: beyond, arithmetic overflows or buffers outgrow the memory."""
-
 
 class Sensors(Checked):
     """Limits on what the ego perceives of the other actors; the default is full sensors.
@@ -90,11 +89,44 @@ class Sensors(Checked):
     cue_window_s: float | None = Field(default=None, ge=0.0, le=MOST)
     """How long a scenario's cue is shown from the start of the episode, s; None: always, 0:
     never."""
+    sectors: Sectors = ()
+    """Cones of sight in place of `range_m` and `field_of_view_deg`, at most 8: an actor is within
+    reach if its centre is in one of them, all else is a blind zone. None given: no such limit."""
+    missed: OptionalMissed = None
+    """How actors in sight are missed, in runs; None: they are not."""
+
+    @model_validator(mode="after")
+    def _one_reach(self) -> Self:
+        if self.sectors and (self.range_m, self.field_of_view_deg) != (None, None):
+            raise ValueError(
+                f"sectors stand in place of range_m={self.range_m} and "
+                f"field_of_view_deg={self.field_of_view_deg}: give these two as None, or no sectors"
+            )
+        return self
 
     @property
     def is_full(self) -> bool:
         """Whether nothing is limited."""
         return self == Sensors()
+
+    @property
+    def reach(self) -> tuple[Sector, ...]:
+        """The sectors in which actors are sensed, whichever way they are given; (): everywhere."""
+        angle = 360.0 if self.field_of_view_deg is None else self.field_of_view_deg
+        if self.sectors or (self.range_m is None and angle == 360.0):
+            return self.sectors
+        return (Sector(centre_deg=0.0, width_deg=angle, range_m=self.range_m),)
+
+    def changed(self, changes: Mapping[str, Any]) -> Sensors:
+        """A copy with other fields; sectors take the place of the range and field of view it had.
+
+        Raises:
+            ValueError: an unknown field, or a value out of range.
+        """
+        kept = self.model_dump()
+        if changes.get("sectors") not in (None, (), [], "none"):
+            kept |= {"range_m": None, "field_of_view_deg": None}
+        return Sensors(**{**kept, **changes})
 
     def limits(self) -> dict[str, object]:
         """The fields that differ from full sensors, in declaration order."""

@@ -16,7 +16,6 @@ from drivemem_envs.sensing.layout import (
     CONSTANT_VELOCITY,
     DECISION_S,
     DOUBT,
-    DROPOUT_P,
     HIDE_VELOCITY,
     ID,
     KALMAN,
@@ -201,13 +200,20 @@ def predict(
 
 
 @jit
-def doubt(tracks: Floats, row: int, limits: Floats) -> None:
-    """Count a missed detection of an actor whose expected place is wholly in sight."""
+def doubt(tracks: Floats, row: int, probability: float) -> None:
+    """Count a missed detection of an actor whose expected place is wholly in sight.
+
+    Args:
+        tracks: the table.
+        row: the actor's row.
+        probability: of a miss if the actor is there, given that it was missed before: misses that
+            come in runs (`Missed`) are weak evidence that it is gone.
+    """
     column = tracks.shape[1] - TRACK_COLUMNS + DOUBT
-    if limits[DROPOUT_P] <= 0.0:
+    if probability <= 0.0:
         tracks[row, column] = -np.inf
     else:
-        tracks[row, column] += math.log(limits[DROPOUT_P])
+        tracks[row, column] += math.log(probability)
 
 
 @jit

@@ -77,6 +77,21 @@ def test_gap_closed_by_hand(study: Path) -> None:
     assert row(comparison, "constant:IDLE").gap_closed is None
 
 
+def test_evaluations_from_before_a_limit_came_join_those_of_now(
+    write: Write, tmp_path: Path
+) -> None:
+    for seed in (0, 1):
+        write(f"none-s{seed}", "SCSC", seed=seed)
+        folder = write(f"gru-s{seed}", "SSSC", memory="gru", seed=seed)
+    for name in ("config.json", "evaluations/test-intact/suite.json"):
+        stored = json.loads((folder / name).read_text())
+        for limit in ("sectors", "missed"):
+            del stored["sensors"][limit]
+        write_json_file(folder / name, stored)
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert [(one.label, one.runs) for one in table.rows] == [("gru", 2), ("none", 2)]
+
+
 def test_the_share_of_a_sure_gap_has_an_interval(write: Write, tmp_path: Path) -> None:
     for seed in range(5):
         write(f"none-s{seed}", "S" * (4 + seed % 2) + "C" * (16 - seed % 2), seed=seed)

@@ -88,6 +88,12 @@ def test_blackouts_and_cues(recorder: Callable[..., Path], tmp_path: Path) -> No
     dark = dark_steps(trace)
     unseen = [not truth["perceived"][1:].any() for truth in trace.decisions]
     assert dark.any() and dark.tolist() == unseen
+    for limits, expected in (
+        ({"sectors": "90:360:inf"}, unseen), ({"sectors": "0:1:1"}, [False] * len(unseen)),
+        ({"field_of_view_deg": 1e-3, "range_m": 1.0}, [False] * len(unseen)),
+    ):  # fmt: skip
+        row = replace(trace.row, sensors={**trace.row.sensors, **limits})
+        assert dark_steps(Trace(row, trace.steps, trace.actors)).tolist() == expected
     marks = [e for e in events_of(trace) if e.kind in ("blackout", "sight")]
     assert [e.step for e in marks] == np.flatnonzero(np.diff(dark.astype(int), prepend=0)).tolist()
     folder = recorder(tmp_path / "sign", "constant:IDLE", [6], "exit-recall-v0")

@@ -17,6 +17,7 @@ from drivemem.errors import DrivememError
 from drivemem.replays import replay
 from drivemem.replays.load import find_recording
 from drivemem.replays.page import SCRIPTS, as_inline_json, render, write_page
+from drivemem_envs import Sensors
 
 ASSETS = Path(replay.__code__.co_filename).parent / "assets"
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
@@ -57,6 +58,25 @@ def test_the_page_pairs_episodes_by_seed(page: Path) -> None:
     assert about["episodes"][0]["outcomes"] == ["collision", "stuck"]
     # A crash against a success tells more; here a crash that the other avoids.
     assert about["start"] in (0, 1)
+
+
+def test_the_page_knows_the_sectors_however_they_were_given(
+    recorder: Callable[..., Path], tmp_path: Path
+) -> None:
+    given = [
+        ({}, []),
+        ({"range_m": 40.0}, [(0.0, 360.0, 40.0)]),
+        ({"sectors": "0:60:80,180:50:inf"}, [(0.0, 60.0, 80.0), (180.0, 50.0, None)]),
+    ]
+    for number, (limits, sectors) in enumerate(given):
+        sensors = Sensors(line_of_sight=("actors",), **limits).model_dump_json()
+        folder = recorder(tmp_path / str(number), "constant:FASTER", [6], sensors=sensors)
+        packed = unpacked(
+            data_of(write_page(find_recording(folder), folder / "p.html"))["blobs"][1]
+        )
+        keys = ("centre_deg", "width_deg", "range_m")
+        assert packed["sectors"] == [dict(zip(keys, one, strict=True)) for one in sectors]
+        assert packed["blockers"] == ["actors"]
 
 
 def test_what_is_packed_is_what_was_recorded(page: Path, recording: Path) -> None:

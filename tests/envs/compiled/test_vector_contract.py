@@ -28,6 +28,7 @@ ALL = {
     "noise_speed_mps": 1.0,
     "noise_growth_per_m": 0.01,
     "hide": ["velocity"],
+    "missed": "camera",
 }
 
 

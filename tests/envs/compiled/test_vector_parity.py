@@ -32,14 +32,31 @@ LIMITS = {
     "blackout": {"blackout_per_s": 0.5, "blackout_mean_s": 1.0},
     "noise": {"noise_position_m": 1.0, "noise_speed_mps": 1.0, "noise_growth_per_m": 0.01},
     "hide": {"hide": ["velocity", "heading"]},
+    "missed": {"missed": "camera"},
+    "sectors": {"sectors": "front_rear_mirrors"},
 }
-ALL = {key: value for limit in LIMITS.values() for key, value in limit.items()}
+ALL = {
+    key: value
+    for name, limit in LIMITS.items()
+    if name != "sectors"
+    for key, value in limit.items()
+}
+"""But for sectors, which stand in place of range and field of view."""
+ON_CARS = {
+    "line_of_sight": ["actors", "occluders"], "sectors": "front_rear_mirrors", "missed": "lidar",
+}  # fmt: skip
 MODES = ("random", "brake", "weave")
 
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_every_scenario_is_equal(name, compare_backends):
     assert compare_backends(name, steps=12)["difference"] is None
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_every_scenario_is_equal_with_sensors_as_on_cars(name, compare_backends):
+    changes = {"sensors": ON_CARS, "tracker": "hold_last"}
+    assert compare_backends(name, steps=12, changes=changes)["difference"] is None
 
 
 @pytest.mark.slow

@@ -30,8 +30,16 @@ LIMITS = {
     "noise": {"noise_position_m": 1.0, "noise_speed_mps": 1.0, "noise_growth_per_m": 0.05},
     "latency": {"latency_s": 1.0},
     "hide": {"hide": ("velocity", "heading")},
+    "missed": {"missed": "camera"},
+    "sectors": {"sectors": "front_rear_mirrors"},
 }
-ALL = {key: value for limit in LIMITS.values() for key, value in limit.items()}
+ALL = {
+    key: value
+    for name, limit in LIMITS.items()
+    if name != "sectors"
+    for key, value in limit.items()
+}
+"""But for sectors, which stand in place of range and field of view."""
 
 # Parking's collision reward is left out: SB3 asks that the reward be that of `compute_reward`.
 CHANGES = {

@@ -7,11 +7,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivemem_envs.sensing import TRACKERS, Sensors, Tracker, layout
+from drivemem_envs.sensing import (
+    MISSED_PRESETS,
+    SECTOR_PRESETS,
+    TRACKERS,
+    Missed,
+    Sensors,
+    Tracker,
+    layout,
+)
 from drivemem_envs.sensing.pipeline import SensorState
+from tests.envs.sensing.sensed import (
+    DT,
+    WALL,
+    actor,
+    dark_runs,
+    drive,
+    moved,
+    some_actor,
+    some_actors,
+)
 
-DT = 0.2
-WALL = [[15.0, 0.0, 0.0, 1.0, 40.0]]
 LIMITED = {
     "line_of_sight": Sensors(line_of_sight=("occluders",)),
     "range": Sensors(range_m=20),
@@ -21,40 +37,14 @@ LIMITED = {
     "noise": Sensors(noise_position_m=0.5, noise_speed_mps=0.3, noise_growth_per_m=0.02),
     "latency": Sensors(latency_s=0.4),
     "hide": Sensors(hide=("velocity", "heading")),
+    "sectors": Sensors(sectors=SECTOR_PRESETS["front_rear_mirrors"]),
+    "missed": Sensors(missed=Missed(mean_gap_s=0.5, recall_near=0.8, recall_far=0.3)),
 }
 LIMITED["all"] = Sensors(
     line_of_sight=("occluders",), range_m=30, field_of_view_deg=200, dropout_per_s=1.0,
     blackout_per_s=0.3, blackout_mean_s=0.5, noise_position_m=0.5, noise_speed_mps=0.3,
-    noise_growth_per_m=0.02, latency_s=0.6, hide=("velocity",),
+    noise_growth_per_m=0.02, latency_s=0.6, hide=("velocity",), missed=MISSED_PRESETS["camera"],
 )  # fmt: skip
-
-
-def actor(x, y, heading=0.0, vx=0.0, vy=0.0):
-    return [x, y, heading, vx, vy, 5.0, 2.0, layout.VEHICLE]
-
-
-def moved(actors, seconds):
-    actors = np.array(actors, dtype=np.float64)
-    actors[:, layout.X] += seconds * actors[:, layout.VX]
-    actors[:, layout.Y] += seconds * actors[:, layout.VY]
-    return actors
-
-
-def drive(sensors, ids, actors, decisions=20, *, seed=1, tracker="none", occluders=WALL, dt=DT):
-    """Percepts of all decisions while everybody drives straight on."""
-    state = SensorState(sensors, dt, tracker)
-    state.reset(seed)
-    return [
-        state.sense(ids, moved(actors, k * dt), occluders=occluders) for k in range(decisions)
-    ]  # fmt: skip
-
-
-coordinate = st.floats(-40, 40)
-speed = st.floats(-15, 15)
-some_actor = st.tuples(
-    coordinate, coordinate, st.floats(-np.pi, np.pi), speed, speed
-).map(lambda values: actor(*values))  # fmt: skip
-some_actors = st.lists(some_actor, min_size=2, max_size=6)
 
 
 @settings(max_examples=50, deadline=None)
@@ -95,11 +85,13 @@ def test_one_more_actor_changes_nothing_about_the_others(limit, tracker, actors,
 
 
 @pytest.mark.parametrize("tracker", TRACKERS)
-@pytest.mark.parametrize("limit", ["line_of_sight", "range", "field_of_view"])
+@pytest.mark.parametrize("limit", ["line_of_sight", "range", "field_of_view", "sectors"])
 def test_a_hidden_actor_leaves_no_trace(limit, tracker):
     seen, hidden = actor(8, 6, vx=-1), actor(-39, -3, vx=0.5)
     if limit == "line_of_sight":
         hidden = actor(35, 0, vx=0.5)
+    if limit == "sectors":
+        seen, hidden = actor(12, 3, vx=-1), actor(3, -20, vx=0.5)
     with_it = drive(LIMITED[limit], [0, 1, 2], [actor(0, 0), hidden, seen], tracker=tracker)
     without = drive(LIMITED[limit], [0, 2], [actor(0, 0), seen], tracker=tracker)
     for one, other in zip(with_it, without, strict=True):
@@ -144,11 +136,6 @@ def test_the_least_visible_fraction_counts_rays():
         percepts = state.sense([0, 1], [actor(0, 0), actor(30, 0)], occluders=half_wall)
         assert percepts.visible_fraction[1] == 0.6
         assert bool(percepts.perceived[1]) is expected
-
-
-def dark_runs(dark):
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(dark, dtype=int), [0]])))
-    return edges[1::2] - edges[::2]
 
 
 @pytest.mark.parametrize("dt", [0.05, 0.2, 1.0])
