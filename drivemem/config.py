@@ -19,6 +19,7 @@ from drivemem_envs import registry
 from drivemem_envs.sensing.missed import MISSED_WORDS, OptionalMissed
 from drivemem_envs.sensing.sectors import SECTOR_WORDS, Sectors
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+from drivemem_envs.sensing.view_spec import View
 
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
@@ -85,6 +86,8 @@ class RunSettings(BaseModel):
     """Changes to the scenario's sensors."""
     slots: Slots | None = None
     """Rows of the observation: sorted by distance, or fixed for the episode."""
+    views: tuple[View, ...] | None = None
+    """What the observation shows: rows, grid, lanes; default: what the scenario shows."""
     tracker: Tracker = "none"
     """What fills rows of hidden actors: an engineered memory before the learned one."""
     dials: tuple[str, ...] = ()
@@ -125,6 +128,8 @@ class TrainConfig(TrainingSettings, RunSettings):
         for name in _LATER:  # not given, they leave the identity of earlier runs as it was
             if plain["sensors"][name] is None:
                 del plain["sensors"][name]
+        if self.views is None:
+            del plain["views"]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def run_name(self) -> str:
@@ -132,6 +137,7 @@ class TrainConfig(TrainingSettings, RunSettings):
         parts = [self.scenario.removeprefix("drivemem/"), self.memory]
         parts += ["full"] if self.full_sensors else []
         parts += [self.tracker] if self.tracker != "none" else []
+        parts += list(self.views or ())
         parts += ["aux"] if self.aux_coef > 0 else []
         parts += [f"from-{Path(self.start_from).name}"] if self.start_from else []
         return "-".join([*parts, f"s{self.seed}"])
@@ -146,6 +152,7 @@ class TrainConfig(TrainingSettings, RunSettings):
             "sensors": sensors,
             "slots": self.slots,
             "tracker": self.tracker,
+            "views": self.views,
             "config": parse_pairs(self.dials, "--dials") or None,
         }
 

@@ -40,10 +40,11 @@ def run(words: list[str]) -> int:
     from drivemem.progress import console
     from drivemem.replays import replay
 
-    settings = vars(options)
+    settings = dict(vars(options))
+    verbose = settings.pop("verbose")
     done = replay(settings.pop("recording"), **settings)
     for found in done.verifications:
-        if options.verbose or not found.identical:
+        if verbose or not found.identical:
             console().print(str(found), markup=False, highlight=False, soft_wrap=True)
     if done.verifications:
         from drivemem.replays.verify import summary

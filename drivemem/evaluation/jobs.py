@@ -146,7 +146,9 @@ def _suite(suite: str, scenario: Scenario, episodes: int) -> Suite:
         )
     published = load_suite(Path(suite))
     driver = scenario.observation
-    met = published.scenario.with_(slots=driver.slots, tracker=driver.tracker, flat=driver.flat)
+    met = published.scenario.with_(
+        slots=driver.slots, tracker=driver.tracker, flat=driver.flat, views=driver.views
+    )
     return Suite(published.name, met, published.seeds)
 
 

@@ -27,7 +27,7 @@ MOST_EPISODES = 1_000_000
 class Suite:
     """Episodes of one scenario under given sensors.
 
-    The tracker and the rows' order belong to the driver, so they are no part of a suite.
+    The tracker, the rows' order and the views belong to the driver, so they are no part of a suite.
     """
 
     name: str
@@ -41,7 +41,9 @@ class Suite:
 
     def episodes_hash(self) -> str:
         """Hash of the scenario without what belongs to the driver."""
-        return self.scenario.with_(slots="sorted", tracker="none", flat=False).hash()
+        return self.scenario.with_(
+            slots="sorted", tracker="none", flat=False, views=("rows",)
+        ).hash()
 
     def to_json(self) -> dict[str, Any]:
         """What `suite.json` holds."""

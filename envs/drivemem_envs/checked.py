@@ -40,6 +40,8 @@ def _complaint(cls: type[BaseModel], error: ValidationError) -> str:
         )
         return f"{what}: unknown field '{field}'{hint}"
     where = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{what}: {where} is missing"
     seen = repr(first["input"])
     seen = seen if len(seen) <= LONGEST else f"{seen[:LONGEST]}..."
     return f"{what}: {where} is {seen}: {said[:1].lower()}{said[1:]}"

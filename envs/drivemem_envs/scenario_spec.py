@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
 from importlib.metadata import version
@@ -26,12 +26,13 @@ from drivemem_envs.names import UnknownScenarioError, near_miss
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.rows import FEATURES as KNOWN_FEATURES
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
+from drivemem_envs.sensing.view_spec import GridView, LanesView, View
 
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
 
 
 class ObservationSpec(Checked):
-    """How what is perceived becomes the observation's `vehicles` rows; the ego is row 0."""
+    """How what is perceived becomes the observation: rows, of which 0 is the ego, and views."""
 
     vehicles_count: int = Field(default=10, ge=1, le=1000)
     """V, rows, the ego's included."""
@@ -62,6 +63,13 @@ class ObservationSpec(Checked):
     """One Box with everything in it, in place of a Dict."""
     native: dict[str, Any] | None = None
     """Configuration of highway-env's own observation, given as a further key of the Dict."""
+    views: tuple[View, ...] = Field(default=("rows",), min_length=1)
+    """What is shown: `rows` (key `vehicles`), `grid` (key `grid`) and `lanes` (key `lanes`); with
+    either of the last two also the ego's own state (key `ego`)."""
+    grid: GridView = GridView()
+    """Extent of the grid."""
+    lanes: LanesView = LanesView()
+    """Extent of the lanes."""
 
     def column(self, rows: Any, feature: str) -> Any:
         """A feature of rows (..., V, F) in its own unit (..., V): undoes `normalize`.
@@ -115,6 +123,13 @@ class ObservationSpec(Checked):
     def _known(self) -> Self:
         if self.native is not None:
             check_observation(self.native)
+            if "grid" in self.views and self.native["type"] == "OccupancyGrid":
+                raise ValueError(
+                    "both views and native give a part named 'grid': drop 'grid' from views or "
+                    "OccupancyGrid from native"
+                )
+        if len(set(self.views)) < len(self.views):
+            raise ValueError(f"views are {', '.join(self.views)}; name each once")
         for feature, (low, high) in (self.features_range or {}).items():
             if not low < high:
                 raise ValueError(
@@ -270,6 +285,7 @@ class Scenario(Checked):
         slots: Slots | None = None,
         tracker: Tracker | None = None,
         flat: bool | None = None,
+        views: Sequence[View] | None = None,
         observation: Mapping[str, Any] | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Scenario:
@@ -280,15 +296,18 @@ class Scenario(Checked):
             slots: rows by distance or fixed.
             tracker: what fills hidden rows.
             flat: one Box in place of a Dict.
+            views: what is shown: rows, grid, lanes.
             observation: other fields of the ObservationSpec to change.
             config: further changes of the world's configuration.
 
         Raises:
             ValueError: unknown keys or values, or a configuration with which the world fails.
         """
-        rows = {"slots": slots, "tracker": tracker, "flat": flat}
+        rows = {"slots": slots, "tracker": tracker, "flat": flat, "views": views}
         rows = {key: value for key, value in rows.items() if value is not None}
-        changed = self._changed(sensors, {**(observation or {}), **rows}, config)
+        if observation is None or isinstance(observation, Mapping):
+            observation = {**(observation or {}), **rows}
+        changed = self._changed(sensors, observation, config)
         if config:
             check_runs(changed.name, changed.world_class(), changed.resolved_config())
         return changed

@@ -81,7 +81,7 @@ def test_the_command_line_takes_misses_as_one_word(capsys):
     assert from_file.sensors.missed.mean_gap_s == 3.0
     for wrong, said in (
         ("radar", "'radar' is no model of misses"),
-        ("lidar,far_m=0", "setting 'far_m' is '0': input should be greater than or equal to 0.1"),
+        ("lidar,far_m=0", "far_m is '0': input should be greater than or equal to 0.1"),
     ):
         with pytest.raises(SystemExit):
             read_options(Options, "train", ["--sensors.missed", wrong])

@@ -33,6 +33,7 @@ from drivemem_envs.episode_trace import make_trace
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
+from drivemem_envs.sensing.lane_views import STANCE, lane_parts, make_lane_views
 from drivemem_envs.sensing.rows import FEATURES, feature_table, options_vector
 
 
@@ -128,6 +129,9 @@ class CompiledWorlds:
             order=np.zeros((scratch_rows(threads), room), dtype=np.int64),
             places=np.zeros((scratch_rows(threads), rows - 1), dtype=np.int64),
             own=np.zeros((scratch_rows(threads), 1, sight.actors.shape[2])),
+            lane_views=make_lane_views(self.count, spec.views, spec.grid, spec.lanes),
+            in_lane=np.zeros((scratch_rows(threads), room, 2)),
+            stance=np.zeros((scratch_rows(threads), STANCE)),
         )
 
     def _task(self) -> Task:
@@ -213,9 +217,13 @@ class CompiledWorlds:
     def observation(self, rows: Any = slice(None)) -> Any:
         """What the drivers of some worlds see now: copies."""
         view, spec = self.batch.shown, self.scenario.observation
-        parts: dict[str, Any] = {"vehicles": view.rows[rows].copy()}
+        parts: dict[str, Any] = {}
+        if "rows" in spec.views:
+            parts["vehicles"] = view.rows[rows].copy()
         if view.shown.shape[1]:
             parts["cue"] = view.shown[rows].copy()
+        shown = lane_parts(view.lane_views, spec.views)
+        parts |= {key: part[rows].copy() for key, part in shown.items()}
         parts |= parts_of(self.batch.native, self.scenario, rows)
         if not spec.flat:
             return parts

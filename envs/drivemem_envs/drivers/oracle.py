@@ -43,6 +43,8 @@ class OracleDriver:
             )
         if scenario.observation.flat:
             raise ValueError("the oracle reads a Dict observation: use flat=False")
+        if "rows" not in scenario.observation.views:
+            raise ValueError("the oracle reads rows: add 'rows' to views")
         self._rule: OracleRule = make(scenario)
 
     def predict(

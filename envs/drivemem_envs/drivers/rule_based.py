@@ -95,6 +95,11 @@ class RuleBasedDriver:
 
     def _rows(self, observation: Any) -> Any:
         if isinstance(observation, dict):
+            if "vehicles" not in observation:
+                raise ValueError(
+                    f"idm reads rows, but the observation shows {', '.join(sorted(observation))}: "
+                    "add 'rows' to views"
+                )
             return observation["vehicles"]
         size = self._spec.vehicles_count * len(self._spec.features)
         # A flat observation joins its parts in the order of their names; rows are the last.

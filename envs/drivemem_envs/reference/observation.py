@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from highway_env.envs.common.observation import ObservationType
 from highway_env.road.lane import AbstractLane
+from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
 
 from drivemem_envs._jit import Floats
@@ -18,6 +19,7 @@ from drivemem_envs.reference.perceived_road import only_what_is_perceived
 from drivemem_envs.reference.perception import LANE_FEATURES, Perception
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing import layout
+from drivemem_envs.sensing.lane_views import lane_parts, make_lane_views, write_lane_views
 
 Observation = dict[str, np.ndarray[Any, Any]] | np.ndarray[Any, Any]
 
@@ -93,6 +95,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
     ) -> None:
         super().__init__(env)
         self.spec = env.scenario.observation
+        self._lane_views = make_lane_views(1, self.spec.views, self.spec.grid, self.spec.lanes)
         self.native = native
         self._native_spaces: dict[str, spaces.Space[Any]] = {}
         if native is not None and native_space is not None:
@@ -101,7 +104,11 @@ class DriverView(ObservationType):  # type: ignore[misc]
     def space(self) -> spaces.Space[Any]:
         """Dict of `vehicles` (V, F), `cue` (K,) where there is one, and native parts; or a Box."""
         bound = np.tile(self._bounds(), (self.spec.vehicles_count, 1))
-        parts: dict[str, Any] = {"vehicles": spaces.Box(-bound, bound, dtype=np.float32)}
+        parts: dict[str, Any] = {}
+        if "rows" in self.spec.views:
+            parts["vehicles"] = spaces.Box(-bound, bound, dtype=np.float32)
+        for key, part in lane_parts(self._lane_views, self.spec.views).items():
+            parts[key] = spaces.Box(-1.0, 1.0, part.shape[1:], np.float32)
         cue = self.env.cue()
         if cue is not None:
             parts["cue"] = spaces.Box(0.0, 1.0, (len(cue),), np.float32)
@@ -126,7 +133,10 @@ class DriverView(ObservationType):  # type: ignore[misc]
         if not env.road or env.vehicle is None:
             return {}
         env.perceive()
-        parts: dict[str, np.ndarray[Any, Any]] = {"vehicles": self._rows()}
+        parts: dict[str, np.ndarray[Any, Any]] = {}
+        if "rows" in self.spec.views:
+            parts["vehicles"] = self._rows()
+        parts |= self._lane_parts()
         cue = env.shown_cue()
         if cue is not None:
             parts["cue"] = cue
@@ -210,6 +220,21 @@ class DriverView(ObservationType):  # type: ignore[misc]
                 values[:, column] = np.clip(scaled, -1, 1) if self.spec.clip else scaled
         return values
 
+    def _lane_parts(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The views in the frame of the ego's lane."""
+        shown = lane_parts(self._lane_views, self.spec.views)
+        if shown:
+            vehicle, perception = self.env.vehicle, self.env.perception
+            rows, ego = np.ascontiguousarray(perception.percepts.rows), perception.actors[0]
+            places = [vehicle.lane.local_coordinates(row[[layout.X, layout.Y]]) for row in rows]
+            grid, lanes, own = (part[0] for part in self._lane_views[1:])
+            write_lane_views(
+                rows, np.array(places, dtype=np.float64).reshape(-1, 2), len(rows),
+                np.ascontiguousarray(ego), _stance(vehicle, ego), self._lane_views.settings,
+                grid, lanes, own,
+            )  # fmt: skip
+        return {key: part[0].copy() for key, part in shown.items()}
+
     def _native_parts(self) -> dict[str, np.ndarray[Any, Any]]:
         """highway-env's own observation of a road on which only what is perceived stands."""
         if self.native is None:
@@ -219,6 +244,20 @@ class DriverView(ObservationType):  # type: ignore[misc]
         named = _named(self.env, observed)
         spaced = self._native_spaces.items()
         return {key: np.array(named[key], dtype=space.dtype) for key, space in spaced}
+
+
+def _stance(vehicle: Vehicle, ego: Floats) -> Floats:
+    """How the ego stands in its lane, and what it aims at; see `lane_views`."""
+    lane, (start, end, number) = vehicle.lane, vehicle.lane_index
+    along, across = lane.local_coordinates(ego[[layout.X, layout.Y]])
+    speed, aim = vehicle.speed, number
+    if isinstance(vehicle, MDPVehicle):
+        speed = vehicle.target_speed
+        if vehicle.target_lane_index[:2] == (start, end):
+            aim = vehicle.target_lane_index[2]
+    lanes = len(vehicle.road.network.graph[start][end])
+    values = along, across, lane.width_at(along), lane.heading_at(along), number, lanes, speed, aim
+    return np.array(values, dtype=np.float64)
 
 
 def _named(env: Observed, native: Any) -> dict[str, Any]:

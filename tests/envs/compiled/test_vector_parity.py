@@ -59,6 +59,18 @@ def test_every_scenario_is_equal_with_sensors_as_on_cars(name, compare_backends)
     assert compare_backends(name, steps=12, changes=changes)["difference"] is None
 
 
+@pytest.mark.parametrize("name", COMPILED)
+def test_every_scenario_is_equal_in_the_frame_of_its_lane(name, compare_backends):
+    native = drivemem_envs.scenario(name).observation.native or {}
+    grid = native.get("type") != "OccupancyGrid"
+    changes = {
+        "sensors": {"noise_position_m": 0.5, "hide": ["heading"]},
+        "tracker": "constant_velocity",
+        "views": ["rows", "lanes", *(["grid"] if grid else [])],
+    }
+    assert compare_backends(name, steps=12, changes=changes)["difference"] is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", COMPILED)

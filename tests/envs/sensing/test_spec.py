@@ -19,7 +19,7 @@ from drivemem_envs.sensing import MISSED_PRESETS, Sensors
         ({"sectors": ",".join(["0:9:9"] * 9)}, "at most 8 items"),
         ({"missed": "radar"}, "'radar' is no model of misses: give one of lidar, camera"),
         ({"missed": "lidar,gap=2"}, "'gap=2' is no model of misses"),
-        ({"missed": "recall_near=0.5"}, "Field required"),
+        ({"missed": "recall_near=0.5"}, "mean_gap_s is missing"),
         ({"missed": "camera,recall_near=1.5"}, "less than or equal to 1"),
     ],
 )

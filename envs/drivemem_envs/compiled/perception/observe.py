@@ -12,15 +12,24 @@ from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
 from drivemem_envs.compiled.dynamics.control import meta_action
-from drivemem_envs.compiled.dynamics.lanes import is_reachable, local_coordinates
+from drivemem_envs.compiled.dynamics.lanes import (
+    heading_at,
+    is_reachable,
+    local_coordinates,
+    width_at,
+)
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import (
     FASTER,
     IDLE,
     LANE_RIGHT,
+    MDP,
     SLOWER,
     OneWorld,
+    Record,
 )
+from drivemem_envs.sensing import lane_views
+from drivemem_envs.sensing.lane_views import LaneViews, write_lane_views
 from drivemem_envs.sensing.layout import DECISION_S, PERFECT_RECALL, TRACKER, X, Y
 from drivemem_envs.sensing.rows import assign_slots, order_percepts, write_row, write_rows
 
@@ -59,6 +68,12 @@ class View(NamedTuple):
     """(T, V - 1) scratch."""
     own: Floats
     """(T, 1, C) scratch."""
+    lane_views: LaneViews
+    """Written."""
+    in_lane: Floats
+    """(T, I, 2) scratch: where each percept is in the ego's lane, along and across it, m."""
+    stance: Floats
+    """(T, STANCE) scratch."""
 
 
 @jit(inner=True)
@@ -77,10 +92,13 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, 
     ego = sight.actors[index, 0]
     it = one.actors[one.world[0].ego]
     lane = one.lanes[it.lane]
-    here = local_coordinates(lane, one.points, ego[X], ego[Y])[0]
+    here, beside = local_coordinates(lane, one.points, ego[X], ego[Y])
+    in_lane, along = view.in_lane[scratch_row], view.along[scratch_row]
     for row in range(given):
-        there = local_coordinates(lane, one.points, percepts[row, X], percepts[row, Y])[0]
-        view.along[scratch_row, row] = there - here
+        in_lane[row, 0], in_lane[row, 1] = local_coordinates(
+            lane, one.points, percepts[row, X], percepts[row, Y]
+        )
+        along[row] = in_lane[row, 0] - here
     others = view.rows.shape[1] - 1
     chosen = order_percepts(
         percepts, given, ego[X], ego[Y], view.along[scratch_row], view.options, order
@@ -103,6 +121,30 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, 
             own, 0, own, 0, view.codes, view.ranges[index], view.options, view.rows[index], 0
         )  # fmt: skip
     _show_cue(sight, view, index)
+    if view.lane_views.ego.shape[1] > 0:
+        stance = view.stance[scratch_row]
+        stance[lane_views.ALONG], stance[lane_views.ACROSS] = here, beside
+        _take_stance(one, it, lane, stance)
+        write_lane_views(
+            percepts, in_lane, given, ego, stance, view.lane_views.settings,
+            view.lane_views.grid[index], view.lane_views.lanes[index], view.lane_views.ego[index],
+        )  # fmt: skip
+
+
+@jit(inner=True)
+def _take_stance(one: OneWorld, it: Record, lane: Record, stance: Floats) -> None:
+    """Write what the ego's lane and its own aims are; its place in the lane is written already."""
+    along = stance[lane_views.ALONG]
+    stance[lane_views.LANE_WIDTH] = width_at(lane, one.points, along)
+    stance[lane_views.LANE_HEADING] = heading_at(lane, one.points, along)
+    stance[lane_views.NUMBER] = lane.number
+    stance[lane_views.LANES] = one.roads[lane.road].lanes
+    stance[lane_views.TARGET_SPEED], stance[lane_views.TARGET_NUMBER] = it.speed, lane.number
+    if it.kind == MDP:
+        stance[lane_views.TARGET_SPEED] = it.target_speed
+        aim = one.lanes[it.target_lane]
+        if aim.road == lane.road:
+            stance[lane_views.TARGET_NUMBER] = aim.number
 
 
 @jit(inner=True)
