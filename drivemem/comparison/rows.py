@@ -170,10 +170,17 @@ class SuiteTable:
     suite_hash: str
     episodes: int
     rows: list[Row]
-    gap: Interval | None
     notes: list[Note]
     baseline: Baseline
     """Whom others are compared with, as it was asked for."""
+    gap: Interval | None = None
+    """Occlusion gap: success with full sensors less the baseline's."""
+    headroom: Interval | None = None
+    """Recall headroom: the baseline's success behind perfect recall less that without."""
+    unseen: Interval | None = None
+    """Unseen gap: success with full sensors less that behind perfect recall."""
+    top: Row | None = None
+    """The row against which shares of the gap are taken; None: there are none."""
     base: Row | None = None
     """The row that this is here; None if there is none."""
     chosen: str = ""
@@ -233,7 +240,9 @@ class SuiteTable:
             f"{lacking} {base.success.estimate:.0%}"
         )
         if best.gap_closed is not None and best.gap_closed.known:
-            sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to full sensors"
+            measured = self.top is not None and self.top.kind == "agent"
+            top = "perfect recall" if measured else "full sensors"
+            sentence += f", which closes {best.gap_closed.estimate:.0%} of the gap to {top}"
         sentence += self._cut(best)
         runs = f"{best.runs} training run{'s' if best.runs > 1 else ''}"
         if base.kind != "reference":

@@ -11,11 +11,10 @@ import numpy as np
 from drivemem.comparison.baseline import Baseline, decisions, unlike
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.differences import compare_rows
+from drivemem.comparison.gaps import fill_in_gaps
 from drivemem.comparison.rows import KINDS, OTHER, About, Row, SuiteTable
 from drivemem.comparison.statistics import (
     MIN_RUNS,
-    Interval,
-    bootstrap_function,
     interquartile_mean,
     probability_of_improvement,
     rate_interval,
@@ -23,9 +22,6 @@ from drivemem.comparison.statistics import (
 )
 from drivemem.lesions import INTACT, split_lesion
 from drivemem.schemas import MEASURES
-
-SMALL_GAP = 0.05
-"""Below this occlusion gap, shares of it say nothing."""
 
 
 def suite_table(
@@ -43,11 +39,11 @@ def suite_table(
     rows = [_row(members, variant, generator) for members, variant in _by_agent(group, baseline)]
     first = next((one for one in group if not one.first["full_sensors"]), group[0])
     table = SuiteTable(
-        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, None, [], baseline
+        first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, [], baseline
     )
     _choose_base(table)
     _keep_apart(table, unequal)
-    table.gap = _gaps(table, generator)
+    fill_in_gaps(table, generator)
     if table.base is not None:
         _improvements(rows, table.base, generator)
     compare_rows(table, generator)
@@ -258,53 +254,6 @@ def _mean(members: list[StoredEvaluation], column: str) -> float | None:
     columns = [one.column(column) for one in members]
     means = [float(np.nanmean(one)) for one in columns if np.isfinite(one).any()]
     return float(np.mean(means)) if means else None
-
-
-def _gaps(table: SuiteTable, generator: np.random.Generator) -> Interval | None:
-    """Fill in the share of the occlusion gap that each agent closes; returns the gap."""
-    base, full = table.base, _full(table)
-    if base is None or base.kind != "agent" or full is None:
-        missing = f"No {table.baseline.noun}"
-        if base is not None:
-            missing = f"No full-sensor agent (--full-sensors) to set beside {base.label}"
-            missing = missing if base.kind == "agent" else f"No agent with limits ({base.label})"
-        text = f"{missing} among the runs: the share of the gap closed is not defined."
-        table.note(About.GAP, text)
-        return None
-    top, bottom = full.successes, base.successes
-    gap = bootstrap_function([top, bottom], generator, lambda a, b: a - b)
-    if gap.estimate < SMALL_GAP:
-        text = (
-            f"The occlusion gap is {gap.estimate:z.3f}, below {SMALL_GAP}: nothing to close here."
-        )
-        table.note(About.GAP, text)
-        return gap
-    certain = gap.known and gap.low > 0
-    if not certain:
-        extent = f"[{gap.low:z.3f}, {gap.high:z.3f}]" if gap.known else "unknown with a single run"
-        table.note(
-            About.GAP,
-            f"The occlusion gap is {gap.estimate:z.3f}, its interval {extent}: not surely above 0, "
-            "so shares of it have no interval.",
-        )
-    for row in table.rows:
-        if row is base:
-            row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
-        elif row.kind in ("agent", "lesion") and not row.apart:
-            row.gap_closed = bootstrap_function(
-                [row.successes, top, bottom], generator, lambda x, a, b: (x - b) / (a - b)
-            )
-            width = row.gap_closed.high - row.gap_closed.low
-            if not certain or width == 0.0:  # runs that tie say nothing of their spread
-                row.gap_closed = Interval(row.gap_closed.estimate, -np.inf, np.inf)
-    return gap
-
-
-def _full(table: SuiteTable) -> Row | None:
-    """The upper bound: of the full-sensor agents trained like the baseline, its own if it can."""
-    rows = [row for row in table.rows if row.kind == "upper bound" and not row.apart]
-    own = [row for row in rows if table.base is not None and row.driver == table.base.driver]
-    return min(own, key=lambda row: len(row.label), default=next(iter(rows), None))
 
 
 def _improvements(rows: list[Row], base: Row, generator: np.random.Generator) -> None:

@@ -483,6 +483,44 @@ def test_a_learned_memory_is_set_against_the_best_tracker(write: Write, tmp_path
     assert "with memory (gru) 60%" in table.headline()  # an engineered memory was not learned
 
 
+def test_gap_closed_is_the_share_of_the_recall_headroom_where_it_was_trained(
+    write: Write, tmp_path: Path
+) -> None:
+    def outcomes(successes: int) -> str:
+        return "S" * successes + "C" * (10 - successes)
+
+    for seed in range(6):
+        more = 1 if seed % 2 else -1
+        write(f"none{seed}", outcomes(1 + more), seed=seed)
+        write(f"recall{seed}", outcomes(6 + more), seed=seed, tracker="perfect_recall")
+        write(f"full{seed}", outcomes(9 + more), seed=seed, full=True)
+        write(f"gru{seed}", outcomes(4 + more), memory="gru", seed=seed)
+        write(f"lstm{seed}", outcomes(7 + more), memory="lstm", seed=seed)
+    comparison = compare_runs([tmp_path / "runs"])
+    (table,) = comparison.tables
+    assert table.gap is not None and table.headroom is not None and table.unseen is not None
+    assert table.gap.estimate == pytest.approx(0.8)
+    assert table.headroom.estimate == pytest.approx(0.5)
+    assert table.unseen.estimate == pytest.approx(0.3)
+    gru, lstm = (row(comparison, name).gap_closed for name in ("gru", "lstm"))
+    assert gru is not None and gru.estimate == pytest.approx(0.3 / 0.5)
+    assert lstm is not None and lstm.estimate == pytest.approx(0.6 / 0.5), "it inferred the rest"
+    assert table.top is not None and table.top.gap_closed is None
+    said = " ".join(note.text for note in table.notes if note.about is About.GAP)
+    assert "recall headroom, none behind" in said and "unseen gap" in said
+    assert "of the gap to perfect recall" in table.headline()
+
+
+def test_without_recall_headroom_nothing_is_a_share_of_it(write: Write, tmp_path: Path) -> None:
+    write("none", "SSSSC")
+    write("recall", "SSSSC", tracker="perfect_recall")
+    write("gru", "SSSSS", memory="gru")
+    comparison = compare_runs([tmp_path / "runs"])
+    said = " ".join(note.text for note in comparison.tables[0].notes)
+    assert "The recall headroom is 0.000, below 0.05: nothing to close here." in said
+    assert row(comparison, "gru").gap_closed is None and comparison.tables[0].top is None
+
+
 def test_nobody_is_compared_with_perfect_recall(write: Write, tmp_path: Path) -> None:
     write("none-recall", "SSSSS", tracker="perfect_recall")
     write("gru", "SSSCC", memory="gru")
