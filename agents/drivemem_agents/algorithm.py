@@ -67,6 +67,8 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self.settings, self._schedules = checked_settings(given)
         self.lost_schedules: dict[str, float] = {}
         chosen, schedules = self.settings, dict(self._schedules)
+        if not isinstance(device, str | torch.device):
+            raise ValueError(f"device is {device!r}: give 'auto', 'cpu', 'cuda' or a torch.device")
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]

@@ -27,6 +27,9 @@ Size = Annotated[int, Field(ge=1)]
 LONGEST = 80
 """Characters of a refused value that are shown."""
 
+_LARGEST = 2**63 - 1
+"""What 64 bits hold: PyTorch raises a TypeError of a page for more."""
+
 _SIZES = TypeAdapter(tuple[Size, ...])
 
 
@@ -43,6 +46,8 @@ class Settings(BaseModel):
                 names = ", ".join(cls.model_fields) or "there are none"
                 hint = near_miss(str(key), cls.model_fields) or f" (settings: {names})"
                 raise ValueError(f"unknown setting '{key}'{hint}")
+            if isinstance(given[key], int) and abs(given[key]) > _LARGEST:
+                raise ValueError(f"setting '{key}' is {given[key]}: give at most {_LARGEST}")
         return given
 
     @classmethod

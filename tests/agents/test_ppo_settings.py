@@ -67,6 +67,9 @@ def test_settings_come_whole_or_by_name(agent):
         ({"n_epochs": 0}, "'n_epochs' is 0: input should be greater than or equal to 1"),
         ({"state_init": "warm"}, "'warm' is not one of 'stored', 'zero', 'burn_in', 'recompute'"),
         ({"clip_range": -0.1}, "'clip_range' is -0.1: input should be greater than 0"),
+        ({"memory_kwargs": {"hidden_size": 10**30}}, "'hidden_size' is 10+: give at most"),
+        ({"encoder": "vehicles", "encoder_kwargs": {"width": 10**30}}, "'width' is 10+: give"),
+        ({"device": 1e-320}, "device is 1e-320: give 'auto', 'cpu', 'cuda' or a torch.device"),
     ],
 )
 def test_what_is_no_setting_is_refused_in_one_line(agent, settings, words):
