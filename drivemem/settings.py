@@ -24,7 +24,7 @@ def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise DrivememError(f"{what} takes key=value words, but got '{pair}'")
+            raise DrivememError(f"{what} takes key=value words, but got {pair!r}")
         try:
             parsed[key] = json.loads(value)
         except ValueError:

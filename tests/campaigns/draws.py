@@ -229,5 +229,5 @@ def is_huge(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(is_huge, value))
     if isinstance(value, str):
-        return any(char.isdigit() for char in value) and len(value) > 3
+        return any(char.isdigit() for char in value) and len(value) >= 3
     return isinstance(value, int | float) and not abs(value) < HUGE

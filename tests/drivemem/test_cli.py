@@ -65,6 +65,7 @@ def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
         (["train", "exit-recall", "--batch-size", "100"], 1, "try batch_size=128"),
         (["train", "exit-recall", "--dials", "exits_cout=3"], 1, "did you mean 'exits_count'?"),
         (["train", "exit-recall", "--dials", "exits_count"], 1, "key=value"),
+        (["train", "exit-recall", "--dials", "two\nlines"], 1, r"got 'two\nlines'"),
         (
             ["train", "exit-recall", "--memory", "gru", "--memory-kwargs", "hiden_size=3"],
             1,
