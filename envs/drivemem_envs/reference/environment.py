@@ -15,6 +15,7 @@ from highway_env.envs.parking_env import GoalEnv
 from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
 from drivemem_envs.actions import check_actions
+from drivemem_envs.batch_task import TaskWorld
 from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
@@ -80,6 +81,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         super()._reset()
         isolate(self.road.vehicles, self.scenario.world)
         self.decisions = 0
+        if isinstance(self, TaskWorld):
+            self.begin_episode()
         self._last_cue: Floats | None = None
         self.first_road_lanes = len(self.road.network.all_side_lanes(self.vehicle.lane_index))
         self._occluders = np.asarray(self._world_occluders(), dtype=np.float64).reshape(
@@ -185,7 +188,10 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         window = self.scenario.sensors.cue_window_s
         if cue is None:
             return None
-        if window is None or self.decisions * self.decision_s < window - 1e-9:
+        age_s = self.decisions * self.decision_s
+        if isinstance(self, TaskWorld):
+            age_s -= self.announced_s()
+        if window is None or age_s < window - 1e-9:
             self._last_cue = cue.copy()
             return cue
         if self.scenario.observation.tracker == "perfect_recall" and self._last_cue is not None:

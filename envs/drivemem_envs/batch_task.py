@@ -1,0 +1,227 @@
+"""A task in NumPy: what N worlds reward, when their episodes end and how, and what is announced.
+
+Who writes a world on compiled dynamics gives its task as functions over arrays, one row for each
+world. Both backends call the same functions: the reference backend with a batch of one, the
+compiled backend with all worlds at once, so that a task is written once and costs little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from highway_env.envs.common.abstract import AbstractEnv
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+LaneIndex = tuple[str, str, int]
+
+
+class Moment(NamedTuple):
+    """The egos of N worlds after a decision; every array is (N,) or (N, columns)."""
+
+    time_s: Floats
+    """(N,) simulated time since the episode began, s."""
+    x: Floats
+    """(N,) m."""
+    y: Floats
+    """(N,) m."""
+    heading: Floats
+    """(N,) rad."""
+    speed: Floats
+    """(N,) m/s."""
+    lane: Ints
+    """(N,) the lane that the ego is on: its row in the task's `lane_indices`."""
+    target_lane: Ints
+    """(N,) the lane that it drives to; the same as `lane` for an ego without one."""
+    longitudinal: Floats
+    """(N,) along `lane`, m."""
+    lateral: Floats
+    """(N,) across `lane`, m."""
+    on_road: Flags
+    """(N,)"""
+    crashed: Flags
+    """(N,)"""
+
+
+class Verdict(NamedTuple):
+    """What a task says of N worlds after a decision."""
+
+    terms: Floats
+    """(N, T) in the order of the task's `terms`; weighted by the configuration and summed."""
+    terminated: Flags
+    """(N,) the task is over: reached, missed or crashed."""
+    truncated: Flags
+    """(N,) time is over."""
+    success: Flags
+    """(N,) if the episode ends now: whether it succeeded."""
+    wrong_route: Flags
+    """(N,) if the episode ends now: whether the ego went another way than it should."""
+    violation: Flags
+    """(N,) if the episode ends now: whether a traffic rule was broken."""
+
+
+class BatchTask:
+    """Reward, end, outcome and announcements of N worlds; subclass it.
+
+    Args:
+        config: the scenario's resolved configuration. The weight of each of `terms` stands in it
+            under the term's name.
+        lane_indices: highway-env's index of each lane, in the order of its graph.
+    """
+
+    terms: tuple[str, ...] = ("collision_reward",)
+    """Names of the reward's terms (T); each is a number in the configuration."""
+    cue_size: int = 0
+    """K, width of what is announced; 0: nothing is."""
+    state_size: int = 0
+    """S, numbers that the task remembers in an episode."""
+
+    def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
+        self.config = config
+        self.lane_indices = list(lane_indices)
+
+    def begin(self, drawn: Floats) -> Floats:
+        """What the task remembers when episodes begin (R, S).
+
+        Args:
+            drawn: (R, D) what the worlds drew in their resets, see `TaskWorld.drawn`.
+        """
+        return np.zeros((len(drawn), self.state_size))
+
+    def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
+        """Reward and end of N worlds after a decision; called once for each.
+
+        Args:
+            moment: the egos.
+            drawn: (N, D) what the worlds drew.
+            state: (N, S) what the task remembers; changed in place.
+        """
+        raise NotImplementedError
+
+    def cue(self, drawn: Floats, state: Floats) -> Floats:
+        """What holds at present (N, K), such as the limit in force, in [0, 1]."""
+        return np.zeros((len(state), self.cue_size))
+
+    def announced_s(self, drawn: Floats, state: Floats) -> Floats:
+        """When what holds at present was announced (N,), s since the episode began.
+
+        Sensors with `cue_window_s` show it for so long from then on.
+        """
+        return np.zeros(len(state))
+
+    def latent(self, drawn: Floats, state: Floats) -> Floats:
+        """What is hidden that is no actor (N, L), for probes and auxiliary losses: the cue."""
+        return self.cue(drawn, state)
+
+
+class TaskWorld(AbstractEnv):  # type: ignore[misc]
+    """A highway-env world whose task is a `BatchTask`.
+
+    Put it before a class of highway-env: `class MyWorld(TaskWorld, HighwayEnvFast)`. Roads,
+    traffic and dynamics are that class's, reward and end are `make_task`'s.
+    """
+
+    @classmethod
+    def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
+        """The task; arguments as of `BatchTask`."""
+        raise NotImplementedError
+
+    def drawn(self) -> Floats:
+        """What the last reset drew that the task needs (D,), of one length in every episode."""
+        return np.zeros(0)
+
+    # ---- what drivemem calls --------------------------------------------------------------
+
+    def begin_episode(self) -> None:
+        """Begin the task's episode, after each reset of the world."""
+        graph = self.road.network.graph
+        indices = [
+            (start, end, number)
+            for start, ends in graph.items()
+            for end, lanes in ends.items()
+            for number in range(len(lanes))
+        ]
+        self._rows = {index: row for row, index in enumerate(indices)}
+        self._task = self.make_task(self.config, indices)
+        self._drawn = np.asarray(self.drawn(), np.float64)[None]
+        self._state = self._task.begin(self._drawn)
+        self._verdict: Verdict | None = None
+
+    def cue(self) -> Floats | None:
+        """What holds at present (K,)."""
+        task = getattr(self, "_task", None)
+        if task is None:
+            size = self.make_task(self.config, []).cue_size
+            return np.zeros(size) if size else None
+        return task.cue(self._drawn, self._state)[0] if task.cue_size else None
+
+    def announced_s(self) -> float:
+        """When it was announced, s."""
+        return float(self._task.announced_s(self._drawn, self._state)[0])
+
+    def latent(self) -> Floats:
+        """What is hidden that is no actor (L,)."""
+        return self._task.latent(self._drawn, self._state)[0]
+
+    def is_success(self) -> bool:
+        """Whether the episode succeeded if it ends now."""
+        return self._verdict is not None and bool(self._verdict.success[0])
+
+    def is_wrong_route(self) -> bool:
+        """Whether the ego went another way than it should, if the episode ends now."""
+        return self._verdict is not None and bool(self._verdict.wrong_route[0])
+
+    def is_violation(self) -> bool:
+        """Whether a traffic rule was broken, if the episode ends now."""
+        return self._verdict is not None and bool(self._verdict.violation[0])
+
+    # ---- what highway-env calls -----------------------------------------------------------
+
+    def _simulate(self, action: Any = None) -> None:
+        super()._simulate(action)
+        self._verdict = self._task.judge(self._moment(), self._drawn, self._state)
+
+    def _moment(self) -> Moment:
+        ego = self.vehicle
+        longitudinal, lateral = ego.lane.local_coordinates(ego.position)
+        target = getattr(ego, "target_lane_index", None) or ego.lane_index
+        one = [self.time, *ego.position, ego.heading, ego.speed, longitudinal, lateral]
+        time_s, x, y, heading, speed, longitudinal, lateral = np.array(one, np.float64)[:, None]
+        lane, target_lane = np.array([[self._row(ego.lane_index)], [self._row(target)]])
+        on_road, crashed = np.array([[bool(ego.on_road)], [bool(ego.crashed)]])
+        return Moment(
+            time_s, x, y, heading, speed, lane, target_lane, longitudinal, lateral, on_road, crashed
+        )
+
+    def _row(self, index: LaneIndex) -> int:
+        start, end, number = index
+        if number is None or number < 0:
+            lanes = len(self.road.network.graph[start][end])
+            number = 0 if number is None else number + lanes
+        return self._rows[start, end, int(number)]
+
+    def _rewards(self, action: Any) -> dict[str, float]:
+        if self._verdict is None:
+            return dict.fromkeys(self._task.terms, 0.0)
+        return dict(zip(self._task.terms, self._verdict.terms[0].tolist(), strict=True))
+
+    def _reward(self, action: Any) -> float:
+        return 0.0 if self._verdict is None else float(rewards_of(self._task, self._verdict)[0])
+
+    def _is_terminated(self) -> bool:
+        return self._verdict is not None and bool(self._verdict.terminated[0])
+
+    def _is_truncated(self) -> bool:
+        return self._verdict is not None and bool(self._verdict.truncated[0])
+
+
+def rewards_of(task: BatchTask, verdict: Verdict) -> Floats:
+    """The reward of N worlds (N,): the terms, weighted and summed one after the other."""
+    total = np.zeros(len(verdict.terms))
+    for column, name in enumerate(task.terms):
+        total += float(task.config[name]) * verdict.terms[:, column]
+    return total
