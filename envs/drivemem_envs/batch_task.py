@@ -153,7 +153,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
 
     def cue(self) -> Floats | None:
         """What holds at present (K,)."""
-        task = getattr(self, "_task", None)
+        task: BatchTask | None = getattr(self, "_task", None)
         if task is None:
             size = self.make_task(self.config, []).cue_size
             return np.zeros(size) if size else None
@@ -165,7 +165,8 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
 
     def latent(self) -> Floats:
         """What is hidden that is no actor (L,)."""
-        return self._task.latent(self._drawn, self._state)[0]
+        hidden: Floats = self._task.latent(self._drawn, self._state)[0]
+        return hidden
 
     def is_success(self) -> bool:
         """Whether the episode succeeded if it ends now."""
