@@ -26,11 +26,11 @@ from drivemem.comparison.measures import Transfer, forgetting, generalisation, t
 from drivemem.comparison.overall import overall
 from drivemem.comparison.probing import probe_figures
 from drivemem.comparison.rows import KINDS, SuiteTable
-from drivemem.episodes import read_table, write_table
+from drivemem.episodes import read_episodes, write_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
 from drivemem.runs import manifest
-from drivemem.schemas import EPISODE_COLUMNS, MEASURES
+from drivemem.schemas import MEASURES
 
 DIFFERING = 8
 """Episodes shown in which two drivers differ most."""
@@ -175,7 +175,7 @@ def _recorded(one: StoredEvaluation) -> set[int]:
     if not file.is_file():
         return set()
     try:
-        return {int(row["episode"]) for row in read_table(file, EPISODE_COLUMNS)}
+        return {int(row["episode"]) for row in read_episodes(file)}
     except DrivememError:
         return set()
 
