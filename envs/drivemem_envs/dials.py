@@ -205,7 +205,7 @@ def _class_misfit(path: Any) -> str | None:
         return wanted
     try:
         found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:  # TypeError: relative
         return f"{wanted} ({error})"
     return None if isinstance(found, type) and issubclass(found, Vehicle) else wanted
 
