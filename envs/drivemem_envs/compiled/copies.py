@@ -85,15 +85,21 @@ class WorldCopies:
 
     def _copy(self, worlds: Ints) -> None:
         """Make the first copies those of some worlds (R,)."""
-        here, there = self._copies.batch, self._worlds.batch
-        rows = slice(len(worlds))
+        there = self._worlds.batch
+        decisions = there.trace.ego.shape[1]
+        while self._copies.batch.trace.ego.shape[1] < decisions:  # of an episode without an end
+            self._copies.make_room()
+        here, rows = self._copies.batch, slice(len(worlds))
         for name in _OF_A_WORLD:
             getattr(here.worlds, name)[rows] = getattr(there.worlds, name)[worlds]
         here.task.task_state[rows] = there.task.task_state[worlds]
         here.task.time_s[rows] = there.task.time_s[worlds]
-        here.trace.ego[rows] = there.trace.ego[worlds]  # whether an ego is stuck shows over time
+        # Whether an ego is stuck shows over time.
+        here.trace.ego[rows, :decisions] = there.trace.ego[worlds]
         here.sight.decisions[rows] = there.sight.decisions[worlds]
         here.sight.status[rows] = 0  # of another world's tracks
+        if self._copies.tasks and self._worlds.tasks:
+            self._copies.tasks.take(rows, self._worlds.tasks, worlds)
 
     def _drive(self, actions: NDArray[Any], found: Forecast, first: int) -> None:
         """Take actions (R, H, ...) in the first copies; what comes of them is written.

@@ -10,6 +10,7 @@ import pytest
 from drivemem_envs import make_vec
 from drivemem_envs.compiled.copies import GOES_ON, WorldCopies
 from drivemem_envs.outcomes import OUTCOMES
+from tests.envs.compiled import task_worlds
 
 WORLDS, HORIZON, PLANS = 3, 12, 4
 
@@ -40,10 +41,13 @@ def draw_actions(env: Any, draw: np.random.Generator, *shape: int) -> np.ndarray
         "exit-recall-v0",  # a task with a memory of its own
         "blackout-highway-v0",
         "occluded-roundabout-v0",
+        "told-v0",  # a task in NumPy
+        "cross-v0",
     ],
 )
 def test_a_forecast_is_what_happens(name: str) -> None:
-    env = make_vec(name, WORLDS, backend="compiled", num_workers=1)
+    scenario = task_worlds.SCENARIOS.get(name, name)
+    env = make_vec(scenario, WORLDS, backend="compiled", num_workers=1)
     env.reset(seed=5)
     draw = np.random.default_rng(0)
     for _ in range(3):
