@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from drivemem_envs.metrics import Metric, metric_table
+from drivemem_envs.metrics import ON_TIME, Metric, metric_table
 
 SCHEMA_VERSION = 1
 
@@ -28,6 +28,8 @@ class Column:
     """What a report's table of measures calls it; empty: it is not shown there."""
     needed: bool = True
     """Whether a replay cannot do without it."""
+    later: bool = False
+    """Whether files may lack it, which were written before it came: it is null there."""
 
 
 _KINDS: dict[type, Kind] = {float: "DOUBLE", int: "INTEGER", bool: "BOOLEAN", str: "VARCHAR"}
@@ -36,7 +38,9 @@ _KINDS: dict[type, Kind] = {float: "DOUBLE", int: "INTEGER", bool: "BOOLEAN", st
 def _metric(metric: Metric) -> Column:
     """A metric's column."""
     title = metric.title or (metric.name if metric.compute is not None else "")
-    return Column(_KINDS[metric.dtype], "a [metric](metrics.md)", title, needed=False)
+    later = metric.compute is not None or metric is ON_TIME
+    kind = _KINDS[metric.dtype]
+    return Column(kind, "a [metric](metrics.md)", title, needed=False, later=later)
 
 
 EPISODES: dict[str, Column] = {
@@ -120,6 +124,9 @@ def types(columns: Mapping[str, Column]) -> dict[str, str]:
     """Name to DuckDB type, as writers and readers of tables take it."""
     return {name: column.kind for name, column in columns.items()}
 
+
+LATER = frozenset(name for name, column in EPISODES.items() if column.later)
+"""Columns of episodes that files from before them lack."""
 
 EPISODE_COLUMNS, RECORDED_COLUMNS = types(EPISODES), types(RECORDED)
 STEP_COLUMNS, ACTOR_COLUMNS = types(STEPS), types(ACTORS)

@@ -243,6 +243,7 @@ EASY = Scenario(
     memory_horizon_s=5.0,
     ceiling_success=1 / 3,
     ceiling="at the fork every observation is the same whatever the sign said",
+    tags=("provable",),
 )
 
 MEDIUM = EASY.level("medium", config={"narrow_length": 140.0}, memory_horizon_s=10.0)

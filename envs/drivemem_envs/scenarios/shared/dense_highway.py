@@ -38,7 +38,8 @@ def dense_highway(name: str, **fields: Any) -> Scenario:
         fields: others of a Scenario: sensors, summary, memory horizon, ceiling.
     """
     rows = ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False)
-    return Scenario(name=name, world=f"{__name__}:DenseHighwayWorld", observation=rows, **fields)
+    shared = {"world": f"{__name__}:DenseHighwayWorld", "tags": ("traffic",)}
+    return Scenario(name=name, observation=rows, **{**shared, **fields})
 
 
 class SteadyVehicle(IDMVehicle):  # type: ignore[misc]
