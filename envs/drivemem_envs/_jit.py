@@ -33,6 +33,7 @@ _KEPT, _UNUSED_S = 4, 86_400.0
 """Compiled kernels of so many source states are kept, and all that were used within a day."""
 
 _PACKAGE = Path(__file__).parent
+_USES = re.compile(rb"drivemem_envs\._jit import (?:\([^)]*|[^\n]*)\bjit\b")
 _FROM = re.compile(
     r"^[ \t]*(?:from|import)[ \t]+drivemem_envs\.([\w.]+)(?:[ \t]+import[ \t]+(\([^)]*\)|[^\n]*))?",
     re.MULTILINE,
@@ -165,7 +166,7 @@ def source_hash() -> str:
         SHA-256, hexadecimal.
     """
     texts = {path: path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))}
-    pending = [path for path, text in texts.items() if b"drivemem_envs._jit import" in text]
+    pending = [path for path, text in texts.items() if _USES.search(text)]
     sources = {Path(__file__)}
     while pending:
         path = pending.pop()

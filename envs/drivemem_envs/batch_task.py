@@ -153,7 +153,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
         self._rows = {index: row for row, index in enumerate(indices)}
         self._task = self.make_task(self.config, indices)
         self._drawn = np.asarray(self.drawn(), np.float64)[None]
-        self._state = self._task.begin(self._drawn)
+        self._state = begun(self._task, self._drawn)
         self._verdict, self._begun_on = None, self.road
 
     def cue(self) -> Floats | None:
@@ -191,7 +191,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
         if self._begun_on is not self.road:  # a bare world, which nobody began an episode of
             self.begin_episode()
         super()._simulate(action)
-        self._verdict = self._task.judge(self._moment(), self._drawn, self._state)
+        self._verdict = judged(self._task, self._moment(), self._drawn, self._state)
 
     def _moment(self) -> Moment:
         ego = self.vehicle
@@ -233,3 +233,48 @@ def rewards_of(task: BatchTask, verdict: Verdict) -> Floats:
     for column, name in enumerate(task.terms):
         total += float(task.config[name]) * verdict.terms[:, column]
     return total
+
+
+# ---- what both backends call ------------------------------------------------------------------
+
+
+def begun(task: BatchTask, drawn: Floats) -> Floats:
+    """What a task remembers when episodes begin (R, S), of what the worlds drew (R, D).
+
+    Raises:
+        ValueError: a term without a weight, or a state of another shape.
+    """
+    for name in task.terms:
+        if not isinstance(task.config.get(name), int | float):
+            raise ValueError(
+                f"{type(task).__name__} has the term '{name}', whose weight in the configuration "
+                f"is {task.config.get(name)!r}: give it a number"
+            )
+    state = np.array(task.begin(drawn), np.float64)
+    _check(task, "begin", "what is remembered", state, (len(drawn), task.state_size))
+    return state
+
+
+def judged(task: BatchTask, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
+    """What a task says of N worlds after a decision, see `BatchTask.judge`.
+
+    Raises:
+        ValueError: arrays of other shapes.
+    """
+    terms, *flags = task.judge(moment, drawn, state)
+    worlds, terms = len(drawn), np.asarray(terms, np.float64)
+    flags = [np.asarray(flag, np.bool_) for flag in flags]
+    _check(task, "judge", "terms", terms, (worlds, len(task.terms)))
+    for name, flag in zip(Verdict._fields[1:], flags, strict=True):
+        _check(task, "judge", name, flag, (worlds,))
+    return Verdict(terms, *flags)
+
+
+def _check(
+    task: BatchTask, method: str, what: str, given: NDArray[Any], shape: tuple[int, ...]
+) -> None:
+    if given.shape != shape:
+        raise ValueError(
+            f"{type(task).__name__}.{method} gives {what} of shape {given.shape} for {shape[0]} "
+            f"worlds: return {shape}"
+        )

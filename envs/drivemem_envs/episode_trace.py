@@ -94,6 +94,15 @@ def make_trace(worlds: int, decisions: int, actors: int, vehicle_ids: int) -> Ep
     )
 
 
+def with_more_room(trace: EpisodeTrace) -> EpisodeTrace:
+    """The same episodes with room for twice as many decisions."""
+    paths = {
+        name: np.concatenate([getattr(trace, name), np.zeros_like(getattr(trace, name))], axis=1)
+        for name in ("ego", "paths", "others")
+    }
+    return trace._replace(**paths)
+
+
 @jit
 def slot_of(actor: int, slots: int, actors: int) -> int:
     """Where it stands when an actor was hidden: vehicles by id, objects at the end."""

@@ -107,7 +107,7 @@ def test_the_hash_follows_every_source_that_a_kernel_can_depend_on(tmp_path, mon
     (package / "deep" / "plain.py").write_text("B = 1\n")
     (package / "deep" / "constants.py").write_text("from drivemem_envs.further import H\n")
     (package / "further.py").write_text("H = 1\n")
-    (package / "unrelated.py").write_text("")
+    (package / "unrelated.py").write_text("from drivemem_envs._jit import Floats, cache_folder\n")
     monkeypatch.setattr(_jit, "_PACKAGE", package)
     monkeypatch.setattr(_jit, "__file__", str(package / "_jit.py"))
     hashes = [_jit.source_hash.__wrapped__()]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from highway_env.envs.exit_env import ExitEnv
 from numpy.typing import NDArray
 
-from drivemem_envs._jit import Ints, jit
 from drivemem_envs.actions import check_actions
 from drivemem_envs.compiled import codes
-from drivemem_envs.compiled.by_pointer import by_pointer
+from drivemem_envs.compiled.batch_tasks import BatchTasks
 from drivemem_envs.compiled.check import checked_family
 from drivemem_envs.compiled.decision import Batch, begin, decide
-from drivemem_envs.compiled.dynamics.step import world_of
 from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.native_observations import make_native, parts_of
 from drivemem_envs.compiled.perception.observe import (
@@ -21,20 +20,22 @@ from drivemem_envs.compiled.perception.observe import (
     FIXED_SLOTS,
     NUMBERS,
     View,
-    is_available,
+    write_masks,
 )
 from drivemem_envs.compiled.perception.sight import Sight, make_sight
-from drivemem_envs.compiled.records import META_ACTION, Scratch, Worlds
+from drivemem_envs.compiled.records import META_ACTION
 from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.compiled.step_result import make_step_result
 from drivemem_envs.compiled.task_vector import task_vector
 from drivemem_envs.compiled.tasks.facts import Task, meanings
-from drivemem_envs.episode_trace import make_trace
+from drivemem_envs.episode_trace import make_trace, with_more_room
 from drivemem_envs.reference.observation import features_range
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.lane_views import STANCE, lane_parts, make_lane_views
 from drivemem_envs.sensing.rows import FEATURES, feature_table, options_vector
+
+Ints = NDArray[np.int64]
 
 
 class CompiledWorlds:
@@ -53,7 +54,6 @@ class CompiledWorlds:
         self.scenario, self.count, self.threads = scenario, count, threads
         self.family = checked_family(scenario)
         self.config = scenario.resolved_config()
-        self.survival = "survived_reward" in self.config
         self.source = scene_source(scenario, count, threads)
         self.env = self.source.env
         self.observation_space = self.env.observation_space
@@ -64,6 +64,13 @@ class CompiledWorlds:
             index: row for row, index in enumerate(self.source.scene.network.lane_indices)
         }
         self._ranges: dict[int, NDArray[np.float64]] = {}
+        self.tasks: BatchTasks | None = None
+        self.terms: tuple[str, ...] = self.family.terms
+        if self.family.code == codes.BATCH_TASK:
+            self.tasks = BatchTasks(scenario, self.source)
+            self.terms = self.tasks.task.terms
+        elif "survived_reward" in self.config:
+            self.terms = (*self.terms, "survived_reward")
         self.batch = self._make()
 
     # ---- making ---------------------------------------------------------------------------
@@ -83,7 +90,7 @@ class CompiledWorlds:
         trace = make_trace(self.count, decisions, actors, most + 1)
         return Batch(
             source.worlds, source.scratch, sight, self._view(sight), self._task(), trace,
-            make_step_result(self.count, threads), source.template,
+            make_step_result(self.count, threads, len(self.terms)), source.template,
             make_native(self.scenario, self.family.code, self.env, self.count, actors, threads),
         )  # fmt: skip
 
@@ -102,11 +109,14 @@ class CompiledWorlds:
         numbers = np.zeros(NUMBERS, dtype=np.int64)
         numbers[FIXED_SLOTS] = spec.slots == "fixed"
         numbers[EGO_X_LANE] = -1
-        if self.family.code == codes.EXIT:  # the exit's lane is the last of its road
+        if issubclass(self.scenario.world_class(), ExitEnv):
+            # The exit's lane is the last of its road.
             numbers[EGO_X_LANE] = max(
                 row for (a, b, _), row in self._lanes.items() if (a, b) == ("1", "2")
             )
         window = self.scenario.sensors.cue_window_s
+        if self.tasks:  # writes what is shown itself, when it has judged
+            window = -np.inf
         return View(
             codes=columns,
             ranges=np.zeros((self.count, len(columns), 2)),
@@ -172,6 +182,8 @@ class CompiledWorlds:
             shown.ranges[rows[lanes == count]] = self._ranges_of(count)
         self.batch.task.task_state[rows] = source.task_state[rows]
         begin(self.batch, rows)
+        if self.tasks:
+            self.tasks.begin(self.batch, rows)
 
     def _ranges_of(self, lanes: int) -> NDArray[np.float64]:
         """What is scaled to [-1, 1] (F, 2), nan for features that are not."""
@@ -199,8 +211,14 @@ class CompiledWorlds:
         """One decision of some worlds (R,), the others untouched (for replaying)."""
         given = self._padded(actions, rows)
         if int(self.batch.sight.decisions[rows].max(initial=0)) >= len(self.batch.trace.ego[0]):
-            raise RuntimeError("a world was stepped beyond the end of its episode: reset it first")
+            if not self.tasks:
+                raise RuntimeError(
+                    "a world was stepped beyond the end of its episode: reset it first"
+                )
+            self.batch = self.batch._replace(trace=with_more_room(self.batch.trace))
         decide(self.batch, rows, given)
+        if self.tasks:
+            self.tasks.judge(self.batch, rows)
 
     def _padded(self, actions: Any, rows: Ints) -> NDArray[np.float32]:
         """Actions of some worlds (R,) as the kernels take them (R, 2)."""
@@ -257,17 +275,9 @@ class CompiledWorlds:
             raise ValueError(f"{self.scenario.name} has continuous actions: nothing to mask")
         masks = np.ones((self.count, int(size)), dtype=bool)
         if self.batch.worlds.world[0].action == META_ACTION:
-            _write_masks(self.batch.worlds, self.batch.scratch, masks)
+            write_masks(self.batch.worlds, self.batch.scratch, masks)
         return masks
 
     def close(self) -> None:
         """Close the live world that scenes come from."""
         self.source.close()
-
-
-@jit
-def _write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> None:
-    for index in range(masks.shape[0]):
-        one = by_pointer(world_of(worlds, scratch, index, 0))
-        for choice in range(masks.shape[1]):
-            masks[index, choice] = is_available(one, choice)

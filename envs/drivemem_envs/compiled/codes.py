@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 # Families of tasks; `families` says what each of them is. Those from CUSTOM on are drivemem's own
-# and find their terms, their goal and their violations themselves.
+# and find their terms, their goal and their violations themselves; BATCH_TASK does so in NumPy.
 (
     HIGHWAY, EXIT, MERGE, ROUNDABOUT, INTERSECTION, TWO_WAY, U_TURN, RACETRACK, KEEPING, PARKING,
-    EXIT_RECALL, SINGLE_DECISION,
-) = range(12)  # fmt: skip
+    EXIT_RECALL, SINGLE_DECISION, BATCH_TASK,
+) = range(13)  # fmt: skip
 CUSTOM = EXIT_RECALL
 
 # Resets are numbered by the family of their task, but for worlds that share a task and begin in
 # another way, and those whose scenes highway-env makes itself (see `scenes.scene_bank`).
-MERGE_GENERIC, ROUNDABOUT_GENERIC = 12, 13
+MERGE_GENERIC, ROUNDABOUT_GENERIC = 13, 14
 NO_RESET = -1
 
 # Facts about the ego after a step (FACTS,). Flags are 0 or 1; speeds m/s, angles rad, lengths m.

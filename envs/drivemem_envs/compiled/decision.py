@@ -17,7 +17,13 @@ from drivemem_envs.compiled.perception.native_observations import Native, show_n
 from drivemem_envs.compiled.perception.observe import View, show
 from drivemem_envs.compiled.perception.sight import Sight, look
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
-from drivemem_envs.compiled.step_result import StepResult, finish_decision, record_decision
+from drivemem_envs.compiled.step_result import (
+    Flags,
+    StepResult,
+    conclude,
+    finish_decision,
+    record_decision,
+)
 from drivemem_envs.compiled.tasks import custom_tasks
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.compiled.template import Template
@@ -118,3 +124,17 @@ def begin(batch: Batch, rows: Ints) -> None:
     batch.task.time_s[rows] = 0.0
     nothing = np.zeros((0, 2), dtype=np.float32)
     parallel_for(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)
+
+
+def end(batch: Batch, rows: Ints, endings: Flags) -> None:
+    """Outcome and metrics of episodes that a task in NumPy ended with the last decision.
+
+    Args:
+        batch: written.
+        rows: (R,) in which worlds.
+        endings: (R, 3) whether each succeeded, took a wrong route, broke a rule.
+    """
+    parallel_for(
+        conclude, threads_of(batch.scratch.known), len(rows),
+        batch.task, batch.sight, batch.trace, batch.result, rows, endings,
+    )  # fmt: skip

@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 from highway_env import utils
+from highway_env.envs.common.abstract import AbstractEnv
+from highway_env.envs.exit_env import ExitEnv
 from highway_env.envs.intersection_env import IntersectionEnv
 from highway_env.vehicle.behavior import IDMVehicle
 from numpy.typing import NDArray
 
+from drivemem_envs.batch_task import TaskWorld
 from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.export.supported import refuse
 from drivemem_envs.compiled.resets import (
@@ -92,9 +95,14 @@ def _of_latent(state_from_latent: Callable[[Floats], Ints]) -> Callable[[Any], l
 
 
 def _most_at_intersection(env: Any) -> int:
-    """Each decision adds one vehicle at most; challenger, ego and one to spare."""
-    decisions = ceil(env.config["duration"] * env.config["policy_frequency"])
-    return int(env.config["initial_vehicle_count"] + 3 + decisions)
+    """Challenger, ego and one to spare beside those that are there first and come later."""
+    return int(env.config["initial_vehicle_count"] + 3 + most_spawned(env))
+
+
+def most_spawned(env: Any) -> int:
+    """Most vehicles that an episode of a live world that spawns adds: one after each decision."""
+    longest = max(float(env.config["duration"]), env.scenario.time_limit_s or 0.0)
+    return ceil(longest * float(env.config["policy_frequency"]))
 
 
 _HIGHWAY = Reset(codes.HIGHWAY, highway.highway_params, highway.first_road)
@@ -237,6 +245,7 @@ FAMILIES = (
         task_state=_of_latent(single_decision.task_state_of),
         state_from_latent=single_decision.task_state_of,
     ),
+    Family(codes.BATCH_TASK, {"drivemem_envs.batch_task:TaskWorld": None}, is_endless=True),
 )  # fmt: skip
 
 
@@ -245,8 +254,11 @@ _TASK_METHODS = (
     "step", "_simulate", "_reward", "_rewards", "_agent_reward", "_agent_rewards",
     "_is_terminated", "_is_truncated", "_is_success", "_agent_is_terminal", "has_arrived",
     "is_success", "is_wrong_route", "is_violation", "cue", "latent", "ego_x",
-    "_clear_vehicles", "_spawn_vehicle",
+    "_clear_vehicles", "_spawn_vehicle", "begin_episode", "announced_s", "_moment",
 )  # fmt: skip
+# Of these, what of the class below a `TaskWorld` still counts, and where kernels reproduce it.
+_STEP_METHODS = ("step", "_simulate", "_info", "ego_x")
+_STEPPED = (AbstractEnv, IntersectionEnv, ExitEnv)
 # What a reset calls, of worlds and of their traffic: a subclass with its own is not compiled.
 _WORLD_METHODS = (
     "reset", "_reset", "_make_road", "_make_vehicles", "_create_road", "_create_vehicles",
@@ -280,13 +292,29 @@ def family_of(scenario: Any) -> Family:
         CompiledUnsupported: none has its world, or the world replaces a part of the task.
     """
     world = scenario.world_class()
+    known = set(_classes())
+    if issubclass(world, TaskWorld):
+        _refuse_below(world)
+        known = {TaskWorld}
     for base in world.__mro__:
-        if base in _classes():
+        if base in known:
             return _classes()[base][0]
         changed = [name for name in _TASK_METHODS if name in vars(base)]
         refuse(bool(changed), f"{base.__name__} has {', '.join(changed)} of its own")
     refuse(True, f"{world.__name__} has a task of its own")
     raise AssertionError
+
+
+def _refuse_below(world: type[Any]) -> None:
+    """Refuse a `TaskWorld` over a class that is stepped in a way of its own."""
+    below = world.__mro__[world.__mro__.index(TaskWorld) + 1 :]
+    for base in below:
+        changed = [name for name in _STEP_METHODS if name in vars(base)]
+        refuse(
+            bool(changed) and issubclass(base, AbstractEnv) and base not in _STEPPED,
+            f"{base.__name__}, the world below the task of {world.__name__}, has "
+            f"{', '.join(changed)} of its own",
+        )
 
 
 def changed_methods(kind: type[Any], base: type[Any], methods: Sequence[str]) -> list[str]:
@@ -310,6 +338,8 @@ def reset_of(scenario: Any) -> Reset | str:
     if reset is None:
         return f"{world.__name__} derives from no world whose reset is compiled"
     changed = changed_methods(world, base, _WORLD_METHODS)
+    if issubclass(world, TaskWorld):
+        changed += changed_methods(world, TaskWorld, ("drawn",))
     if changed:
         return f"{world.__name__} replaces {', '.join(changed)} of {base.__name__}"
     config = scenario.resolved_config()

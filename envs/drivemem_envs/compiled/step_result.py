@@ -1,4 +1,8 @@
-"""The end of a decision: reward, termination, truncation, outcome and metrics of one world."""
+"""The end of a decision: reward, termination, truncation, outcome and metrics of one world.
+
+Of worlds whose task is in NumPy, a decision leaves what the ego is like; `conclude` comes when the
+task has said which episodes ended.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.parallel_for import scratch_rows
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import OneWorld
-from drivemem_envs.compiled.tasks import custom_tasks, facts
+from drivemem_envs.compiled.tasks import custom_tasks, facts, moment
 from drivemem_envs.compiled.tasks.facts import Task
 from drivemem_envs.compiled.tasks.reward import is_terminated, is_truncated, reward, reward_terms
 from drivemem_envs.episode_trace import (
@@ -49,13 +53,15 @@ class StepResult(NamedTuple):
     """(T, FACTS) scratch."""
     boxes: Floats
     """(T, 2, 7) scratch."""
+    moments: Floats
+    """(N, MOMENT) what the egos are like, where the task is in NumPy."""
 
 
-def make_step_result(worlds: int, threads: int) -> StepResult:
-    """Room for the results on N worlds by T threads."""
+def make_step_result(worlds: int, threads: int, terms: int = codes.TERMS) -> StepResult:
+    """Room for the results on N worlds by T threads; at least `terms` terms of the reward."""
     return StepResult(
         rewards=np.zeros(worlds),
-        terms=np.zeros((worlds, codes.TERMS)),
+        terms=np.zeros((worlds, max(terms, codes.TERMS))),
         terminated=np.zeros(worlds, dtype=bool),
         truncated=np.zeros(worlds, dtype=bool),
         outcomes=np.zeros(worlds, dtype=np.int64),
@@ -63,6 +69,7 @@ def make_step_result(worlds: int, threads: int) -> StepResult:
         metrics=np.zeros((worlds, len(METRICS))),
         facts=np.zeros((scratch_rows(threads), codes.FACTS)),
         boxes=np.zeros((scratch_rows(threads), 2, 7)),
+        moments=np.zeros((worlds, moment.MOMENT)),
     )
 
 
@@ -103,6 +110,9 @@ def finish_decision(
     vector = task.vector
     decisions = sight.decisions[index] - 1
     task.time_s[index] += vector[codes.DECISION]
+    if vector[codes.FAMILY] == codes.BATCH_TASK:
+        moment.leave_moment(one, task.time_s[index], result.moments[index])
+        return
     facts.find_facts(one, task, action, known)
     known[codes.TIME] = task.time_s[index]
     custom_tasks.find_facts(one, task, index, known)
@@ -115,12 +125,11 @@ def finish_decision(
     result.terminated[index] = terminated
     result.truncated[index] = (ended or late) and not terminated
     if terminated or ended or late:
-        _conclude(one, task, sight, trace, index, scratch_row, result)
+        _conclude(task, sight, trace, index, scratch_row, result)
 
 
 @jit(inner=True)
 def _conclude(
-    one: OneWorld,
     task: Task,
     sight: Sight,
     trace: EpisodeTrace,
@@ -152,3 +161,39 @@ def _conclude(
         trace, index, steps, decision_s, sight.actors[index][:count], sight.ids[index][:count],
         sight.speeds[index][:count], sight.crashed[index][:count], boxes, out,
     )  # fmt: skip
+
+
+@jit
+def conclude(
+    task: Task,
+    sight: Sight,
+    trace: EpisodeTrace,
+    result: StepResult,
+    rows: Ints,
+    endings: Flags,
+    scratch_row: int,
+    first: int,
+    last: int,
+) -> None:
+    """Outcome and metrics of episodes that a task in NumPy ended.
+
+    Args:
+        task: of all worlds.
+        sight: what the egos perceive.
+        trace: of the episodes.
+        result: written.
+        rows: (R,) in which worlds episodes ended.
+        endings: (R, 3) whether each succeeded, took a wrong route, broke a rule.
+        scratch_row: the row of scratch to use.
+        first: the first of `rows` to do.
+        last: the one behind the last.
+    """
+    known = result.facts[scratch_row]
+    for place in range(first, last):
+        index = rows[place]
+        known[codes.CRASHED] = result.moments[index, moment.CRASHED]
+        known[codes.ON_ROAD] = result.moments[index, moment.ON_ROAD]
+        known[codes.RIGHT_GOAL] = 1.0 if endings[place, 0] else 0.0
+        known[codes.WRONG_GOAL] = 1.0 if endings[place, 1] else 0.0
+        known[codes.VIOLATION] = 1.0 if endings[place, 2] else 0.0
+        _conclude(task, sight, trace, index, scratch_row, result)

@@ -54,9 +54,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.decision_s = scenario.decision_s
-        self._terms = self._worlds.family.terms
-        if self._worlds.survival:
-            self._terms = (*self._terms, "survived_reward")
+        self._terms = self._worlds.terms
         self._keep = False
         self._finals: list[Truth | None] = [None] * num_envs
 

@@ -7,6 +7,7 @@ from collections.abc import Hashable
 from functools import cache
 from typing import Any, cast
 
+import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 from highway_env.envs.common.abstract import AbstractEnv
@@ -112,6 +113,22 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         self.metrics.add(self.perception.truth())
         return observation, {}
 
+    def reset_scene(self, seed: int) -> None:
+        """The scene that `reset` makes, without what only a driver needs: spaces, observation.
+
+        For who takes scenes out of it. A world with a reset or spaces of its own is reset in full.
+        """
+        world = self.scenario.world_class()
+        if (world.reset, world.define_spaces) != (AbstractEnv.reset, AbstractEnv.define_spaces):
+            self.reset(seed=seed)
+            return
+        gymnasium.Env.reset(self, seed=seed)
+        self.time = self.steps = 0
+        self.done = False
+        self._reset()
+        connected = self.config["neighbour_vehicles_connected_lanes"]
+        self.road.neighbour_vehicles_connected_lanes = connected
+
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Gymnasium's step; the last info of an episode has `outcome`, `is_success`, metrics.
 
@@ -154,7 +171,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         hook = getattr(super(), "cue", None)
         if hook is None or self.road is None:  # highway-env asks for spaces before any scene
             return None
-        return np.asarray(hook(), dtype=np.float32)
+        value = hook()
+        return None if value is None else np.asarray(value, dtype=np.float32)
 
     def latent(self) -> Floats:
         """What the scenario hides that is no actor (L,): for probes and auxiliary losses only.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import task_worlds
 from serving import both_backends, serve
 
 
@@ -74,6 +75,7 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
     for step in range(request["steps"] + 1):
         found = difference(*results, f"step {step} ")
         found = found or difference(*(env.truth() for env in made), f"step {step} truth")
+        found = found or difference(*(env.latent() for env in made), f"step {step} latent")
         if found is None and hasattr(space, "n"):
             found = difference(*(env.action_masks() for env in made), f"step {step} masks")
         if found is not None:
@@ -89,4 +91,5 @@ def compare(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    task_worlds.register()
     serve(compare)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.control import meta_action
 from drivemem_envs.compiled.dynamics.lanes import (
     heading_at,
@@ -18,6 +19,7 @@ from drivemem_envs.compiled.dynamics.lanes import (
     local_coordinates,
     width_at,
 )
+from drivemem_envs.compiled.dynamics.step import world_of
 from drivemem_envs.compiled.perception.sight import Sight
 from drivemem_envs.compiled.records import (
     FASTER,
@@ -27,6 +29,8 @@ from drivemem_envs.compiled.records import (
     SLOWER,
     OneWorld,
     Record,
+    Scratch,
+    Worlds,
 )
 from drivemem_envs.sensing import lane_views
 from drivemem_envs.sensing.lane_views import LaneViews, write_lane_views
@@ -179,3 +183,12 @@ def is_available(one: OneWorld, choice: int) -> bool:
     lane = one.lanes[road.first_lane + number]
     longitudinal, lateral = local_coordinates(lane, one.points, ego.x, ego.y)
     return bool(is_reachable(lane, one.points, longitudinal, lateral))
+
+
+@jit
+def write_masks(worlds: Worlds, scratch: Scratch, masks: NDArray[np.bool_]) -> None:
+    """Write which of n actions each world offers (N, n)."""
+    for index in range(masks.shape[0]):
+        one = by_pointer(world_of(worlds, scratch, index, 0))
+        for choice in range(masks.shape[1]):
+            masks[index, choice] = is_available(one, choice)

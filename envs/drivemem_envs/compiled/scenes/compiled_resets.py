@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem_envs.batch_task import TaskWorld
 from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import family_of, reset_of
@@ -47,10 +48,12 @@ class CompiledResets:
         )
         self.scratch = scratch_for(self.worlds, threads)
         cue, latent = self.env.cue(), self.env.latent()
-        self._has_cue = cue is not None
+        # A task in NumPy says what is announced and hidden when its episodes begin.
+        self._hides = cue is not None and not isinstance(self.env, TaskWorld)
         self.latent = np.zeros((count, len(latent)))
-        self.cue = np.zeros((count, len(latent) if self._has_cue else 0), np.float32)
+        self.cue = np.zeros((count, 0 if cue is None else len(cue)), np.float32)
         self._task_state_of = family_of(scenario).state_from_latent
+        self.drawn = np.zeros((count, 0))
         self.task_state = self._task_state_of(self.latent)
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
@@ -65,7 +68,7 @@ class CompiledResets:
             self.worlds, self.scratch, self.template, rows, seeds, self.latent, self._seeds,
             self.slots,
         )  # fmt: skip
-        if self._has_cue:
+        if self._hides:
             self.cue[rows] = self.latent[rows]
         self.task_state[rows] = self._task_state_of(self.latent[rows])
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]

@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs import _jit
+from drivemem_envs.batch_task import TaskWorld
 from drivemem_envs.compiled.export.scene import Scene, export
 from drivemem_envs.compiled.export.supported import CompiledUnsupported, refuse
-from drivemem_envs.compiled.families import family_of, spawns
+from drivemem_envs.compiled.families import family_of, most_spawned, spawns
 from drivemem_envs.compiled.records import Worlds
 from drivemem_envs.compiled.scenes.make_template import make_template
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
@@ -56,6 +56,7 @@ class InitialScene:
     cue: Any
     latent: Any
     task_state: Ints
+    drawn: Any
     occluders: Any
     first_road_lanes: int
 
@@ -68,6 +69,7 @@ class InitialScene:
             "cue": self.cue,
             "latent": self.latent,
             "task_state": self.task_state,
+            "drawn": self.drawn,
             "occluders": self.occluders,
             "first_road_lanes": np.array(self.first_road_lanes),
         }
@@ -125,8 +127,7 @@ class SceneBank:
         self.template = make_template(self.scene, self.env, None)
         most, objects = _room(scenario, self.env.config, scenes)
         if spawns(scenario.world_class()):
-            config = self.env.config
-            most += ceil(config["duration"] * config["policy_frequency"])
+            most += most_spawned(self.env)
         worlds = stack([self.scene] * count, vehicles=most, objects=objects)
         self.worlds = _grown(worlds, scenes, self.template)
         self.scratch = scratch_for(self.worlds, threads)
@@ -136,6 +137,7 @@ class SceneBank:
         self.cue = np.zeros((count, len(initial.cue)), np.float32)
         self.latent = np.zeros((count, len(initial.latent)))
         self.task_state = np.zeros((count, len(initial.task_state)), np.int64)
+        self.drawn = np.zeros((count, len(initial.drawn)))
         self.occluders = np.zeros((count, max(len(initial.occluders), 1), 5))
         self.first_road_lanes = np.zeros(count, np.int64)
 
@@ -157,6 +159,7 @@ class SceneBank:
             self.sensor_seed[row], self.slots[row] = initial.sensor_seed, initial.slots
             self.cue[row], self.latent[row] = initial.cue, initial.latent
             self.task_state[row] = initial.task_state
+            self.drawn[row] = initial.drawn
             known, room = len(initial.occluders), self.occluders.shape[1]
             if known > room:
                 raise ValueError(
@@ -202,6 +205,7 @@ class SceneBank:
             np.zeros(0, np.float32) if cue is None else np.asarray(cue, np.float32),
             np.asarray(env.latent(), np.float64),
             np.array(self._family.task_state(env), dtype=np.int64),
+            env.drawn() if isinstance(env, TaskWorld) else np.zeros(0),
             env.occluders(),
             env.first_road_lanes,
         )
@@ -223,6 +227,7 @@ class SceneBank:
                 arrays["cue"],
                 arrays["latent"],
                 arrays["task_state"],
+                arrays["drawn"],
                 arrays["occluders"],
                 int(arrays["first_road_lanes"]),
             )

@@ -47,6 +47,8 @@ class SceneSource(Protocol):
     """(N, H) `latent()` as the episode begins."""
     task_state: Ints
     """(N, H) what a world with a task of its own remembers as the episode begins; H = 0 else."""
+    drawn: Floats
+    """(N, D) `TaskWorld.drawn()` of the episode; D = 0 in other worlds."""
     occluders: Floats
     """(N, C, 5) static occluders, padded with those of no size."""
     first_road_lanes: Ints
