@@ -13,7 +13,7 @@ from drivemem_envs.metrics import ON_TIME, Metric, metric_table
 
 SCHEMA_VERSION = 1
 
-Kind = Literal["INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE[]"]
+Kind = Literal["INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE[]", "FLOAT[]"]
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,11 @@ STEPS: dict[str, Column] = {
     "ego_heading": Column("DOUBLE", "rad", needed=False),
     "ego_speed": Column("DOUBLE", "m/s", needed=False),
     "cue": Column("VARCHAR", "what was shown (JSON)", needed=False),
+    "grid": Column(
+        "FLOAT[]", "cells shown: number, presence, vx, vy of each that is not empty", needed=False
+    ),
+    "lanes": Column("FLOAT[]", "lanes shown, the leftmost first, end to end", needed=False),
+    "ego": Column("FLOAT[]", "shown of the ego beside these two", needed=False),
 }
 """`steps.parquet` of a recording, a row for each decision and one for the last state."""
 

@@ -121,6 +121,11 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         """Static occluders of every world, (K, 5) each."""
         return list(self._worlds.batch.sight.occluders.copy())
 
+    @property
+    def worlds(self) -> CompiledWorlds:
+        """The worlds as arrays, for whoever drives copies of them ahead (`compiled.copies`)."""
+        return self._worlds
+
     def keep_final_truth(self, keep: bool = True) -> None:
         """Whether `final_truths` shall be available (recorders want it; it costs a copy)."""
         self._keep = keep

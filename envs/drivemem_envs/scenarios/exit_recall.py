@@ -42,7 +42,7 @@ from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""

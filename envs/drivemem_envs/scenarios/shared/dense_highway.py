@@ -18,7 +18,7 @@ from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 # Cars 200 m ahead are met after some 12 s. With 100 m even a perfect memory would know nothing
 # after six seconds of darkness, and an exponential law has many that are longer.

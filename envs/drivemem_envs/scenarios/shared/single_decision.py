@@ -27,7 +27,7 @@ from highway_env.vehicle.objects import Landmark
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 SLOWER, IDLE, FASTER = range(3)
 """The choices: highway-env's longitudinal meta actions."""
