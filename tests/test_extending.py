@@ -128,7 +128,7 @@ def test_its_memory_and_encoder_are_trained_on_its_scenario(trained: Path, packa
 
 
 def test_the_gates_of_its_scenario_are_tried(package: Path, tmp_path: Path) -> None:
-    """Untrained, it stops at the second gate; the oracle is the one that its world gives."""
+    """The oracle is the one that its world gives; untrained agents do not pass."""
     drivemem(
         package, "gates", "flag-recall", "--seeds", "1", "--steps", "256", "--episodes", "6",
         "--jobs", "1", "--set", "num_envs=2", "n_steps=32", "batch_size=64", "--out", "gates",
@@ -136,7 +136,7 @@ def test_the_gates_of_its_scenario_are_tried(package: Path, tmp_path: Path) -> N
     )  # fmt: skip
     found = json.loads((tmp_path / "gates" / "gates.json").read_text())
     assert found["scenario"] == "flag-recall-v0"
-    assert [gate["verdict"] for gate in found["gates"][:2]] == ["pass", "fail"]
+    assert found["gates"][0]["verdict"] == "pass" and not found["passed"]
 
 
 def test_its_lesion_driver_and_metric_are_evaluated_and_compared(
