@@ -125,6 +125,11 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
     traffic and dynamics are that class's, reward and end are `make_task`'s.
     """
 
+    _task: BatchTask
+    _verdict: Verdict | None = None
+    _begun_on: Any = None
+    """The road of the episode that has begun; every reset makes another."""
+
     @classmethod
     def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """The task; arguments as of `BatchTask`."""
@@ -163,7 +168,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
         self._task = self.make_task(self.config, indices)
         self._drawn = np.asarray(self.drawn(), np.float64)[None]
         self._state = begun(self._task, self._drawn)
-        self._verdict: Verdict | None = None
+        self._verdict, self._begun_on = None, self.road
 
     def cue(self) -> Floats | None:
         """What holds at present (K,)."""
@@ -197,6 +202,8 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
     # ---- what highway-env calls -----------------------------------------------------------
 
     def _simulate(self, action: Any = None) -> None:
+        if self._begun_on is not self.road:  # a bare world, which nobody began an episode of
+            self.begin_episode()
         super()._simulate(action)
         self._verdict = judged(self._task, self._moment(), self._drawn, self._state)
 
@@ -221,7 +228,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
 
     def _rewards(self, action: Any) -> dict[str, float]:
         if self._verdict is None:
-            return dict.fromkeys(self._task.terms, 0.0)
+            return {}
         return dict(zip(self._task.terms, self._verdict.terms[0].tolist(), strict=True))
 
     def _reward(self, action: Any) -> float:
