@@ -125,14 +125,33 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
     traffic and dynamics are that class's, reward and end are `make_task`'s.
     """
 
+    _task: BatchTask
+    _verdict: Verdict | None = None
+    _begun_on: Any = None
+    """The road of the episode that has begun; every reset makes another."""
+
     @classmethod
     def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """The task; arguments as of `BatchTask`."""
         raise NotImplementedError
 
-    def drawn(self) -> Floats:
-        """What the last reset drew that the task needs (D,), of one length in every episode."""
+    @classmethod
+    def draw(cls, config: Mapping[str, Any], generator: np.random.Generator) -> Floats:
+        """What an episode draws for its task alone (D,), such as when something is announced.
+
+        Args:
+            config: as of `BatchTask`.
+            generator: the episode's own, beside the one that makes its scene.
+        """
         return np.zeros(0)
+
+    def drawn(self) -> Floats:
+        """What the task needs of the last reset (D,), of one length in every episode: `draw`.
+
+        Override it only to tell what the scene itself drew. Kernels cannot reset such a world,
+        and highway-env's own resets are many times slower.
+        """
+        return self.draw(self.config, episode_generator(seed_of(self.np_random)))
 
     # ---- what drivemem calls --------------------------------------------------------------
 
@@ -149,7 +168,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
         self._task = self.make_task(self.config, indices)
         self._drawn = np.asarray(self.drawn(), np.float64)[None]
         self._state = begun(self._task, self._drawn)
-        self._verdict: Verdict | None = None
+        self._verdict, self._begun_on = None, self.road
 
     def cue(self) -> Floats | None:
         """What holds at present (K,)."""
@@ -183,6 +202,8 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
     # ---- what highway-env calls -----------------------------------------------------------
 
     def _simulate(self, action: Any = None) -> None:
+        if self._begun_on is not self.road:  # a bare world, which nobody began an episode of
+            self.begin_episode()
         super()._simulate(action)
         self._verdict = judged(self._task, self._moment(), self._drawn, self._state)
 
@@ -207,7 +228,7 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
 
     def _rewards(self, action: Any) -> dict[str, float]:
         if self._verdict is None:
-            return dict.fromkeys(self._task.terms, 0.0)
+            return {}
         return dict(zip(self._task.terms, self._verdict.terms[0].tolist(), strict=True))
 
     def _reward(self, action: Any) -> float:
@@ -229,6 +250,17 @@ def rewards_of(task: BatchTask, verdict: Verdict) -> Floats:
 
 
 # ---- what both backends call ------------------------------------------------------------------
+
+
+def seed_of(generator: np.random.Generator) -> int:
+    """A seed from where a world's generator stands once it has made a scene."""
+    state = generator.bit_generator.state["state"]
+    return int(state["state"]) & (2**64 - 1) if isinstance(state, dict) else 0
+
+
+def episode_generator(seed: int) -> np.random.Generator:
+    """What an episode draws from for its task; the seed is `seed_of` its world."""
+    return np.random.Generator(np.random.PCG64([seed, 1]))
 
 
 def begun(task: BatchTask, drawn: Floats) -> Floats:

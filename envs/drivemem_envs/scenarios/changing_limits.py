@@ -1,0 +1,226 @@
+"""Changing limits: speed limits replace each other along a winding road with slower traffic.
+
+Task
+    Drive to the end of the road in time: on straights as fast as the last sign allows, past slower
+    traffic, and slowly through the bends between them.
+What is hidden
+    The limit in force: `cue` names 1 of 3 limits for `cue_window_s` after its sign is passed.
+What must be remembered
+    The last limit, 1 of 3, until the next sign: through a bend, some 5 s, and as long on the
+    straight behind it. Each sign replaces what was remembered; consecutive limits differ.
+Observation
+    `vehicles` (6, 7), `lanes` and `ego` (see the views), and `cue` (3,) one-hot. The ego's own row
+    shows where on the road it is, and with it where bends are. No time, no step count.
+Actions
+    LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
+Reward
+    At each decision 0.05 times the share of the allowed speed that is driven, and -0.15 in its
+    place while faster than allowed; -1 collision, +1 success.
+Outcome
+    success: at the end of the road in time, and not faster than allowed for more than
+    `tolerated_s` in all; violation (faster for longer); collision; timeout (too late, by the time
+    that who goes at the limits on an empty road takes, and `slack_s`).
+Ceiling
+    Measured. A bend has one lane and a limit at the ego's lowest speed, enforced in its second
+    half, so that neither speed nor lane carries the limit to the straight, where each speed is
+    right for one limit: faster is a violation, slower costs more than the slack in the long run.
+    Gaps to the next cars could carry it; nobody was seen to do that.
+Scenario parameters
+    Spacing of signs: `sign_every_m` (none: one at each bend; a window: drawn at random). Number of
+    bends: `rounds`. Difficulty: `slack_s`, `spacing_m` of traffic, `straight_m`.
+Source
+    Rewriting tasks, in which what must be forgotten matters as much as what must be kept, on the
+    road; the gate at one speed as in exit-recall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from drivemem_envs.batch_task import BatchTask, Floats, Ints, LaneIndex, Moment, Verdict
+from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.scenarios.shared.winding_oracle import WayReader
+from drivemem_envs.scenarios.shared.winding_road import (
+    BEND_M,
+    BEND_TOLERANCE,
+    PACE,
+    START_M,
+    Course,
+    Places,
+    WindingWorld,
+    make_course,
+    winding_rows,
+    window_of,
+)
+from drivemem_envs.sensing.spec import Sensors
+
+if TYPE_CHECKING:
+    from drivemem_envs.actions import OracleRule
+
+LIMITS = (14.0, 20.0, 26.0)
+"""m/s."""
+_LIMIT, _ANNOUNCED, _OVER, _SIGNS, _DEADLINE = range(5)
+
+
+class ChangingLimitsTask(BatchTask):
+    """Drawn (D,): way of each sign (M), then the number of its limit (M)."""
+
+    terms = ("collision_reward", "pace_reward", "over_limit_reward", "success_reward")
+    cue_size = len(LIMITS)
+    state_size = 5
+
+    def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
+        super().__init__(config, lane_indices)
+        road = ChangingLimitsWorld.course_of(config)
+        self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices)
+        self._bends = [each.way_m for each in road.of("entry")]
+        self._decision_s = 1.0 / config["policy_frequency"]
+
+    def begin(self, drawn: Floats) -> Floats:
+        """The first sign stands where the ego starts."""
+        state = super().begin(drawn)
+        signs = drawn.shape[1] // 2
+        state[:, _LIMIT] = drawn[:, signs]
+        state[:, _SIGNS] = 1
+        state[:, _DEADLINE] = self._least_s(drawn) + self.config["slack_s"]
+        return state
+
+    def _least_s(self, drawn: Floats) -> Floats:
+        """Time (N,) of who goes at the limit on an empty road, s."""
+        way = np.arange(START_M, self._goal_m, 1.0)
+        signs = drawn.shape[1] // 2
+        last = (drawn[:, :signs, None] <= way).sum(1) - 1
+        speed = np.take_along_axis(np.array(LIMITS)[drawn[:, signs:].astype(int)], last, axis=1)
+        for begins in self._bends:
+            speed[:, (way >= begins) & (way < begins + BEND_M)] = PACE
+        least = np.asarray((1.0 / speed).sum(1), np.float64)
+        for begins in self._bends[1:]:
+            limit = speed[:, np.searchsorted(way, begins) - 1]
+            least += self.config["change_s"] * (1.0 - PACE / limit)
+        return least
+
+    def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
+        """Count what was driven faster than allowed; arriving in time without is success."""
+        way = self._places.way_m(moment)
+        self._pass_signs(way, moment.time_s, drawn, state)
+        limit = np.array(LIMITS)[state[:, _LIMIT].astype(int)]
+        bend, curved = self._places.is_bend(moment), self._places.is_curved(moment)
+        adapts = moment.time_s - state[:, _ANNOUNCED] < self.config["grace_s"]
+        over = (moment.speed > limit + self.config["tolerance_mps"]) & ~adapts
+        over |= bend & (moment.speed > PACE + BEND_TOLERANCE)
+        state[:, _OVER] += over * self._decision_s
+        allowed = np.where(curved, PACE, limit)
+        pace = np.clip(moment.speed / allowed, 0.0, 1.0) * ~over
+        arrived, late = way >= self._goal_m, moment.time_s >= state[:, _DEADLINE]
+        violation = state[:, _OVER] > self.config["tolerated_s"]
+        success = arrived & ~violation & ~late & ~moment.crashed
+        terms = np.stack([moment.crashed, pace, over, success], axis=1).astype(np.float64)
+        return Verdict(
+            terms, moment.crashed | arrived, late, success, np.zeros_like(late), violation
+        )
+
+    def _pass_signs(self, way: Floats, time_s: Floats, drawn: Floats, state: Floats) -> None:
+        signs = drawn.shape[1] // 2
+        passed = np.maximum((drawn[:, :signs] <= way[:, None]).sum(1), state[:, _SIGNS].astype(int))
+        new = passed > state[:, _SIGNS]
+        state[new, _ANNOUNCED] = time_s[new]
+        state[:, _SIGNS] = passed
+        state[:, _LIMIT] = np.take_along_axis(drawn[:, signs:], passed[:, None] - 1, axis=1)[:, 0]
+
+    def cue(self, drawn: Floats, state: Floats) -> Floats:
+        """The limit in force: one-hot (N, 3)."""
+        return np.asarray(np.eye(len(LIMITS))[state[:, _LIMIT].astype(int)])
+
+    def announced_s(self, drawn: Floats, state: Floats) -> Floats:
+        """When its sign was passed (N,), s."""
+        return np.asarray(state[:, _ANNOUNCED])
+
+
+class ChangingLimitsWorld(WindingWorld):
+    """Two lanes on straights, one in bends; slower traffic keeps the right one."""
+
+    @classmethod
+    def default_config(cls) -> dict[str, Any]:
+        """Those of all winding roads, and this one's."""
+        return {
+            **super().default_config(),
+            "sign_every_m": None,  # at each bend; or [least, most] from one to the next
+            "grace_s": 2.5,  # to adapt to a new limit
+            "tolerance_mps": 1.0,  # faster than this above the limit counts
+            "tolerated_s": 1.0,  # for so long
+            "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
+            "slack_s": 6.0,  # later than who always goes at the limit
+            "pace_reward": 0.05,
+            "over_limit_reward": -0.15,
+            "success_reward": 1.0,
+        }
+
+    @classmethod
+    def course_of(cls, config: Mapping[str, Any]) -> Course:
+        """The road that a configuration asks for."""
+        return make_course(config, 2)
+
+    @classmethod
+    def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
+        """See `TaskWorld`."""
+        return ChangingLimitsTask(config, lane_indices)
+
+    def _reset(self) -> None:
+        super()._reset()
+        signs = [START_M]
+        if self.config["sign_every_m"] is None:
+            signs += [each.way_m for each in self.course.of("entry")]
+        else:
+            low, high = window_of(self.config, "sign_every_m")
+            while len(signs) < self.course.goal_m / low + 1:
+                signs.append(signs[-1] + self.np_random.uniform(low, high))
+        self._signs = np.array(signs)
+        # Each limit differs from the one before it: a sign that changes nothing asks for nothing.
+        limits = [self.np_random.integers(len(LIMITS))]
+        for _ in signs[1:]:
+            limits.append((limits[-1] + self.np_random.integers(1, len(LIMITS))) % len(LIMITS))
+        self._limits = np.array(limits)
+
+    def drawn(self) -> Floats:
+        """See `ChangingLimitsTask`."""
+        return np.concatenate([self._signs, self._limits.astype(np.float64)])
+
+    @classmethod
+    def oracle(cls, scenario: Scenario) -> OracleRule:
+        """The driver that is always shown the limit: fast where it may, back in lane for bends."""
+        return partial(_drive, WayReader(scenario, cls.course_of(scenario.resolved_config())))
+
+
+def _drive(reader: WayReader, observation: dict[str, Any], _decisions: Ints) -> Ints:
+    """Actions (N,) of who is always shown the limit."""
+    limits = np.array(LIMITS)[observation["cue"].argmax(axis=1)]
+    views = reader.read(observation["vehicles"])
+    return np.array(
+        [
+            view.plan(1, limit, reader.steps)
+            for (view, _, _), limit in zip(views, limits.tolist(), strict=True)
+        ]
+    )
+
+
+EASY = Scenario(
+    name="changing-limits-easy-v0",
+    world=f"{__name__}:ChangingLimitsWorld",
+    sensors=Sensors(cue_window_s=1.0),
+    observation=winding_rows(6),
+    summary="speed limits replace each other along a winding road with slower traffic",
+    memory_horizon_s=6.0,
+    ceiling="measured: bends set speed and lane to the same values whatever the limit",
+)
+MEDIUM = EASY.level(
+    "medium", config={"sign_every_m": [120.0, 320.0]}, memory_horizon_s=12.0,
+    summary="speed limits replace each other at random distances along a winding road",
+)  # fmt: skip
+HARD = EASY.level(
+    "hard", config={"sign_every_m": [100.0, 500.0], "rounds": 6}, memory_horizon_s=25.0,
+    summary="speed limits replace each other at random distances along a long winding road",
+)  # fmt: skip
