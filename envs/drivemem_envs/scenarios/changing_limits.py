@@ -114,7 +114,7 @@ class ChangingLimitsTask(BatchTask):
         over |= bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
         allowed = np.where(curved, PACE, limit)
-        pace = np.clip(moment.speed / allowed, 0.0, 1.0) * ~over
+        pace = (2.0 * np.clip(moment.speed / allowed, 0.0, 1.0) - 1.0) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= state[:, _DEADLINE]
         violation = state[:, _OVER] > self.config["tolerated_s"]
         success = arrived & ~violation & ~late & ~moment.crashed
@@ -213,6 +213,7 @@ EASY = Scenario(
     sensors=Sensors(cue_window_s=1.0),
     observation=winding_rows(6),
     summary="speed limits replace each other along a winding road with slower traffic",
+    time_limit_s=180.0,
     memory_horizon_s=6.0,
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )

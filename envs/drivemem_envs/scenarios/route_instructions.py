@@ -108,7 +108,9 @@ class RouteInstructionsTask(BatchTask):
         over = bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
         violation = state[:, _OVER] > self.config["tolerated_s"]
-        pace = np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) * ~over
+        pace = (
+            2.0 * np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) - 1.0
+        ) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= self._deadline_s
         success = arrived & ~violation & ~late & ~moment.crashed
         terms = [moment.crashed, pace, over, right, wrong, success]
@@ -174,7 +176,7 @@ class RouteInstructionsWorld(WindingWorld):
             "correction_share": 0.0,  # of junctions whose instruction is replaced in the bend
             "tolerated_s": 1.0,  # faster than a bend allows
             "slack_s": 20.0,  # later than who always goes as fast as the ego can
-            "pace_reward": 0.02,
+            "pace_reward": 0.03,
             "over_limit_reward": -0.15,
             "right_branch_reward": 0.5,
             "wrong_branch_reward": -0.5,
@@ -252,6 +254,7 @@ EASY = Scenario(
     sensors=Sensors(cue_window_s=1.0),
     observation=winding_rows(8),
     summary="take the branch that was told before each bend, through slower traffic",
+    time_limit_s=180.0,
     memory_horizon_s=6.0,
     ceiling="measured: bends set speed and lane to the same values whatever was told",
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -91,9 +92,14 @@ def make_course(config: Mapping[str, Any], lanes: int, fork_m: float = 0.0) -> C
         raise ValueError(
             f"first_m is {first_m} and straight_m {straight_m}; both need {_LEAST_M:g} m or more"
         )
+    return _built(float(first_m), float(straight_m), int(rounds), lanes, float(fork_m))
+
+
+@lru_cache(maxsize=32)  # the road is the same in every episode, and nobody changes it
+def _built(first_m: float, straight_m: float, rounds: int, lanes: int, fork_m: float) -> Course:
     builder = _Builder(lanes)
     builder.straight(first_m, "straight")
-    for number in range(int(rounds)):
+    for number in range(rounds):
         side = 1 if number % 2 == 0 else -1
         builder.arc(side, "entry")
         builder.arc(-side, "bend")
