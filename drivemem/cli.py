@@ -16,6 +16,7 @@ COMMANDS = {
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
     "study": "run a study file: scenarios x agents x seeds x lesions, and report it",
+    "gates": "ask whether a scenario may judge memories: oracle, learnable, headroom, shortcuts",
     "tune": "search settings of training, the same budget for every memory",
     "evaluate": "drive a fixed suite of episodes with a trained run or a reference driver",
     "probe": "decode what is hidden from the memory state of trained runs",

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, first_line
+from drivemem.schemas import EPISODE_COLUMNS, LATER
 from drivemem_agents.checksums import BLANK, has_changed, seal
 from drivemem_agents.files import atomic_file
 
@@ -153,6 +154,17 @@ def check_table(path: Path, way_out: str = "take another copy, or make it again"
             f"{path} is truncated or has changed since it was written (its checksum differs): "
             f"{way_out}"
         )
+
+
+def read_episodes(path: Path) -> list[dict[str, Any]]:
+    """Rows of an evaluation's or a recording's episodes, also of those from before a metric came.
+
+    Raises:
+        DrivememError: missing, truncated, changed, or columns are missing.
+    """
+    lacking = dict.fromkeys(LATER)
+    needed = {name: kind for name, kind in EPISODE_COLUMNS.items() if name not in LATER}
+    return [{**lacking, **row} for row in read_table(path, needed)]
 
 
 def read_table(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:

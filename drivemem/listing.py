@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from drivemem.errors import DrivememError, did_you_mean
@@ -20,9 +20,9 @@ def _scenarios() -> Rows:
     for name in drivemem_envs.scenario_names(highway_env=False):
         found = drivemem_envs.scenario(name)
         horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
-        yield name, found.summary, horizon, found.ceiling_words
+        yield name, found.summary, horizon, found.ceiling_words, ", ".join(found.tags)
     for name in HIGHWAY_ENV_IDS:
-        yield name, "highway-env's own task and reward", "", ""
+        yield name, "highway-env's own task and reward", "", "", ""
 
 
 def _memories() -> Rows:
@@ -75,7 +75,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "scenarios": Kind(
-        "scenarios", ("scenario", "what", "horizon", "memoryless ceiling"), _scenarios
+        "scenarios", ("scenario", "what", "horizon", "memoryless ceiling", "tags"), _scenarios
     ),
     "memories": Kind(
         "memories (64 inputs, default settings)",
@@ -94,22 +94,40 @@ KINDS = {
 }
 
 
-def tables(kind: str | None) -> list[Table]:
-    """The table of one kind, or all; cells are shown as they are, without markup.
+def tables(kinds: Sequence[str] = (), tag: str | None = None) -> list[Table]:
+    """Tables of kinds of things; cells are shown as they are, without markup.
+
+    Args:
+        kinds: names of `KINDS`; none: all, or with a tag, scenarios.
+        tag: only scenarios that have it.
 
     Raises:
-        DrivememError: an unknown kind.
+        DrivememError: an unknown kind, a tag that no scenario has, or a tag of something else.
     """
     from rich.table import Table
     from rich.text import Text
 
-    if kind is not None and kind not in KINDS:
-        known = f"{did_you_mean(kind, KINDS)} (one of: {', '.join(KINDS)})"
-        raise DrivememError(f"nothing to list as '{kind}'{known}")
+    kinds = kinds or ([*KINDS] if tag is None else ["scenarios"])
+    for kind in kinds:
+        if kind not in KINDS:
+            known = f"{did_you_mean(kind, KINDS)} (one of: {', '.join(KINDS)})"
+            raise DrivememError(f"nothing to list as '{kind}'{known}")
+        if tag is not None and kind != "scenarios":
+            raise DrivememError(f"{kind} have no tags; --tag {tag} goes with scenarios")
     made = []
-    for one in KINDS.values() if kind is None else [KINDS[kind]]:
+    for one in (KINDS[kind] for kind in kinds):
         table = Table(*one.columns, title=one.title)
-        for row in one.rows():
+        for row in one.rows() if tag is None else _tagged(tag):
             table.add_row(*map(Text, row))  # as text: markup would take [brackets] for styles
         made.append(table)
     return made
+
+
+def _tagged(tag: str) -> list[tuple[str, ...]]:
+    """Rows of the scenarios that have a tag."""
+    rows = [(row, row[-1].split(", ") if row[-1] else []) for row in _scenarios()]
+    known = sorted({each for _, tags in rows for each in tags})
+    if tag not in known:
+        hint = did_you_mean(tag, known)
+        raise DrivememError(f"no scenario has the tag '{tag}'{hint} (one of: {', '.join(known)})")
+    return [row for row, tags in rows if tag in tags]

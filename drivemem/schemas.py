@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from drivemem_envs.metrics import Metric, metric_table
+from drivemem_envs.metrics import ON_TIME, Metric, metric_table
 
 SCHEMA_VERSION = 1
 
-Kind = Literal["INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE[]"]
+Kind = Literal["INTEGER", "BIGINT", "DOUBLE", "VARCHAR", "BOOLEAN", "DOUBLE[]", "FLOAT[]"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Column:
     """What a report's table of measures calls it; empty: it is not shown there."""
     needed: bool = True
     """Whether a replay cannot do without it."""
+    later: bool = False
+    """Whether files may lack it, which were written before it came: it is null there."""
 
 
 _KINDS: dict[type, Kind] = {float: "DOUBLE", int: "INTEGER", bool: "BOOLEAN", str: "VARCHAR"}
@@ -36,7 +38,9 @@ _KINDS: dict[type, Kind] = {float: "DOUBLE", int: "INTEGER", bool: "BOOLEAN", st
 def _metric(metric: Metric) -> Column:
     """A metric's column."""
     title = metric.title or (metric.name if metric.compute is not None else "")
-    return Column(_KINDS[metric.dtype], "a [metric](metrics.md)", title, needed=False)
+    later = metric.compute is not None or metric is ON_TIME
+    kind = _KINDS[metric.dtype]
+    return Column(kind, "a [metric](metrics.md)", title, needed=False, later=later)
 
 
 EPISODES: dict[str, Column] = {
@@ -94,6 +98,11 @@ STEPS: dict[str, Column] = {
     "ego_heading": Column("DOUBLE", "rad", needed=False),
     "ego_speed": Column("DOUBLE", "m/s", needed=False),
     "cue": Column("VARCHAR", "what was shown (JSON)", needed=False),
+    "grid": Column(
+        "FLOAT[]", "cells shown: number, presence, vx, vy of each that is not empty", needed=False
+    ),
+    "lanes": Column("FLOAT[]", "lanes shown, the leftmost first, end to end", needed=False),
+    "ego": Column("FLOAT[]", "shown of the ego beside these two", needed=False),
 }
 """`steps.parquet` of a recording, a row for each decision and one for the last state."""
 
@@ -120,6 +129,9 @@ def types(columns: Mapping[str, Column]) -> dict[str, str]:
     """Name to DuckDB type, as writers and readers of tables take it."""
     return {name: column.kind for name, column in columns.items()}
 
+
+LATER = frozenset(name for name, column in EPISODES.items() if column.later)
+"""Columns of episodes that files from before them lack."""
 
 EPISODE_COLUMNS, RECORDED_COLUMNS = types(EPISODES), types(RECORDED)
 STEP_COLUMNS, ACTOR_COLUMNS = types(STEPS), types(ACTORS)

@@ -21,6 +21,7 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import FloatSchedule
 
 from drivemem_agents.consolidation import Consolidation
+from drivemem_agents.devices import check_device
 from drivemem_agents.env_capabilities import has_masks, privileged_size
 from drivemem_agents.memory import State
 from drivemem_agents.normalisation import RewardScaler
@@ -67,8 +68,7 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         self.settings, self._schedules = checked_settings(given)
         self.lost_schedules: dict[str, float] = {}
         chosen, schedules = self.settings, dict(self._schedules)
-        if not isinstance(device, str | torch.device):
-            raise ValueError(f"device is {device!r}: give 'auto', 'cpu', 'cuda' or a torch.device")
+        check_device(device)
         super().__init__(
             policy,  # type: ignore[arg-type]
             env,  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from stable_baselines3.common.utils import FloatSchedule, get_device
 from torch import nn
 
 from drivemem_agents.checksums import VERSION, sealed
+from drivemem_agents.devices import check_device
 from drivemem_agents.files import write_json
 from drivemem_agents.sealed_files import (
     CheckpointError,
@@ -117,7 +118,9 @@ def load_policy(kind: type[Policy], folder: Path, device: Any, base: type[Policy
 
     Raises:
         CheckpointError: missing, truncated, changed or foreign files, or another architecture.
+        ValueError: no such device.
     """
+    check_device(device)
     of_agent = not (folder / FILES[0]).exists() and (folder / "agent.json").exists()
     path = folder / ("agent.json" if of_agent else FILES[0])
     described = read_description(path, "drivemem-agent" if of_agent else FORMAT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,9 @@ LONGEST = 80
 _LARGEST = 2**63 - 1
 """What 64 bits hold: PyTorch raises a TypeError of a page for more."""
 
+_LARGEST_FLOAT = 1e38
+"""What a 32-bit float holds: PyTorch refuses to compute with more."""
+
 _SIZES = TypeAdapter(tuple[Size, ...])
 
 
@@ -46,8 +50,9 @@ class Settings(BaseModel):
                 names = ", ".join(cls.model_fields) or "there are none"
                 hint = near_miss(str(key), cls.model_fields) or f" (settings: {names})"
                 raise ValueError(f"unknown setting '{key}'{hint}")
-            if isinstance(given[key], int) and abs(given[key]) > _LARGEST:
-                raise ValueError(f"setting '{key}' is {given[key]}: give at most {_LARGEST}")
+            largest = _LARGEST_FLOAT if isinstance(given[key], float) else _LARGEST
+            if isinstance(given[key], int | float) and largest < abs(given[key]) < math.inf:
+                raise ValueError(f"setting '{key}' is {given[key]}: give at most {largest}")
         return given
 
     @classmethod

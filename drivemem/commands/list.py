@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from drivemem.errors import UsageError
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from drivemem.commands.parsing import read_options
+
+
+@dataclass
+class Options:
+    """Show what there is."""
+
+    kind: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Such as scenarios, memories, encoders, drivers, lesions, trackers or metrics; none: all."""
+    tag: str | None = None
+    """Scenarios with this tag only, such as `free-driving`."""
 
 
 def run(words: list[str]) -> int:
     """Print the tables asked for."""
-    from drivemem.listing import KINDS, tables
-
-    if words and words[0] in ("-h", "--help"):
-        print(f"usage: drivemem list [{'|'.join(KINDS)}]")
-        return 0
-    if len(words) > 1:
-        raise UsageError("give one kind, or none for all")
+    options = read_options(Options, "list", words)
+    from drivemem.listing import tables
     from drivemem.progress import console
 
-    for table in tables(words[0] if words else None):
+    for table in tables(options.kind, options.tag):
         console().print(table)
     return 0

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from drivemem.comparison.baseline import DEFAULT, Baseline
 from drivemem.comparison.collect import Collection, collect
-from drivemem.comparison.formats import HEADER, cells, to_records
+from drivemem.comparison.formats import cells, header, to_records
 from drivemem.comparison.rows import SuiteTable
 from drivemem.comparison.tables import name_suites, suite_table
 from drivemem.errors import DrivememError, did_you_mean
@@ -43,15 +43,15 @@ class Comparison:
             title = f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
             notes = escape("\n".join(note.text for note in suite.notes))
             table = Table(title=escape(title), caption=notes, caption_justify="left")
-            for name in HEADER:
-                justify: Literal["left", "right"] = "left" if name == HEADER[0] else "right"
+            for place, name in enumerate(header(suite)):
+                justify: Literal["left", "right"] = "right" if place else "left"
                 table.add_column(escape(name), justify=justify, overflow="fold")
             kind = ""
             for row in suite.rows:
                 if kind and row.kind != kind:
                     table.add_section()
                 kind = row.kind
-                table.add_row(*map(escape, cells(row)), style=_STYLES[row.kind])
+                table.add_row(*map(escape, cells(suite, row)), style=_STYLES[row.kind])
             shown.append(table)
         return shown
 

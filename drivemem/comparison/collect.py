@@ -15,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.config import TrainConfig
-from drivemem.episodes import read_table
+from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
 from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json, search_of
-from drivemem.schemas import EPISODE_COLUMNS
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
 _WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
@@ -209,7 +208,7 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     if missing:
         raise DrivememError(f"suite.json is no suite: it lacks {', '.join(missing)}")
     suite["sensors"] = with_later_limits(suite["sensors"])
-    rows = sorted(read_table(file, EPISODE_COLUMNS), key=lambda row: int(row["episode"]))
+    rows = sorted(read_episodes(file), key=lambda row: int(row["episode"]))
     if not rows or [row["seed"] for row in rows] != suite["seeds"]:
         raise DrivememError("incomplete: evaluate it again")
     known = stored if "driver" in stored else {**_defaults(), **stored}

@@ -8,7 +8,7 @@ from typing import Any
 
 from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
 from drivemem.comparison.measures import Curve, memory_sizes, retention_curves, swept_lesions
-from drivemem.comparison.rows import SuiteTable
+from drivemem.comparison.rows import Judged, SuiteTable
 from drivemem.lesions import lesions
 
 
@@ -19,6 +19,7 @@ def lesion_figures(table: SuiteTable) -> list[Figure]:
         info = lesions()[lesion]
         figure, axes = canvas(2.6)
         _draw(axes, curves, styles(table), logarithmic=info.scale == "logarithmic")
+        _label(axes, table.judged)
         axes.set_xlabel(info.axis)
         legend(figure, columns=1)
         figures.append(
@@ -38,6 +39,8 @@ def retention_figures(tables: Sequence[SuiteTable]) -> list[Figure]:
     for name, curves in retention_curves(tables).items():
         figure, axes = canvas(2.6)
         _draw(axes, curves, styles(*tables), logarithmic=False)
+        scenario = name.partition(": ")[0]
+        _label(axes, next(table.judged for table in tables if table.scenario == scenario))
         axes.set_xlabel(name.partition(": ")[2])
         legend(figure, columns=1)
         figures.append(
@@ -59,16 +62,16 @@ def size_figure(table: SuiteTable) -> Figure | None:
     of_label = styles(table)
     for size in sizes:
         color, _, marker = of_label[size.label]
-        if size.success.known:
-            axes.plot([size.state_bytes] * 2, size.success[1:], color=color, linewidth=1.5)
-        axes.plot(size.state_bytes, size.success.estimate, marker, color=color, label=size.label)
+        if size.score.known:
+            axes.plot([size.state_bytes] * 2, size.score[1:], color=color, linewidth=1.5)
+        axes.plot(size.state_bytes, size.score.estimate, marker, color=color, label=size.label)
     axes.set_xscale("symlog", base=2, linthresh=32)
     axes.set_xlim(left=-4)
     axes.set_xticks([0, *(4**k for k in range(3, 10) if 4**k <= 2 * sizes[-1].state_bytes)])
     axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("memory state, bytes")
-    _success(axes)
+    _label(axes, table.judged)
     legend(figure, columns=2)
     return Figure(
         "What memory costs",
@@ -83,10 +86,10 @@ def _draw(axes: Any, curves: list[Curve], of_label: dict[str, Style], logarithmi
         points = [point for point in curve.points if math.isfinite(point.x)]
         color, dash, marker = of_label[curve.label]
         xs = [point.x for point in points]
-        estimates = [point.success.estimate for point in points]
+        estimates = [point.score.estimate for point in points]
         for point in points:
-            if point.success.known:
-                axes.plot([point.x] * 2, point.success[1:], color=color, linewidth=1, alpha=0.7)
+            if point.score.known:
+                axes.plot([point.x] * 2, point.score[1:], color=color, linewidth=1, alpha=0.7)
         axes.plot(xs, estimates, dash, marker=marker, color=color, label=curve.label)
         if curve.intact is not None:
             axes.axhline(curve.intact.estimate, color=color, linewidth=0.8, alpha=0.8)
@@ -95,9 +98,9 @@ def _draw(axes: Any, curves: list[Curve], of_label: dict[str, Style], logarithmi
         axes.set_xticks(sorted({p.x for c in curves for p in c.points if math.isfinite(p.x)}))
         axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    _success(axes)
 
 
-def _success(axes: Any) -> None:
-    axes.set_ylabel("success", color=INK)
+def _label(axes: Any, judged: Judged) -> None:
+    """The y axis of a share."""
+    axes.set_ylabel(judged.noun, color=INK)
     axes.set_ylim(-0.02, 1.02)

@@ -28,8 +28,8 @@ def difference(row: Row, other: Row, generator: np.random.Generator) -> Differen
     theirs = {one.run.folder: one for one in other.members}
     common = [folder for folder in mine if folder in theirs]
     same_runs = bool(common) and row.kind == "lesion"
-    a = np.array([mine[f].column("success") for f in (common if same_runs else mine)])
-    b = np.array([theirs[f].column("success") for f in (common if same_runs else theirs)])
+    a = np.array([mine[f].column(row.judged) for f in (common if same_runs else mine)])
+    b = np.array([theirs[f].column(row.judged) for f in (common if same_runs else theirs)])
     estimate = float(a.mean() - b.mean())
     trained = [len(x) for x, one in ((a, row), (b, other)) if one.kind != "reference"]
     runs = min(trained, default=1)
@@ -80,7 +80,7 @@ def _compare_trackers(table: SuiteTable, generator: np.random.Generator) -> None
     best = table.best()
     if not trackers or best is None or best.driver == MEMORYLESS:
         return
-    tracker = max(trackers, key=lambda row: row.success.estimate)
+    tracker = max(trackers, key=lambda row: row.score.estimate)
     table.note(
         About.TRACKER,
         f"The best learned memory ({best.label}) against the best engineered one "

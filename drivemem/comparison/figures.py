@@ -20,6 +20,7 @@ from drivemem.comparison.drawing import (
     styles,
     to_svg,
 )
+from drivemem.comparison.front import front_figure
 from drivemem.comparison.measures import swept_lesions
 from drivemem.comparison.rows import OTHER, Row, SuiteTable
 from drivemem.comparison.statistics import performance_profile, student_band
@@ -46,8 +47,8 @@ def suite_figures(table: SuiteTable) -> list[Figure]:
     from drivemem.comparison.curves import lesion_figures, size_figure
 
     found = [
-        success_intervals(table), outcome_bars(table), learning_curves(table), profiles(table),
-        improvements(table), *lesion_figures(table), size_figure(table),
+        score_intervals(table), outcome_bars(table), front_figure(table), learning_curves(table),
+        profiles(table), improvements(table), *lesion_figures(table), size_figure(table),
     ]  # fmt: skip
     return [figure for figure in found if figure is not None]
 
@@ -87,28 +88,29 @@ def outcome_bars(table: SuiteTable) -> Figure:
     )
 
 
-def success_intervals(table: SuiteTable) -> Figure:
-    """Success with intervals, a point for each row, and the runs."""
+def score_intervals(table: SuiteTable) -> Figure:
+    """Success, or on time, with intervals, a point for each row, and the runs."""
     rows = _shown(table)
     figure, axes = canvas(row_height(rows) + 0.7)
     of_label = styles(table)
     for y, row in enumerate(rows):
-        value, low, high = row.success
+        value, low, high = row.score
         trained = row.is_trained
         colour = of_label[row.label].color if trained else "#888888"
-        if row.success.known:
+        if row.score.known:
             axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
         axes.plot(value, y, of_label[row.label].marker if trained else "o", color=colour)
         if row.runs > 1:
-            means = [run.mean() for run in row.successes]
+            means = [run.mean() for run in row.scores]
             axes.plot(means, [y + 0.28] * row.runs, "|", color=INK, markersize=4)
     name_rows(axes, rows)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("success, 95 % interval")
+    noun = table.judged.noun
+    axes.set_xlabel(f"{noun}, 95 % interval")
     return Figure(
-        "Success",
+        noun.capitalize(),
         "Point: mean over runs. Bar: 95 % interval. Ticks below: the runs.",
-        to_svg(figure, f"Success on {table.title} with intervals, by agent"),
+        to_svg(figure, f"{noun.capitalize()} on {table.title} with intervals, by agent"),
     )
 
 
@@ -155,15 +157,15 @@ def profiles(table: SuiteTable) -> Figure | None:
     levels = np.linspace(0, 1, 201)
     for row in agents:
         color, dash, _ = of_label[row.label]
-        shares = performance_profile(row.successes, levels)
+        shares = performance_profile(row.scores, levels)
         axes.step(levels, shares, where="post", color=color, linestyle=dash, label=row.label)
-    axes.set_xlabel("success above")
+    axes.set_xlabel(f"{table.judged.noun} above")
     axes.set_ylabel("share of runs")
     legend(figure, columns=1)
     return Figure(
         "Performance profiles",
-        "The share of training runs that succeed in more than so many episodes: a curve further "
-        "to the right is better, a steep one means that runs are alike.",
+        f"The share of training runs that {table.judged.verb} in more than so many episodes: a "
+        "curve further to the right is better, a steep one means that runs are alike.",
         to_svg(figure, f"Performance profiles on {table.title}"),
     )
 
@@ -187,7 +189,7 @@ def improvements(table: SuiteTable) -> Figure | None:
     axes.set_xlabel("probability of improvement")
     return Figure(
         "Probability of improvement",
-        "How likely a training run succeeds more often than a run of the "
+        f"How likely more episodes of a training run {table.judged.verb} than of a run of the "
         f"{table.baseline.noun}; 0.5: no difference. 95 % interval over runs.",
         to_svg(figure, f"Probability of improvement on {table.title}"),
     )

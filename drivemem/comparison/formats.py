@@ -5,16 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from drivemem.comparison.rows import Difference, Row, SuiteTable
+from drivemem.comparison.rows import Difference, Judged, Row, SuiteTable
 from drivemem.comparison.statistics import Interval
 from drivemem.schemas import MEASURES
 
-HEADER = (
-    "agent", "runs", "success [95 %]", "collision", "timeout, stuck, other", "return",
-    "speed m/s", "gap closed",
-)  # fmt: skip
 TEXT_COLUMNS = (
     "scenario", "variant", "suite_hash", "agent", "kind", "versus_baseline", "versus_intact",
 )  # fmt: skip
@@ -34,13 +31,46 @@ def interval_text(interval: Interval | None) -> str:
     return f"{interval.estimate:z.3f} [{interval.low:z.3f}, {interval.high:z.3f}]"
 
 
-def cells(row: Row) -> tuple[str, ...]:
-    """A row as text, in the order of `HEADER`."""
-    return (
-        row.label, str(row.runs), interval_text(row.success), f"{row.collision:z.3f}",
-        f"{row.other:z.3f}", f"{row.mean_return:z.2f}", f"{row.mean_speed:.1f}",
-        interval_text(row.gap_closed),
-    )  # fmt: skip
+class TextColumn(NamedTuple):
+    """A column of tables for people."""
+
+    name: str
+    text: Callable[[Row], str]
+    is_shown: Callable[[SuiteTable], bool] = lambda table: True
+
+
+ON_TIME = TextColumn(
+    "on time [95 %]",
+    lambda row: interval_text(row.on_time),
+    lambda table: table.judged is Judged.ON_TIME,
+)
+TRAVEL_TIME = TextColumn(
+    "travel time s",
+    lambda row: "" if row.travel_s is None else f"{row.travel_s.estimate:.1f}",
+    lambda table: table.times_differ,
+)
+_COLUMNS = (
+    TextColumn("agent", lambda row: row.label),
+    TextColumn("runs", lambda row: str(row.runs)),
+    TextColumn("success [95 %]", lambda row: interval_text(row.success)),
+    ON_TIME,
+    TextColumn("collision", lambda row: f"{row.collision:z.3f}"),
+    TextColumn("timeout, stuck, other", lambda row: f"{row.other:z.3f}"),
+    TextColumn("return", lambda row: f"{row.mean_return:z.2f}"),
+    TextColumn("speed m/s", lambda row: f"{row.mean_speed:.1f}"),
+    TRAVEL_TIME,
+    TextColumn("gap closed", lambda row: interval_text(row.gap_closed)),
+)
+
+
+def header(table: SuiteTable) -> tuple[str, ...]:
+    """Names of a table's columns: those that say something of this suite."""
+    return tuple(column.name for column in _COLUMNS if column.is_shown(table))
+
+
+def cells(table: SuiteTable, row: Row) -> tuple[str, ...]:
+    """A row of a table as text, in the order of `header`."""
+    return tuple(column.text(row) for column in _COLUMNS if column.is_shown(table))
 
 
 def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
@@ -50,7 +80,8 @@ def to_records(tables: list[SuiteTable]) -> list[dict[str, Any]]:
             "scenario": table.scenario, "variant": table.variant, "suite_hash": table.suite_hash,
             "agent": row.label, "kind": row.kind, "runs": row.runs, "episodes": row.episodes,
             **_limits("success", row.success), "collision": row.collision, "other": row.other,
-            "return": row.mean_return, "mean_speed": row.mean_speed,
+            **_limits("on_time", row.on_time), "return": row.mean_return,
+            "mean_speed": row.mean_speed, **_limits("travel_time_s", row.travel_s),
             **_limits("gap_closed", row.gap_closed), **_limits("success_iqm", row.middle),
             **_limits("improvement", row.improvement), "versus_baseline": _said(row.versus),
             "versus_intact": _said(row.versus_intact),
@@ -78,9 +109,10 @@ def markdown(tables: list[SuiteTable]) -> str:
     lines = []
     for table in tables:
         lines += [f"## {table.title} ({table.episodes} episodes, suite {table.suite_hash[:8]})", ""]
-        lines += ["| " + " | ".join(HEADER) + " |", "|" + " --- |" * len(HEADER)]
+        names = header(table)
+        lines += ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
         for row in table.rows:
-            texts = [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells(row)]
+            texts = [cell.replace("\\", "\\\\").replace("|", "\\|") for cell in cells(table, row)]
             lines.append("| " + " | ".join(texts) + " |")
         lines += ["", table.headline(), *[f"\n{note.text}" for note in table.notes], ""]
     return "\n".join(lines)
@@ -95,9 +127,10 @@ def latex(tables: list[SuiteTable]) -> str:
     lines = []
     for table in tables:
         lines.append(f"% {table.title}, {table.episodes} episodes, suite {table.suite_hash[:8]}")
-        lines.append("\\begin{tabular}{l" + "r" * (len(HEADER) - 1) + "}\n\\hline")
-        lines.append(" & ".join(safe(name) for name in HEADER) + r" \\ \hline")
-        lines += [" & ".join(safe(cell) for cell in cells(row)) + r" \\" for row in table.rows]
+        names = header(table)
+        lines.append("\\begin{tabular}{l" + "r" * (len(names) - 1) + "}\n\\hline")
+        lines.append(" & ".join(safe(name) for name in names) + r" \\ \hline")
+        lines += [" & ".join(map(safe, cells(table, row))) + r" \\" for row in table.rows]
         lines.append("\\hline\n\\end{tabular}\n")
     return "\n".join(lines)
 

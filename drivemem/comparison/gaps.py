@@ -70,7 +70,7 @@ def _fill_in_shares(
             row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
         elif row.kind in ("agent", "lesion") and not row.apart and row is not top:
             row.gap_closed = bootstrap_function(
-                [row.successes, top.successes, base.successes],
+                [row.scores, top.scores, base.scores],
                 generator,
                 lambda x, a, b: (x - b) / (a - b),
             )
@@ -80,7 +80,7 @@ def _fill_in_shares(
 
 
 def _difference(top: Row, bottom: Row, generator: np.random.Generator) -> Interval:
-    both = [top.successes, bottom.successes]
+    both = [top.scores, bottom.scores]
     return bootstrap_function(both, generator, lambda a, b: a - b)
 
 

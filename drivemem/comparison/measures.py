@@ -24,21 +24,21 @@ from drivemem.runs import Run
 
 @dataclass(frozen=True)
 class Point:
-    """Success at one value of what is varied."""
+    """The score (success, or on time) at one value of what is varied."""
 
     x: float
-    success: Interval
+    score: Interval
     runs: int
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Success of one agent against what is varied, in rising order."""
+    """The score of one agent against what is varied, in rising order."""
 
     label: str
     points: tuple[Point, ...]
     intact: Interval | None = None
-    """Success without the lesion; None where nothing is cut."""
+    """The score without the lesion; None where nothing is cut."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Size:
     label: str
     state_bytes: int
     parameters: int
-    success: Interval
+    score: Interval
     runs: int
 
 
@@ -162,11 +162,11 @@ def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     if info is None or not info.axis:
         doses = ", ".join(name for name, one in lesions().items() if one.axis)
         raise DrivememError(f"lesion '{lesion}' has no dose (one of: {doses})")
-    intact = {row.label: row.success for row in table.rows}
+    intact = {row.label: row.score for row in table.rows}
     points: dict[str, list[Point]] = {}
     for row in table.rows:
         if row.dose is not None and split_lesion(row.lesion)[0] == lesion:
-            points.setdefault(row.intact, []).append(Point(row.dose, row.success, row.runs))
+            points.setdefault(row.intact, []).append(Point(row.dose, row.score, row.runs))
     return [
         Curve(label, _rising(of_label), intact.get(label))
         for label, of_label in points.items()
@@ -213,7 +213,7 @@ def retention_curves(tables: Sequence[SuiteTable]) -> dict[str, list[Curve]]:
         for value, table in fullest.items():
             for row in table.rows:
                 if row.kind != "lesion":
-                    point = Point(value, row.success, row.runs)
+                    point = Point(value, row.score, row.runs)
                     points.setdefault(row.label, []).append(point)
         curves = [Curve(label, _rising(p)) for label, p in points.items() if len(p) > 1]
         if curves:
@@ -232,7 +232,7 @@ def memory_sizes(table: SuiteTable) -> list[Size]:
             continue
         facts = {_facts(one.run) for one in row.members}
         if len(facts) == 1 and (found := facts.pop()) is not None:
-            sizes.append(Size(row.label, *found, row.success, row.runs))
+            sizes.append(Size(row.label, *found, row.score, row.runs))
     return sorted(sizes, key=lambda size: size.state_bytes)
 
 

@@ -66,6 +66,6 @@ def _improvement(
     for row, base in zip(rows, bases, strict=True):
         if base is None or base is row or row.apart:
             return None
-        found = probability_of_improvement(row.successes, base.successes, generator, repetitions=1)
+        found = probability_of_improvement(row.scores, base.scores, generator, repetitions=1)
         shares.append(found.estimate)
     return float(np.mean(shares))

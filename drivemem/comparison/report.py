@@ -13,10 +13,10 @@ from drivemem.comparison.collect import Collection, StoredEvaluation
 from drivemem.comparison.curves import retention_figures
 from drivemem.comparison.figures import suite_figures
 from drivemem.comparison.formats import (
-    HEADER,
     TEXT_COLUMNS,
     cells,
     comma_separated,
+    header,
     interval_text,
     latex,
     markdown,
@@ -26,11 +26,11 @@ from drivemem.comparison.measures import Transfer, forgetting, generalisation, t
 from drivemem.comparison.overall import overall
 from drivemem.comparison.probing import probe_figures
 from drivemem.comparison.rows import KINDS, SuiteTable
-from drivemem.episodes import read_table, write_table
+from drivemem.episodes import read_episodes, write_table
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
 from drivemem.runs import manifest
-from drivemem.schemas import EPISODE_COLUMNS, MEASURES
+from drivemem.schemas import MEASURES
 
 DIFFERING = 8
 """Episodes shown in which two drivers differ most."""
@@ -80,7 +80,6 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
             }
             for table in tables
         ],
-        header=HEADER,
         metrics=MEASURES,
         kinds=KINDS,
         overall=overall(tables),
@@ -101,7 +100,8 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
     return {
         "table": table,
         "headline": table.headline(),
-        "rows": [{"row": row, "cells": cells(row)} for row in table.rows],
+        "header": header(table),
+        "rows": [{"row": row, "cells": cells(table, row)} for row in table.rows],
         "metrics": [
             name for name in MEASURES if any(r.metrics[name] is not None for r in table.rows)
         ],
@@ -146,7 +146,7 @@ def _differing(table: SuiteTable) -> dict[str, Any] | None:
     if best is None or base is None:
         return None
     scores = [
-        np.mean([one.column("success") for one in row.members], axis=0) for row in (best, base)
+        np.mean([one.column(table.judged) for one in row.members], axis=0) for row in (best, base)
     ]
     difference = scores[0] - scores[1]
     order = np.argsort(-np.abs(difference), kind="stable")[:DIFFERING]
@@ -175,7 +175,7 @@ def _recorded(one: StoredEvaluation) -> set[int]:
     if not file.is_file():
         return set()
     try:
-        return {int(row["episode"]) for row in read_table(file, EPISODE_COLUMNS)}
+        return {int(row["episode"]) for row in read_episodes(file)}
     except DrivememError:
         return set()
 

@@ -25,6 +25,23 @@ OTHER = ("timeout", "stuck", "wrong_route", "violation", "off_road")
 """Outcomes that tables sum up as one."""
 
 
+class Judged(StrEnum):
+    """The column of episodes by which drivers are judged: on time, where the scenario says when."""
+
+    SUCCESS = "success"
+    ON_TIME = "on_time"
+
+    @property
+    def noun(self) -> str:
+        """Success, or on time."""
+        return self.value.replace("_", " ")
+
+    @property
+    def verb(self) -> str:
+        """What so many of the episodes do."""
+        return "succeed" if self is Judged.SUCCESS else "are on time"
+
+
 class About(StrEnum):
     """What a note for the reader is about."""
 
@@ -33,6 +50,7 @@ class About(StrEnum):
     UNLIKE = "unlike"
     TRACKER = "tracker"
     FEW_RUNS = "few runs"
+    FRONT = "front"
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ class Call(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Success of one row less that of another on the same episodes."""
+    """Score of one row less that of another on the same episodes."""
 
     estimate: float
     interval: Interval
@@ -124,11 +142,17 @@ class Row:
     outcomes: dict[str, float]
     members: list[StoredEvaluation]
     metrics: dict[str, float | None]
+    judged: Judged
+    """What its score is."""
+    score: Interval
+    """Share of episodes that succeed or are on time, by which it is compared with others."""
+    travel_s: Interval | None
+    """How long successful episodes take, s; None where none succeeded."""
     middle: Interval | None = None
     """Interquartile mean of success over runs; None below four runs, where it is the mean."""
     gap_closed: Interval | None = None
     improvement: Interval | None = None
-    """Probability that a run succeeds more often than one of the baseline."""
+    """Probability that a run's score is above that of one of the baseline."""
     apart: str = ""
     """Why it is not compared with the baseline, such as `3,000 decisions, not 100,000`."""
     versus: Difference | None = None
@@ -139,7 +163,17 @@ class Row:
     @property
     def successes(self) -> list[NDArray[np.float64]]:
         """Success of each run's episodes."""
-        return [one.column("success") for one in self.members]
+        return [one.column(Judged.SUCCESS) for one in self.members]
+
+    @property
+    def scores(self) -> list[NDArray[np.float64]]:
+        """By run, whether each episode succeeded or was on time."""
+        return [one.column(self.judged) for one in self.members]
+
+    @property
+    def on_time(self) -> Interval | None:
+        """Share of episodes on time; None where the scenario states no speed."""
+        return self.score if self.judged is Judged.ON_TIME else None
 
     @property
     def is_trained(self) -> bool:
@@ -174,11 +208,11 @@ class SuiteTable:
     baseline: Baseline
     """Whom others are compared with, as it was asked for."""
     gap: Interval | None = None
-    """Occlusion gap: success with full sensors less the baseline's."""
+    """Occlusion gap: the score with full sensors less the baseline's."""
     headroom: Interval | None = None
-    """Recall headroom: the baseline's success behind perfect recall less that without."""
+    """Recall headroom: the baseline's score behind perfect recall less that without."""
     unseen: Interval | None = None
-    """Unseen gap: success with full sensors less that behind perfect recall."""
+    """Unseen gap: the score with full sensors less that behind perfect recall."""
     top: Row | None = None
     """The row against which shares of the gap are taken; None: there are none."""
     base: Row | None = None
@@ -192,6 +226,22 @@ class SuiteTable:
     def title(self) -> str:
         """The scenario, and what tells this suite from others of it."""
         return f"{self.scenario}, {self.variant}" if self.variant else self.scenario
+
+    @property
+    def judged(self) -> Judged:
+        """By what its rows are compared."""
+        return self.rows[0].judged
+
+    @property
+    def judged_title(self) -> str:
+        """The title, with what scores are where that is not success."""
+        return self.title + ("" if self.judged is Judged.SUCCESS else f" ({self.judged.noun})")
+
+    @property
+    def times_differ(self) -> bool:
+        """Whether some drivers reach the goal sooner than others."""
+        times = [row.travel_s.estimate for row in self.rows if row.travel_s is not None]
+        return bool(times) and max(times) - min(times) > 1e-9
 
     def note(self, about: About, text: str) -> None:
         """Add a note for the reader."""
@@ -222,8 +272,8 @@ class SuiteTable:
         ]
 
     def best(self) -> Row | None:
-        """The rival that succeeds most often; None if there is none."""
-        return max(self.rivals(), key=lambda row: row.success.estimate, default=None)
+        """The rival with the highest score; None if there is none."""
+        return max(self.rivals(), key=lambda row: row.score.estimate, default=None)
 
     def headline(self) -> str:
         """The comparison in one sentence."""
@@ -236,8 +286,8 @@ class SuiteTable:
         having = f"with memory ({best.label})" if memoryless else f"with {best.label}"
         lacking = "without" if memoryless else f"with {base.label}"
         sentence = (
-            f"{self.title}: {having} {best.success.estimate:.0%} of episodes succeed, "
-            f"{lacking} {base.success.estimate:.0%}"
+            f"{self.title}: {having} {best.score.estimate:.0%} of episodes {self.judged.verb}, "
+            f"{lacking} {base.score.estimate:.0%}"
         )
         if best.gap_closed is not None and best.gap_closed.known:
             measured = self.top is not None and self.top.kind == "agent"
@@ -261,5 +311,5 @@ class SuiteTable:
         if not cut:
             return ""
         # Of all cuts the plainest is told: no memory at all; else the one that costs most.
-        told = min(cut, key=lambda row: (row.lesion != "reset_every:1", row.success.estimate))
-        return f"; the same agent under {told.lesion} {told.success.estimate:.0%}"
+        told = min(cut, key=lambda row: (row.lesion != "reset_every:1", row.score.estimate))
+        return f"; the same agent under {told.lesion} {told.score.estimate:.0%}"

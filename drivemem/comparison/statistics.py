@@ -150,6 +150,13 @@ def rate_interval(
     return Interval(found.estimate, min(low, found.low), max(high, found.high))
 
 
+def share_interval(runs: Sequence[Floats], generator: np.random.Generator) -> Interval:
+    """The share of episodes with something, each (E,) 0 or 1: over runs, or of one run Wilson's."""
+    if len(runs) > 1:
+        return rate_interval([runs], generator)
+    return wilson(int(runs[0].sum()), len(runs[0]))
+
+
 def improvement(a: Floats, b: Floats) -> Floats:
     """Share of pairs (a_i, b_j) over the last axes with a_i > b_j, ties counting half."""
     difference = a[..., :, None] - b[..., None, :]

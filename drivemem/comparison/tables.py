@@ -11,14 +11,15 @@ import numpy as np
 from drivemem.comparison.baseline import Baseline, decisions, unlike
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.differences import compare_rows
+from drivemem.comparison.front import note_front, travel_s
 from drivemem.comparison.gaps import fill_in_gaps
-from drivemem.comparison.rows import KINDS, OTHER, About, Row, SuiteTable
+from drivemem.comparison.rows import KINDS, OTHER, About, Judged, Row, SuiteTable
 from drivemem.comparison.statistics import (
     MIN_RUNS,
     interquartile_mean,
     probability_of_improvement,
     rate_interval,
-    wilson,
+    share_interval,
 )
 from drivemem.lesions import INTACT, split_lesion
 from drivemem.schemas import MEASURES
@@ -36,7 +37,10 @@ def suite_table(
         seed: of the resampling.
     """
     generator = np.random.default_rng(seed)
-    rows = [_row(members, variant, generator) for members, variant in _by_agent(group, baseline)]
+    judged = _judged(group)
+    rows = [
+        _row(members, variant, judged, generator) for members, variant in _by_agent(group, baseline)
+    ]
     first = next((one for one in group if not one.first["full_sensors"]), group[0])
     table = SuiteTable(
         first.suite["scenario"], first.suite["hash"], len(first.episodes), rows, [], baseline
@@ -47,6 +51,7 @@ def suite_table(
     if table.base is not None:
         _improvements(rows, table.base, generator)
     compare_rows(table, generator)
+    note_front(table)
     few = [row.label for row in rows if row.is_trained and row.runs < MIN_RUNS]
     if few:
         table.note(
@@ -118,13 +123,13 @@ def _keep_apart(table: SuiteTable, unequal: bool) -> None:
 
 
 def _sort(rows: list[Row]) -> None:
-    """By kind, then by success; lesions by agent, lesion and dose."""
+    """By kind, then by score; lesions by agent, lesion and dose."""
     kinds = list(KINDS)
 
     def key(row: Row) -> tuple[object, ...]:
         place = kinds.index(row.kind)
         if row.kind != "lesion":
-            return place, -row.success.estimate
+            return place, -row.score.estimate
         name, argument = split_lesion(row.lesion)
         dose = (0.0, argument) if row.dose is None else (row.dose, "")
         return place, row.intact, name, *dose
@@ -215,24 +220,31 @@ def _setting(one: StoredEvaluation, key: str) -> str:
     return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
-def _row(members: list[StoredEvaluation], variant: str, generator: np.random.Generator) -> Row:
+def _judged(group: list[StoredEvaluation]) -> Judged:
+    """On time, where that is known of all episodes."""
+    known = all(np.isfinite(one.column(Judged.ON_TIME)).all() for one in group)
+    return Judged.ON_TIME if known else Judged.SUCCESS
+
+
+def _row(
+    members: list[StoredEvaluation], variant: str, judged: Judged, generator: np.random.Generator
+) -> Row:
     first = members[0]
     facts = first.first
-    successes = [one.column("success") for one in members]
-    episodes = len(first.episodes)
-    if len(members) > 1:
-        success = rate_interval([successes], generator)
-    else:
-        success = wilson(int(successes[0].sum()), episodes)
+    successes = [one.column(Judged.SUCCESS) for one in members]
+    success = score = share_interval(successes, generator)
     middle = None
     if len(members) >= 4:
         middle = rate_interval([successes], generator, interquartile_mean)
+    if judged is not Judged.SUCCESS:
+        score = share_interval([one.column(judged) for one in members], generator)
     names = ("success", "collision", *OTHER)
     outcomes = {name: float(np.mean([one.share(name) for one in members])) for name in names}
     return Row(
         label=first.label(variant), kind=_kind(first), intact=first.label(variant, lesion=INTACT),
         driver=facts["driver"], lesion=facts["lesion"], tracker=facts["tracker"],
-        runs=len(members), episodes=episodes, success=success, collision=outcomes["collision"],
+        runs=len(members), episodes=len(first.episodes), success=success, judged=judged,
+        score=score, travel_s=travel_s(members, generator), collision=outcomes["collision"],
         other=sum(outcomes[name] for name in OTHER), mean_return=_mean(members, "return") or 0.0,
         mean_speed=_mean(members, "mean_speed") or 0.0, outcomes=outcomes, members=members,
         metrics={name: _mean(members, name) for name in MEASURES}, middle=middle,
@@ -259,4 +271,4 @@ def _mean(members: list[StoredEvaluation], column: str) -> float | None:
 def _improvements(rows: list[Row], base: Row, generator: np.random.Generator) -> None:
     for row in rows:
         if row is not base and row.is_trained and not row.apart:
-            row.improvement = probability_of_improvement(row.successes, base.successes, generator)
+            row.improvement = probability_of_improvement(row.scores, base.scores, generator)

@@ -38,8 +38,8 @@ class Decision(NamedTuple):
 class ActingDriver(Protocol):
     """A driver during an evaluation; it owns its state."""
 
-    def begin(self, worlds: int) -> None:
-        """Before the first step."""
+    def begin(self, env: Any) -> None:
+        """Before the first step, given the worlds that it is going to drive."""
 
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None
@@ -96,8 +96,9 @@ class PolicyDriver:
         """Let decisions tell where attention goes, if the memory attends; it costs time."""
         self._tap = AttentionTap(self._policy.memory)
 
-    def begin(self, worlds: int) -> None:
+    def begin(self, env: Any) -> None:
         """Initial memory state; sampling is seeded, so evaluations repeat."""
+        worlds = env.num_envs
         torch.manual_seed(0)
         self._policy.set_training_mode(False)
         self._state = self._policy.initial_state(worlds)
@@ -187,10 +188,17 @@ class ReferenceDriver:
     def __init__(self, driver: Driver, deterministic: bool = True) -> None:
         self._driver, self._deterministic = driver, deterministic
 
-    def begin(self, worlds: int) -> None:
-        """No state yet; drivers that draw from PyTorch repeat."""
+    def begin(self, env: Any) -> None:
+        """No state yet; drivers that draw from PyTorch repeat.
+
+        Raises:
+            DrivememError: the driver cannot drive these worlds.
+        """
         torch.manual_seed(0)
         self._state: Any = None
+        if hasattr(self._driver, "meet"):
+            with one_line(ValueError):
+                self._driver.meet(env)
 
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None

@@ -25,6 +25,9 @@ _NUMBERS = tuple(
 )
 """What a driver tells of a decision as one number."""
 
+_VIEWS = ("grid", "lanes", "ego")
+"""Parts of the observation that a replay draws on the road."""
+
 Columns = dict[str, Any]
 
 
@@ -50,7 +53,7 @@ class Recorder:
             env.keep_final_truth(True)
 
     def look(self, moment: Moment, observation: Any) -> None:
-        """Record the truth that a decision meets, and the cue that it is shown."""
+        """Record the truth that a decision meets, and the cue and views that it is shown."""
         numbers, steps = moment.episode, moment.step
         watched = self._is_watched(numbers)
         if not watched.any():
@@ -65,6 +68,7 @@ class Recorder:
         table["rows"] = {
             "episode": numbers[rows], "step": steps[rows],
             "cue": None if cues is None else np.asarray(cues)[rows],
+            **_shown(observation, rows),
             **{name: truth[source][rows, 0] for name, source in _EGO.items()},
         }  # fmt: skip
         self._truths.append(table)
@@ -121,6 +125,7 @@ class Recorder:
         table |= {"episode": np.full(count, number), "step": np.full(count, step)}
         table["rows"] = {
             "episode": np.array([number]), "step": np.array([step]), "cue": None,
+            **{name: [None] for name in _VIEWS},
             **{name: np.array(truth[source][:1]) for name, source in _EGO.items()},
         }  # fmt: skip
         self._truths.append(table)
@@ -139,6 +144,7 @@ class Recorder:
             for name in ("episode", "step", *_EGO)
         }
         steps["cue"] = _cues(looks)
+        steps |= {name: _objects(look[name] for look in looks) for name in _VIEWS}
         steps = _ordered(steps, kept)
         decisions: Columns = {
             name: np.concatenate([one[name] for one in self._decisions])
@@ -164,6 +170,27 @@ class Recorder:
             return np.zeros(len(numbers), dtype=bool)
         last = len(self._wanted) - 1
         return np.asarray((numbers <= last) & self._wanted[np.minimum(numbers, last)], dtype=bool)
+
+
+def _shown(observation: Any, rows: NDArray[np.int64]) -> dict[str, list[Any]]:
+    """Views of some worlds as lists of numbers; None where a driver is not shown one."""
+    shown = observation if isinstance(observation, dict) else {}
+    return {
+        name: [None] * len(rows)
+        if name not in shown
+        else [_numbers_of(name, np.asarray(shown[name][row])) for row in rows]
+        for name in _VIEWS
+    }
+
+
+def _numbers_of(name: str, view: NDArray[np.float32]) -> list[float]:
+    """A view's numbers, as `schemas` says; a grid is mostly empty."""
+    if name == "grid":
+        channels = view.reshape(len(view), -1)
+        cells = np.flatnonzero(channels[0])
+        view = np.concatenate([cells[None], channels[:, cells]]).T
+    numbers: list[float] = view.ravel().tolist()
+    return numbers
 
 
 def _terms(

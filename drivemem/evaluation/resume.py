@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from drivemem.episodes import read_table, write_table
+from drivemem.episodes import read_episodes, read_table, write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import PolicyDriver
 from drivemem.evaluation.jobs import Job
@@ -134,7 +134,7 @@ def refuse_to_replace(folder: Path, suite: Suite, recorded: int) -> None:
 
 def _read(path: Path) -> list[dict[str, Any]]:
     """Rows as they were before they were written, which makes NULL of not-a-number."""
-    rows = read_table(path, EPISODE_COLUMNS)
+    rows = read_episodes(path)
     measures = [name for name, kind in EPISODE_COLUMNS.items() if kind == "DOUBLE"]
     for row in rows:
         row |= {name: float("nan") for name in measures if row[name] is None}

@@ -68,8 +68,8 @@ def drive_suite(
     """
     worlds, wanted = env.num_envs, len(seeds.seeds)
     done = wanted - len(seeds.order)
+    driver.begin(env)
     observation, _ = env.reset()
-    driver.begin(worlds)
     masked = hasattr(env.single_action_space, "n")
     count = np.zeros(worlds, dtype=np.int64)
     moment = Moment(seeds.indices(count), np.zeros(worlds, dtype=np.int64))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivemem.episodes import read_table
+from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import Suite
 from drivemem.runs import open_run, read_json
-from drivemem.schemas import EPISODE_COLUMNS
 
 _DISAGREEMENTS = "disagreements:"
 
@@ -93,7 +92,7 @@ def _successes(other: str, suite: Suite) -> tuple[bool, ...]:
             f"{suite.scenario.name}: `drivemem evaluate {run.folder}` with the same --episodes "
             "and --suite first"
         )
-    rows = read_table(max(found)[1] / "episodes.parquet", EPISODE_COLUMNS)
+    rows = read_episodes(max(found)[1] / "episodes.parquet")
     rows.sort(key=lambda row: int(row["episode"]))
     if [row["seed"] for row in rows] != list(suite.seeds):
         raise DrivememError(f"{max(found)[1]} is incomplete: evaluate {run.folder} again")

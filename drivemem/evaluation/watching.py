@@ -164,10 +164,10 @@ class Watched:
     def __init__(self, window: Window, driver: ActingDriver | None, hands: Hands | None) -> None:
         self._window, self._driver, self._hands = window, driver, hands
 
-    def begin(self, worlds: int) -> None:
+    def begin(self, env: Any) -> None:
         """Before the first step."""
         if self._driver is not None:
-            self._driver.begin(worlds)
+            self._driver.begin(env)
 
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None

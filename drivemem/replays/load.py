@@ -23,7 +23,7 @@ from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
 _FAMILIES = {
     "INTEGER": "number", "BIGINT": "number", "DOUBLE": "number", "VARCHAR": "text",
-    "BOOLEAN": "true or false", "DOUBLE[]": "list",
+    "BOOLEAN": "true or false", "DOUBLE[]": "list", "FLOAT[]": "list",
 }  # fmt: skip
 """What a column of a type may be read from: files of other writers have other numbers."""
 REQUIRED: Mapping[str, Mapping[str, str]] = {

@@ -19,6 +19,7 @@ from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps, events_of, story
 from drivemem.replays.focus import contact, name_of
 from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.shown import pack_shown
 from drivemem_envs.sensing import TRACKERS
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
@@ -39,13 +40,16 @@ def pack_road(lanes: Any) -> list[dict[str, Any]]:
     ]
 
 
-def pack_side(trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = ()) -> dict[str, Any]:
+def pack_side(
+    trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = (), range_m: float = 1.0
+) -> dict[str, Any]:
     """All that the page shows of one driver's episode.
 
     Args:
         trace: what was recorded.
         labels: of discrete actions; () for continuous ones.
         actors: which of them the episode is about.
+        range_m: at which the gaps of the view `lanes` end, m.
     """
     row = trace.row
     dark = dark_steps(trace)
@@ -67,6 +71,7 @@ def pack_side(trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = ())
         "labels": list(labels),
         "latency": float(row.sensors.get("latency_s", 0.0)),
         "recalls": row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring,
+        "shown": pack_shown(trace, range_m),
     }
 
 

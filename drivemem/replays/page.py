@@ -20,11 +20,12 @@ from drivemem.errors import DrivememError
 from drivemem.replays.focus import box, focus
 from drivemem.replays.load import EpisodeRow, Recording, Trace
 from drivemem.replays.pack import blob, pack_road, pack_side
+from drivemem.replays.shown import pack_extent
 from drivemem.replays.simulate import scenario_of
 from drivemem_agents.files import atomic_file
 from drivemem_envs.sensing import TRACKERS
 
-SCRIPTS = ("data.js", "shapes.js", "scene.js", "plots.js", "stages.js", "app.js")
+SCRIPTS = ("data.js", "shapes.js", "shown.js", "scene.js", "plots.js", "stages.js", "app.js")
 """In the order in which they are joined into one script."""
 MOST_EPISODES = 100
 """A page of more would be slow to write and tiresome to read."""
@@ -245,6 +246,11 @@ class _Roads:
             self.packed.append(road)
         return self._places[key]
 
+    @property
+    def lane_width(self) -> float:
+        """Of the ego's lane on the road last asked for, m."""
+        return float(self._env.vehicle.lane.width_at(0.0))
+
 
 def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
     from drivemem_envs.drivers.constant import action_labels
@@ -253,15 +259,16 @@ def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
     scenario = scenario_of(row)
     labels, sensors = action_labels(scenario), scenario.sensors
     actors = focus(traces)
-    view = box(traces, actors)
+    view, road, lanes = box(traces, actors), roads.place_of(row), scenario.observation.lanes
     return {
         "dt": round(row.decision_s, 6),
-        "road": roads.place_of(row),
+        "road": road,
         "occluders": row.occluders.round(2).tolist(),
         "blockers": list(sensors.line_of_sight),
         "sectors": [sector.model_dump() for sector in sensors.reach],
         "view": [round(metres, 1) for metres in view],
         "wide": view.is_wide,
         "focus": list(actors),
-        "sides": [pack_side(trace, labels, actors) for trace in traces],
+        "extent": pack_extent(scenario, roads.lane_width),
+        "sides": [pack_side(trace, labels, actors, lanes.range_m) for trace in traces],
     }

@@ -26,7 +26,7 @@ from drivemem.episodes import (
 )
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json
-from drivemem.schemas import EPISODE_COLUMNS
+from drivemem.schemas import EPISODE_COLUMNS, LATER
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import DONE, clear, note_done, state_of
 
@@ -78,13 +78,15 @@ def write_archive(collection: Collection, folder: Path) -> list[Path]:
     ]
     write_table(folder / RUNS, RUN_COLUMNS, rows)
     columns = ", ".join(f'"{name}"' for name in EPISODE_COLUMNS)
+    later = ", ".join(f'NULL::{EPISODE_COLUMNS[name]} AS "{name}"' for name in sorted(LATER))
     with duckdb.connect() as connection:
         # The same episode of all runs side by side: what they share takes no room twice.
         write_query(
             folder / EPISODES,
             connection,
             f"SELECT parse_path(filename)[-4] AS cell, parse_path(filename)[-2] AS evaluation, "
-            f"{columns} FROM read_parquet(?, filename=true) "
+            f"{columns} FROM (SELECT {later} WHERE false UNION ALL BY NAME "
+            "SELECT * FROM read_parquet(?, filename=true, union_by_name=true)) "
             "ORDER BY scenario, suite, deterministic, episode, cell, evaluation",
             [[glob.escape(str(one / EPISODES)) for one in sorted(found)]],
         )
@@ -150,6 +152,9 @@ def _episodes(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise DrivememError(damaged(path, error)) from error
     missing = [name for name in (*_PLACE, *EPISODE_COLUMNS) if name not in names]
+    for name in LATER.intersection(missing):
+        connection.execute(f'ALTER TABLE episodes ADD COLUMN "{name}" {EPISODE_COLUMNS[name]}')
+        missing.remove(name)
     if missing:
         connection.close()
         raise DrivememError(

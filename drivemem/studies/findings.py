@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from drivemem.comparison.differences import differences
+from drivemem.comparison.formats import ON_TIME, TRAVEL_TIME, TextColumn
 from drivemem.comparison.rows import About, Call, Row, SuiteTable
 from drivemem.comparison.statistics import MIN_RUNS
 from drivemem.lesions import split_lesion
@@ -18,16 +19,16 @@ CONSTANT = "constant"
 
 
 def agent_order(tables: Sequence[SuiteTable]) -> list[str]:
-    """Labels of the trained agents: the baseline first, full sensors last, by success between."""
-    success: dict[str, list[float]] = {}
+    """Labels of the trained agents: the baseline first, full sensors last, by score between."""
+    score: dict[str, list[float]] = {}
     place: dict[str, int] = {}
     for table in tables:
         for row in table.rows:
             if row.is_trained:
-                success.setdefault(row.label, []).append(row.success.estimate)
+                score.setdefault(row.label, []).append(row.score.estimate)
                 agent = 0 if table.is_baseline(row) else 1
                 place[row.label] = 2 if row.kind == "upper bound" else agent
-    return sorted(place, key=lambda label: (place[label], float(np.mean(success[label]))))
+    return sorted(place, key=lambda label: (place[label], float(np.mean(score[label]))))
 
 
 def with_agents(tables: Sequence[SuiteTable]) -> list[SuiteTable]:
@@ -53,7 +54,7 @@ def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
     for table in tables:
         rows = {row.label: row for row in table.rows}
         cells = [_ceiling(table), *(_cell(rows.get(label), len(runs) > 1) for label in labels)]
-        lines.append(f"| {table.title} | " + " | ".join(cells) + " |")
+        lines.append(f"| {table.judged_title} | " + " | ".join(cells) + " |")
     if not runs:
         return lines
     extent, told = str(runs[0]), ""
@@ -78,8 +79,8 @@ def sentences(tables: Sequence[SuiteTable]) -> list[str]:
 def _cell(row: Row | None, tells_runs: bool) -> str:
     if row is None:
         return ""
-    value, low, high = row.success
-    inside = f" [{low:z.2f}, {high:z.2f}]" if row.success.known and row.runs > 1 else ""
+    value, low, high = row.score
+    inside = f" [{low:z.2f}, {high:z.2f}]" if row.score.known and row.runs > 1 else ""
     return f"{value:z.2f}{inside}" + (f" <sub>{row.runs}</sub>" if tells_runs else "")
 
 
@@ -142,19 +143,36 @@ def _against_intact(table: SuiteTable) -> list[str]:
     ]
 
 
+def _late(row: Row) -> float:
+    """Share of episodes that ended without harm and without success."""
+    return row.outcomes["stuck"] + row.outcomes["timeout"]
+
+
+_CARD = (
+    TextColumn("runs", lambda row: str(row.runs)),
+    TextColumn("success", lambda row: f"{row.success.estimate:z.3f}"),
+    ON_TIME._replace(name="on time", text=lambda row: f"{row.score.estimate:z.3f}"),
+    TextColumn("collision", lambda row: f"{row.collision:z.3f}"),
+    TextColumn("stuck, timeout", lambda row: f"{_late(row):z.3f}"),
+    TextColumn("other", lambda row: f"{row.other - _late(row):z.3f}"),
+    TextColumn("return", lambda row: f"{row.mean_return:z.2f}"),
+    TextColumn("speed m/s", lambda row: f"{row.mean_speed:.1f}"),
+    TRAVEL_TIME,
+)
+
+
 def cards(tables: Sequence[SuiteTable]) -> str:
     """How every driver ends the episodes of each scenario, as Markdown; no lesions."""
     lines = ["# Scenario cards", "", "Shares of unseen episodes, means over runs.", ""]
     for table in tables:
         lines += [f"## {table.title} ({table.episodes} episodes)", ""]
-        lines += ["| driver | runs | success | collision | stuck, timeout | other | return |"]
-        lines += ["|---|---|---|---|---|---|---|"]
-        for name, row in _shown(table):
-            late = row.outcomes["stuck"] + row.outcomes["timeout"]
-            lines.append(
-                f"| {name} | {row.runs} | {row.success.estimate:z.3f} | {row.collision:z.3f} "
-                f"| {late:z.3f} | {row.other - late:z.3f} | {row.mean_return:z.2f} |"
-            )
+        shown = [column for column in _CARD if column.is_shown(table)]
+        lines += [f"| driver | {' | '.join(column.name for column in shown)} |"]
+        lines += ["|---" * (1 + len(shown)) + "|"]
+        lines += [
+            f"| {name} | {' | '.join(column.text(row) for column in shown)} |"
+            for name, row in _shown(table)
+        ]
         lines.append("")
     return "\n".join(lines)
 

@@ -29,16 +29,16 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
             if row is None:
                 continue
             at = y - 0.4 + spread * (number + 0.5)
-            if row.success.known and row.runs > 1:
-                axes.plot(row.success[1:], [at, at], DASHES[0], color=color, linewidth=1.5)
+            if row.score.known and row.runs > 1:
+                axes.plot(row.score[1:], [at, at], DASHES[0], color=color, linewidth=1.5)
             axes.plot(
-                row.success.estimate, at, marker, color=color, markersize=4, linestyle="",
+                row.score.estimate, at, marker, color=color, markersize=4, linestyle="",
                 label=None if shown else label,
             )  # fmt: skip
             shown = True
     for y in range(1, len(tables)):
         axes.axhline(y - 0.5, color="#cccccc", linewidth=0.5)
-    axes.set_yticks(range(len(tables)), [table.title for table in tables], parse_math=False)
+    axes.set_yticks(range(len(tables)), [table.judged_title for table in tables], parse_math=False)
     axes.set_ylim(len(tables) - 0.5, -0.5)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("success on unseen episodes\n(mean, 95 % interval over training runs)")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+OracleRule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
+"""How a world that is told what is hidden is driven, which its class may give as
+`oracle(scenario)`: batched observation and decisions since each episode began (N,), to actions
+(N,)."""
 
 
 def check_actions(

@@ -135,9 +135,23 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
         """The task; arguments as of `BatchTask`."""
         raise NotImplementedError
 
-    def drawn(self) -> Floats:
-        """What the last reset drew that the task needs (D,), of one length in every episode."""
+    @classmethod
+    def draw(cls, config: Mapping[str, Any], generator: np.random.Generator) -> Floats:
+        """What an episode draws for its task alone (D,), such as when something is announced.
+
+        Args:
+            config: as of `BatchTask`.
+            generator: the episode's own, beside the one that makes its scene.
+        """
         return np.zeros(0)
+
+    def drawn(self) -> Floats:
+        """What the task needs of the last reset (D,), of one length in every episode: `draw`.
+
+        Override it only to tell what the scene itself drew. Kernels cannot reset such a world,
+        and highway-env's own resets are many times slower.
+        """
+        return self.draw(self.config, episode_generator(seed_of(self.np_random)))
 
     # ---- what drivemem calls --------------------------------------------------------------
 
@@ -236,6 +250,17 @@ def rewards_of(task: BatchTask, verdict: Verdict) -> Floats:
 
 
 # ---- what both backends call ------------------------------------------------------------------
+
+
+def seed_of(generator: np.random.Generator) -> int:
+    """A seed from where a world's generator stands once it has made a scene."""
+    state = generator.bit_generator.state["state"]
+    return int(state["state"]) & (2**64 - 1) if isinstance(state, dict) else 0
+
+
+def episode_generator(seed: int) -> np.random.Generator:
+    """What an episode draws from for its task; the seed is `seed_of` its world."""
+    return np.random.Generator(np.random.PCG64([seed, 1]))
 
 
 def begun(task: BatchTask, drawn: Floats) -> Floats:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs.highway_env_keys import ACTIONS, check_action
+from drivemem_envs.names import near_miss
 
 _ANY = (-math.inf, math.inf)
 _POSITIVE = (1e-6, 1e6)
@@ -42,6 +43,36 @@ _BY_CLASS = "deadline_s"
 """A list with an entry for each latent class, of which the world decides how many it has."""
 _SHARED = ("DISTANCE_WANTED", "COMFORT_ACC_MAX", "COMFORT_ACC_MIN")
 """What highway-env's intersection writes on the class of its vehicles."""
+
+
+def merge_config(config: dict[str, Any], changes: Mapping[str, Any], path: str = "") -> None:
+    """Update in place; a nested dict replaces its keys one by one, except typed ones whole.
+
+    Args:
+        config: a world's configuration.
+        changes: of it.
+        path: of `config` in a larger one, for messages.
+
+    Raises:
+        ValueError: an unknown key; the message names the nearest.
+    """
+    for key, value in changes.items():
+        if key not in config:
+            hint = near_miss(key, config) or f" (one of: {', '.join(config)})"
+            raise ValueError(f"unknown configuration key '{path}{key}'{hint}")
+        old = config[key]
+        nested = isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value
+        if nested and key != "action":
+            merge_config(old, value, f"{path}{key}.")
+        elif nested:
+            config[key] = {**old, **value}
+        else:
+            config[key] = value
+
+
+def divisors(number: int) -> str:
+    """All divisors of a number, for messages: `1, 3, 5, 15`."""
+    return ", ".join(str(d) for d in range(1, number + 1) if number % d == 0)
 
 
 def check_dials(
@@ -174,7 +205,7 @@ def _class_misfit(path: Any) -> str | None:
         return wanted
     try:
         found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:  # TypeError: relative
         return f"{wanted} ({error})"
     return None if isinstance(found, type) and issubclass(found, Vehicle) else wanted
 

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 ENTRY_POINT_GROUP = "drivemem.metrics"
 
@@ -77,7 +77,7 @@ class Metric:
     another package's, which has its name."""
     compute: Callable[[EgoTrace], float] | None = None
     """Another package's function, called at the end of every episode; nan: not defined. None:
-    the kernels compute it."""
+    drivemem computes it."""
 
 
 METRICS = (
@@ -163,7 +163,18 @@ METRICS = (
         title="blind entry, m/s",
     ),
 )
-"""drivemem's own, in the order of their columns."""
+"""Those of the kernels, in the order of their columns."""
+
+UNHARMED = ("success", "timeout")
+"""Outcomes of who reached the goal, or the end of time, unharmed."""
+ON_TIME = Metric(
+    "on_time",
+    "",
+    f"1: unharmed (outcome {' or '.join(UNHARMED)}) with a mean speed of at least the scenario's"
+    " `on_time_mps`; 0: not; nothing where the scenario states no speed",
+    "drivemem",
+)
+"""Judged from an episode's outcome and its mean speed, by `judge_on_time`."""
 
 _REGISTERED: dict[str, Metric] = {}
 
@@ -180,7 +191,7 @@ def register_metric(metric: Metric) -> None:
     Raises:
         ValueError: the name is taken or no identifier, or there is no function.
     """
-    taken = {each.name for each in METRICS} | set(_REGISTERED) | set(_TAKEN)
+    taken = {each.name for each in (*METRICS, ON_TIME)} | set(_REGISTERED) | set(_TAKEN)
     if metric.name in taken:
         raise ValueError(f"metric '{metric.name}' is already registered; choose another name")
     if not metric.name.isidentifier():
@@ -208,7 +219,7 @@ def _load_entry_points() -> None:
 def metric_table() -> tuple[Metric, ...]:
     """All metrics: drivemem's own, then those of other packages."""
     _load_entry_points()
-    return (*METRICS, *_REGISTERED.values())
+    return (*METRICS, ON_TIME, *_REGISTERED.values())
 
 
 def metric_names() -> list[str]:
@@ -216,10 +227,26 @@ def metric_names() -> list[str]:
     return [metric.name for metric in metric_table()]
 
 
+def judge_on_time(
+    least_mps: float | None, outcomes: Sequence[str], mean_speeds: ArrayLike
+) -> NDArray[np.float64]:
+    """The metric `on_time` (R,) of R episodes: 1, 0, or nan without a stated speed.
+
+    Args:
+        least_mps: the scenario's `on_time_mps`.
+        outcomes: how they ended.
+        mean_speeds: (R,) m/s.
+    """
+    if least_mps is None:
+        return np.full(len(outcomes), np.nan)
+    unharmed = np.array([outcome in UNHARMED for outcome in outcomes], dtype=bool)
+    return np.asarray(unharmed & (np.asarray(mean_speeds) >= least_mps), dtype=np.float64)
+
+
 def named(
     values: NDArray[np.float64], trace_of: Callable[[int], EgoTrace]
 ) -> dict[str, NDArray[Any]]:
-    """Metrics (R,) of R episodes by name, each of its own type.
+    """Metrics (R,) of R episodes by name, each of its own type; `on_time` is judged apart.
 
     Args:
         values: (R, len(METRICS)) what the kernels computed; `at_fault` as a code.

@@ -13,6 +13,7 @@ SUITE = (
     "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
     "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
     "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
+    "camera-highway", "camera-exit", "missed-exit",
     "route-instructions", "changing-limits",
 )  # fmt: skip
 """drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""

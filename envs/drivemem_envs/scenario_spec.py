@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
 from importlib.metadata import version
-from typing import Any, Self, cast
+from typing import Annotated, Any, Self, cast
 
 from pydantic import Field, model_validator
 
 from drivemem_envs.checked import Checked
-from drivemem_envs.dials import check_dials, check_runs
+from drivemem_envs.dials import check_dials, check_runs, divisors, merge_config
 from drivemem_envs.highway_env_ids import (
     HIGHWAY_ENV_IDS,
     PARKING_VARIANTS,
@@ -22,13 +22,15 @@ from drivemem_envs.highway_env_ids import (
     TIME_LIMITS_S,
 )
 from drivemem_envs.highway_env_keys import check_observation
-from drivemem_envs.names import UnknownScenarioError, near_miss
+from drivemem_envs.names import UnknownScenarioError
 from drivemem_envs.sensing.layout import LEAST_TRACK_S
 from drivemem_envs.sensing.rows import FEATURES as KNOWN_FEATURES
 from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 from drivemem_envs.sensing.view_spec import GridView, LanesView, View
 
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
+_SAID_OF_EPISODES = ("summary", "ceiling", "ceiling_success", "on_time_mps", "tags")
+"""Fields of a scenario that change no episode: its hash leaves them out."""
 
 
 class ObservationSpec(Checked):
@@ -170,6 +172,10 @@ class Scenario(Checked):
     """Why a memoryless policy can reach no more, or what it is expected to reach."""
     ceiling_success: float | None = Field(default=None, gt=0.0, le=1.0, allow_inf_nan=False)
     """Share of episodes in which a memoryless policy can succeed at best; None: not proven."""
+    on_time_mps: float | None = Field(default=None, gt=0.0, le=1000.0, allow_inf_nan=False)
+    """Mean speed from which an unharmed episode is on time, m/s; None: not stated."""
+    tags: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...] = ()
+    """Words by which `drivemem list scenarios --tag` finds it, such as `free-driving`."""
 
     def world_class(self) -> type[Any]:
         """The highway-env class.
@@ -195,7 +201,7 @@ class Scenario(Checked):
         """
         world = self.world_class()
         config: dict[str, Any] = world.default_config()
-        _merge(config, self.config, path="")
+        merge_config(config, self.config)
         check_dials(self.name, world, self.config, config)
         egos = config.get("controlled_vehicles", 1)
         if egos != 1 or config["action"]["type"] == "MultiAgentAction":
@@ -207,7 +213,7 @@ class Scenario(Checked):
         if simulation % policy:
             raise ValueError(
                 f"simulation_frequency={simulation} Hz is no multiple of policy_frequency={policy} "
-                f"Hz: choose a divisor of {simulation}, such as {_divisors(int(simulation))}"
+                f"Hz: choose a divisor of {simulation}, such as {divisors(int(simulation))}"
             )
         return config
 
@@ -241,17 +247,18 @@ class Scenario(Checked):
 
         It covers the name, the fields of sensors and observation that differ from their defaults,
         time limit and memory horizon if there are any, the world's resolved configuration and
-        highway-env's version. A field that is new, with a default that changes nothing, therefore
-        leaves it as it was; who changes a default or the world's code gives the scenario a new
-        version in its name. drivemem's own classes of worlds and vehicles stand for themselves, by
-        name and not by where they are kept; another package's go by their full path.
+        highway-env's version; not what is only said of episodes, such as tags. A field that is new,
+        with a default that changes nothing, therefore leaves it as it was; who changes a default or
+        the world's code gives the scenario a new version in its name. drivemem's own classes of
+        worlds and vehicles stand for themselves, by name and not by where they are kept; another
+        package's go by their full path.
         """
         config = self.resolved_config()
         resolved = {
             "scenario": self.model_dump(
                 mode="json",
                 exclude_defaults=True,
-                exclude={"summary", "ceiling", "ceiling_success", "config", "world"},
+                exclude={*_SAID_OF_EPISODES, "config", "world"},
             ),
             "world": _without_place(self.world),
             "config": {key: _without_place(value) for key, value in config.items()},
@@ -379,23 +386,3 @@ def _without_place(value: Any) -> Any:
     """The name of one of drivemem's own classes, given its path; anything else as it is."""
     ours = isinstance(value, str) and re.fullmatch(rf"{__package__}\..*[.:](\w+)", value)
     return ours[1] if ours else value
-
-
-def _merge(config: dict[str, Any], changes: Mapping[str, Any], path: str) -> None:
-    """Update in place; a nested dict replaces its keys one by one, except typed ones whole."""
-    for key, value in changes.items():
-        if key not in config:
-            hint = near_miss(key, config) or f" (one of: {', '.join(config)})"
-            raise ValueError(f"unknown configuration key '{path}{key}'{hint}")
-        old = config[key]
-        nested = isinstance(old, dict) and isinstance(value, Mapping) and "type" not in value
-        if nested and key != "action":
-            _merge(old, value, f"{path}{key}.")
-        elif nested:
-            config[key] = {**old, **value}
-        else:
-            config[key] = value
-
-
-def _divisors(number: int) -> str:
-    return ", ".join(str(d) for d in range(1, number + 1) if number % d == 0)

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.seeding import EpisodeSeeds, first_seeds, spaced_seeds
 
+MOST_WORLDS = 1_000_000
+"""More would not fit into memory: a world takes some 10 kB and more."""
+
 
 class EpisodicVectorEnv(VectorEnv[Any, Any, Any]):
     """N worlds of one scenario with same-step autoreset; a rule gives each episode its seed.
@@ -24,12 +27,12 @@ class EpisodicVectorEnv(VectorEnv[Any, Any, Any]):
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
 
     Raises:
-        ValueError: no worlds.
+        ValueError: no worlds, or more than `MOST_WORLDS`.
     """
 
     def __init__(self, scenario: Scenario, num_envs: int, seeds: EpisodeSeeds | None) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; it must be at least 1")
+        if not 1 <= num_envs <= MOST_WORLDS:
+            raise ValueError(f"num_envs is {num_envs}; it must be from 1 to {MOST_WORLDS:,}")
         self.scenario, self.num_envs, self.seeds = scenario, num_envs, seeds
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self.episodes: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)

@@ -69,6 +69,8 @@ def test_settings_come_whole_or_by_name(agent):
         ({"clip_range": -0.1}, "'clip_range' is -0.1: input should be greater than 0"),
         ({"memory_kwargs": {"hidden_size": 10**30}}, "'hidden_size' is 10+: give at most"),
         ({"encoder": "vehicles", "encoder_kwargs": {"width": 10**30}}, "'width' is 10+: give"),
+        ({"clip_range_vf": 1e308}, r"'clip_range_vf' is 1e\+308: give at most 1e\+38"),
+        ({"device": "1e6"}, "device is '1e6': give 'auto', 'cpu', 'cuda' or a torch.device"),
         ({"device": 1e-320}, "device is 1e-320: give 'auto', 'cpu', 'cuda' or a torch.device"),
     ],
 )

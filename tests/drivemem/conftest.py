@@ -46,7 +46,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run with one evaluation, a letter of `OUTCOMES` for each episode."""
+    """Writes a run with one evaluation, a letter of `OUTCOMES` for each episode.
+
+    Further columns have one value for all episodes, or a list of one for each.
+    """
 
     def run(
         name: str, outcomes: str, *, memory: str = "none", seed: int | None = 0,
@@ -73,7 +76,8 @@ def write(tmp_path: Path) -> Callable[..., Path]:
                 "outcome": OUTCOMES[letter], "success": letter == "S", "collision": letter == "C",
                 "return": number + (letter == "S"), "length": 10 + number, "duration_s": 1.0,
                 "mean_speed": 10.0 + number, "hard_brakes": 0, "exposure": 0, "digest": "",
-                "schema_version": 1, **columns,
+                "schema_version": 1,
+                **{k: v[number] if isinstance(v, list) else v for k, v in columns.items()},
             }
             for number, letter in enumerate(outcomes)
         ]  # fmt: skip

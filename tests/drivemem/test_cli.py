@@ -83,6 +83,8 @@ def failure(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, 
         (["evaluate", "--driver", "idm"], 1, "--scenario NAME"),
         (["compare", "nowhere"], 1, "does not exist"),
         (["list", "scenaros"], 1, "did you mean 'scenarios'?"),
+        (["list", "scenarios", "--tag", "provabel"], 1, "did you mean 'provable'? (one of: "),
+        (["list", "memories", "--tag", "provable"], 1, "--tag provable goes with scenarios"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -102,11 +104,20 @@ def test_errors_are_one_line_with_the_way_out(
 def test_what_there_is_is_listed_to_the_letter(kind: str) -> None:
     """Nothing is taken for markup: `y = [x, h]` keeps its brackets."""
     text = io.StringIO()
-    Console(file=text, width=400).print(*tables(kind))
+    Console(file=text, width=400).print(*tables([kind]))
     rows = list(KINDS[kind].rows())
     assert rows
     for row in rows:
         assert all(cell in text.getvalue() for cell in row), row
+
+
+@pytest.mark.parametrize("kinds", [(), ("scenarios",)])
+def test_a_tag_chooses_among_scenarios(kinds: tuple[str, ...]) -> None:
+    text = io.StringIO()
+    Console(file=text, width=400).print(*tables(kinds, tag="provable"))
+    rows = [row for row in KINDS["scenarios"].rows() if row[0] in text.getvalue()]
+    assert len(rows) == 27 and {row[-1] for row in rows} == {"provable"}
+    assert all(row[3].startswith("1/") for row in rows), "each has a proven ceiling"
 
 
 def test_equations_keep_their_brackets() -> None:

@@ -12,9 +12,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from drivemem.episodes import Digest, as_json, plain, read_table, write_table
+from drivemem.episodes import Digest, as_json, plain, read_episodes, read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.schemas import ACTOR_COLUMNS, EPISODE_COLUMNS, STEP_COLUMNS
+from drivemem.schemas import ACTOR_COLUMNS, EPISODE_COLUMNS, LATER, STEP_COLUMNS
 
 COLUMNS = {
     "number": "INTEGER", "seed": "BIGINT", "value": "DOUBLE", "word": "VARCHAR",
@@ -113,6 +113,21 @@ def test_foreign_files_are_named(tmp_path: Path) -> None:
     duckdb.sql(f"COPY (SELECT 1 AS number, 'x' AS other) TO '{path}' (FORMAT parquet)")
     with pytest.raises(DrivememError, match=r"lacks seed, value, word, flag, probs"):
         read_table(path, COLUMNS)
+
+
+def test_episodes_from_before_a_metric_are_read(tmp_path: Path) -> None:
+    older = {name: kind for name, kind in EPISODE_COLUMNS.items() if name not in LATER}
+    row = {"episode": 3, "outcome": "success"}
+    write_table(tmp_path / "t.parquet", older, [row])
+    (read,) = read_episodes(tmp_path / "t.parquet")
+    assert set(read) == set(EPISODE_COLUMNS)
+    assert read["on_time"] is None and read["episode"] == 3
+    write_table(tmp_path / "t.parquet", EPISODE_COLUMNS, [{**row, "on_time": 1.0}])
+    assert read_episodes(tmp_path / "t.parquet")[0]["on_time"] == 1.0
+    del older["pet"]
+    write_table(tmp_path / "t.parquet", older, [row])
+    with pytest.raises(DrivememError, match=r"it lacks pet$"):
+        read_episodes(tmp_path / "t.parquet")
 
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ from drivemem.schemas import (
     ACTORS,
     EPISODE_COLUMNS,
     EPISODES,
+    LATER,
     MEASURES,
     RECORDED,
     STEPS,
     Column,
 )
-from drivemem_envs.metrics import metric_names
+from drivemem_envs.metrics import METRICS, metric_names
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.md"
 TABLES = {"episodes": RECORDED, "steps": STEPS, "actors": ACTORS}
@@ -32,6 +33,12 @@ def test_the_page_of_files_shows_every_column(columns: dict[str, Column]) -> Non
 def test_every_metric_is_a_column_and_replays_do_without() -> None:
     assert set(metric_names()) <= set(EPISODE_COLUMNS)
     assert not any(EPISODES[name].needed for name in metric_names())
+
+
+def test_what_files_may_lack_came_later() -> None:
+    """Those of other packages, and `on_time`; what lacks anything else is no table of ours."""
+    own = {each.name for each in METRICS}
+    assert set(metric_names()) - own == LATER
 
 
 def test_what_a_report_measures_are_numbers() -> None:

@@ -27,6 +27,7 @@ from drivemem_envs import Scenario, make, scenario
         ("blackout-highway", {"action": {"type": "Discrete"}}, "DiscreteMetaAction"),
         ("blackout-highway", {"other_vehicles_type": "nomod.X"}, "other_vehicles_type='nomod.X' "),
         ("blackout-highway", {"other_vehicles_type": "os.path"}, "class of vehicles"),
+        ("blackout-highway", {"other_vehicles_type": "../../escaped"}, "class of vehicles"),
         ("blackout-highway", {"vehicles_count": 10**12}, "from 0 to 1000"),
         ("blackout-highway", {"reward_speed_range": [20, 20]}, "the lower first"),
         ("exit-recall", {"exits_count": 9}, "choose 2 to 5"),

@@ -17,7 +17,16 @@ import drivemem_envs
 from drivemem_envs import metrics
 from drivemem_envs.collision_times import time_to_collision
 from drivemem_envs.episode_trace import AT_FAULT, BLIND_ENTRY, PET
-from drivemem_envs.metrics import METRICS, EgoTrace, Metric, metric_names, register_metric
+from drivemem_envs.metrics import (
+    METRICS,
+    ON_TIME,
+    EgoTrace,
+    Metric,
+    judge_on_time,
+    metric_names,
+    register_metric,
+)
+from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.sensing.layout import FIRST_OBJECT_ID
 from tests.envs.metrics_oracle import MetricsInNumpy
@@ -112,7 +121,7 @@ def overlap(a: np.ndarray, b: np.ndarray, t: float) -> bool:
 def test_a_quiet_drive():
     decisions = [truth((2.0 * step, 0, 0, 10.0), (500.0, 0, 0, 0.0)) for step in range(6)]
     result = episode(*decisions)
-    assert list(result) == metric_names()
+    assert list(result) == [each.name for each in METRICS]
     assert result["progress_m"] == pytest.approx(10.0)
     assert result["mean_speed"] == 10.0
     assert math.isnan(result["min_ttc"])
@@ -236,10 +245,40 @@ def test_every_metric_has_a_column():
 def test_the_page_lists_the_table():
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     rows = [
-        f"| `{each.name}` | {each.unit} | {each.definition} | {each.source} |" for each in METRICS
+        f"| `{each.name}` | {each.unit} | {each.definition} | {each.source} |"
+        for each in (*METRICS, ON_TIME)
     ]
     listed = [line for line in page.splitlines() if line.startswith("| `")]
     assert listed[2:] == rows  # the first two are the outcome and what the product counts
+
+
+def test_on_time_is_unharmed_and_fast_enough():
+    speeds = [30.0] * len(OUTCOMES)
+    judged = dict(zip(OUTCOMES, judge_on_time(28.0, OUTCOMES, speeds), strict=True))
+    assert judged == {one: float(one in ("success", "timeout")) for one in OUTCOMES}
+    at = judge_on_time(28.0, ["success"] * 3, [27.999, 28.0, float("nan")])
+    assert at.tolist() == [0.0, 1.0, 0.0]
+    assert np.isnan(judge_on_time(None, ["success"], [30.0])).all()
+
+
+@pytest.mark.parametrize("backend", ["reference", "compiled"])
+@pytest.mark.parametrize("least", [None, 5.0, 21.0])
+def test_both_backends_tell_who_is_on_time(backend, least):
+    """Two go slower, unharmed and fast enough for 5 m/s; two go faster, into the traffic."""
+    scenario = drivemem_envs.scenario("highway-fast-v0").model_copy(update={"on_time_mps": least})
+    worlds = drivemem_envs.make_vec(scenario, 4, backend=backend)
+    worlds.reset(seed=3)
+    told = []
+    while len(told) < 10:
+        _, _, terminated, truncated, infos = worlds.step(np.array([4, 4, 3, 3]))
+        final = infos.get("final_info", {})
+        for world in np.flatnonzero(terminated | truncated):
+            facts = [final[key][world] for key in ("outcome", "mean_speed", "on_time")]
+            (expected,) = judge_on_time(least, [facts[0]], [facts[1]])
+            np.testing.assert_array_equal(facts[2], expected)
+            told.append(facts[2])
+    worlds.close()
+    assert least != 5.0 or set(told) == {0.0, 1.0}
 
 
 @pytest.fixture
@@ -288,6 +327,7 @@ def test_a_metric_of_another_package_is_told_beside_ours(backend, registered):
         (LATERAL_REACH, "already registered"),
         (Metric("pet", "s", "again", compute=lateral_reach), "already registered"),
         (Metric("outcome", "", "again", compute=lateral_reach), "already registered"),
+        (Metric("on_time", "", "again", compute=lateral_reach), "already registered"),
         (Metric("lateral reach", "", "two words", compute=lateral_reach), "no identifier"),
         (Metric("nothing", "", "no function"), "needs compute"),
     ],
@@ -309,7 +349,7 @@ def test_entry_points_add_metrics_and_a_broken_one_disables_nothing(registered, 
     monkeypatch.setattr(sys.modules[__name__], "LATERAL_REACH", LATERAL_REACH, raising=False)
     monkeypatch.setattr(metrics, "entry_points", lambda group: points)
     with pytest.warns(UserWarning, match=r"metric '(nowhere|other_name)' is left out") as told:
-        assert metric_names() == [*(each.name for each in METRICS), "lateral_reach"]
+        assert metric_names() == [*(each.name for each in METRICS), "on_time", "lateral_reach"]
     assert len(told) == 2
 
 

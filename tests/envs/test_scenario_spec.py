@@ -54,6 +54,27 @@ def test_unknown_fields_are_refused(highway):
         highway.with_(observation={"features": ("x", "speed")})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"on_time_mps": 0.0}, {"on_time_mps": -3.0}, {"on_time_mps": float("inf")},
+        {"on_time_mps": float("nan")}, {"tags": "free-driving"}, {"tags": ("Free driving",)},
+        {"tags": ("a,b",)}, {"tags": ("",)},
+    ],
+)  # fmt: skip
+def test_speeds_and_tags_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError, match=rf"^scenario: {next(iter(wrong))}[^\n]+$"):
+        Scenario(name="a-v0", world="a:B", **wrong)
+
+
+def test_levels_and_twins_keep_speed_and_tags():
+    easy = Scenario(
+        name="a-easy-v0", world="a:B", on_time_mps=28.0, tags=("free-driving", "rewriting")
+    )
+    for other in (easy.level("hard"), easy.twin()):
+        assert (other.on_time_mps, other.tags) == (28.0, ("free-driving", "rewriting"))
+
+
 ANYTHING = st.one_of(
     st.floats(),
     st.floats(0.0, 1e6),
@@ -157,7 +178,8 @@ def test_the_twin_differs_in_sensors_only():
 
 def test_hash_follows_what_episodes_depend_on(highway):
     assert highway.hash() == drivemem_envs.scenario("highway-fast-v0").hash()
-    assert highway.hash() == highway.model_copy(update={"summary": "other words"}).hash()
+    said = {"summary": "other words", "tags": ("free-driving",), "on_time_mps": 20.0}
+    assert highway.hash() == highway.model_copy(update=said).hash()
     others = [
         highway.with_(config={"vehicles_count": 7}),
         highway.with_(sensors={"range_m": 30.0}),

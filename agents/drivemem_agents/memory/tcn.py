@@ -17,8 +17,9 @@ class TCNSettings(MemorySettings):
     """H, channels."""
     kernel_size: int = Field(default=3, ge=2)
     """k, taps of every filter."""
-    levels: int = Field(default=4, ge=1)
-    """L, layers; the taps of layer l (from 0) lie 2^l steps apart."""
+    levels: int = Field(default=4, ge=1, le=16)
+    """L, layers; the taps of layer l (from 0) lie 2^l steps apart: with 16 it sees 65,536 steps or
+    more, and its state grows as that does."""
 
 
 @register_memory("tcn")

@@ -1,7 +1,7 @@
 "use strict";
 // The page: state, controls, and what connects them. All recorded text goes through textContent.
 
-const LAYERS = ["truth", "sees", "remembers"];
+const LAYERS = ["truth", "sees", "remembers", "shown"];
 
 function element(tag, name, text) {
   const made = document.createElement(tag);
@@ -17,7 +17,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 const state = {
   about: null, blobs: [], roads: null, episodes: new Map(), index: 0, episode: null,
-  time: 0, playing: false, speed: 1, layers: { truth: true, sees: true, remembers: true },
+  time: 0, playing: false, speed: 1, layers: { truth: true, sees: true, remembers: true, shown: true },
   filter: "all", zoom: 1, pan: [0, 0], scenes: [], plots: [], colours: {}, frame: 0,
 };
 
@@ -26,7 +26,7 @@ const state = {
 function readColours() {
   const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(`--${name}`).trim();
   const colours = {};
-  for (const name of ["ground", "road", "paint", "building", "shade", "a", "b", "car", "crash", "hidden", "ghost", "ink", "quiet", "edge", "card", "meh"]) colours[name] = of(name);
+  for (const name of ["ground", "road", "paint", "building", "shade", "a", "b", "car", "crash", "hidden", "ghost", "shown", "ink", "quiet", "edge", "card", "meh"]) colours[name] = of(name);
   Object.assign(colours, {
     paintEdge: of("paint-edge"), buildingEdge: of("building-edge"), ghostFill: of("ghost-fill"),
     shadeStrength: Number(of("shade-strength")), glass: "rgba(255, 255, 255, 0.75)", onShade: "#ffffff",
@@ -105,6 +105,9 @@ async function open(index, step) {
   showMarks();
   showPlots();
   $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
+  $("layer-shown").hidden = !state.episode.sides.some((side) => side.shown);
+  const recalls = state.episode.sides.filter((side) => side.recalls).length;
+  $("remembered").textContent = recalls === state.episode.sides.length ? "where perfect recall shows it" : recalls ? "where last seen, or where perfect recall shows it" : "where last seen";
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");
@@ -289,7 +292,7 @@ const KEYS = {
   " ": toggle, ArrowLeft: (event) => stepBy(event.shiftKey ? -second() : -1), ArrowRight: (event) => stepBy(event.shiftKey ? second() : 1),
   Home: () => seek(0), End: () => seek(state.episode.last), ",": () => nextMark(-1), ".": () => nextMark(1),
   ArrowUp: () => neighbour(-1), ArrowDown: () => neighbour(1),
-  1: () => setLayer("truth", !state.layers.truth), 2: () => setLayer("sees", !state.layers.sees), 3: () => setLayer("remembers", !state.layers.remembers),
+  1: () => setLayer("truth", !state.layers.truth), 2: () => setLayer("sees", !state.layers.sees), 3: () => setLayer("remembers", !state.layers.remembers), 4: () => setLayer("shown", !state.layers.shown),
   "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), 0: fit, t: switchTheme, T: switchTheme,
 };
 

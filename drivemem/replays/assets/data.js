@@ -149,6 +149,7 @@ class Episode {
     this.occluders = packed.occluders;
     this.blockers = packed.blockers;
     this.sectors = packed.sectors;
+    this.extent = packed.extent; // of the views that drivers may be shown, m
     this.view = packed.view; // what a camera that stands still must show: left, top, right, bottom, m
     this.wide = packed.wide;
     this.focus = new Set(packed.focus); // the actors that the episode is about

@@ -22,7 +22,7 @@ class Scene {
     this.ratio = ratio;
   }
 
-  // colours: from the stylesheet; view: {scale px/m, x, y (centre, m)}; layers: {truth, sees, remembers}.
+  // colours: from the stylesheet; view: {scale px/m, x, y (centre, m)}; layers: {truth, sees, remembers, shown}.
   draw(time, view, layers, colours) {
     const { context: c, side } = this;
     const now = Math.min(time, side.last), step = Math.floor(now + 1e-6);
@@ -38,6 +38,7 @@ class Scene {
     const dark = layers.sees && side.darkSteps.has(step);
     if (layers.sees) this.drawVeil(c, me, actors, colours, dark);
     this.drawOccluders(c, colours);
+    if (layers.shown && side.shown) drawShown(c, side, this.episode.extent, step, this.view.scale, colours);
     for (const actor of actors) this.drawActor(c, actor, step, layers, colours);
     if (layers.remembers) for (const actor of actors) this.drawGhost(c, actor, layers, colours);
     if (layers.remembers) for (const actor of actors) this.drawDecoded(c, actor, step, colours);

@@ -215,10 +215,14 @@ class CompiledWorlds:
                 raise RuntimeError(
                     "a world was stepped beyond the end of its episode: reset it first"
                 )
-            self.batch = self.batch._replace(trace=with_more_room(self.batch.trace))
+            self.make_room()
         decide(self.batch, rows, given)
         if self.tasks:
             self.tasks.judge(self.batch, rows)
+
+    def make_room(self) -> None:
+        """Let episodes take twice as many decisions."""
+        self.batch = self.batch._replace(trace=with_more_room(self.batch.trace))
 
     def _padded(self, actions: Any, rows: Ints) -> NDArray[np.float32]:
         """Actions of some worlds (R,) as the kernels take them (R, 2)."""

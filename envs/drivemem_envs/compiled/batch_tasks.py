@@ -37,6 +37,10 @@ class BatchTasks:
         self._state[rows] = begun(self.task, self._drawn[rows])
         self._tell(batch, rows)
 
+    def take(self, rows: Ints | slice, other: BatchTasks, worlds: Ints) -> None:
+        """Let worlds (R,) be where some of another batch of the same scenario are (R,)."""
+        self._drawn[rows], self._state[rows] = other._drawn[worlds], other._state[worlds]
+
     def judge(self, batch: Batch, rows: Ints) -> None:
         """Reward, end and result of the last decision of worlds (R,); what they are told anew."""
         result = batch.result

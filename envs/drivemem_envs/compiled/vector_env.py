@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from drivemem_envs.actions import check_rewards
 from drivemem_envs.compiled.batch import CompiledWorlds
 from drivemem_envs.episode_trace import ego_trace
-from drivemem_envs.metrics import EgoTrace, named
+from drivemem_envs.metrics import EgoTrace, judge_on_time, named
 from drivemem_envs.outcomes import OUTCOMES
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.seeding import EpisodeSeeds
@@ -121,6 +121,11 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         """Static occluders of every world, (K, 5) each."""
         return list(self._worlds.batch.sight.occluders.copy())
 
+    @property
+    def worlds(self) -> CompiledWorlds:
+        """The worlds as arrays, for whoever drives copies of them ahead (`compiled.copies`)."""
+        return self._worlds
+
     def keep_final_truth(self, keep: bool = True) -> None:
         """Whether `final_truths` shall be available (recorders want it; it costs a copy)."""
         self._keep = keep
@@ -158,7 +163,11 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         info["outcome"] = np.full(self.num_envs, None, dtype=object)
         info["outcome"][ended] = [OUTCOMES[result.outcomes[world]] for world in ended]
         info["is_success"] = result.successes & mask
-        for name, values in self._metrics(ended).items():
+        metrics = self._metrics(ended)
+        metrics["on_time"] = judge_on_time(
+            self.scenario.on_time_mps, info["outcome"][ended], metrics["mean_speed"]
+        )
+        for name, values in metrics.items():
             nothing = None if values.dtype == object else 0
             column = np.full(self.num_envs, nothing, dtype=values.dtype)
             column[ended] = values

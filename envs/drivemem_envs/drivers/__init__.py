@@ -18,7 +18,8 @@ from gymnasium import spaces
 
 from drivemem_envs.drivers.base import Driver
 from drivemem_envs.drivers.constant import ConstantDriver, RandomDriver
-from drivemem_envs.drivers.oracle import OracleDriver
+from drivemem_envs.drivers.oracle import make_oracle
+from drivemem_envs.drivers.planner import PlannerDriver
 from drivemem_envs.drivers.rule_based import RuleBasedDriver
 from drivemem_envs.names import near_miss
 from drivemem_envs.scenario_spec import Scenario
@@ -35,6 +36,8 @@ class _Entry(NamedTuple):
     summary: str
     argument: str = ""
     """What stands behind a colon after the name; the factory takes it first."""
+    optional: bool = False
+    """Whether the argument may be left out; the factory then takes an empty one."""
 
 
 _DRIVERS: dict[str, _Entry] = {
@@ -46,7 +49,15 @@ _DRIVERS: dict[str, _Entry] = {
         "uniform over the available actions, seeded",
     ),
     "oracle": _Entry(
-        OracleDriver, "told what is hidden, by the scenario's own rule: the upper bound"
+        make_oracle,
+        "told what is hidden: the scenario's own rule, or else the planner; the upper bound",
+    ),
+    "planner": _Entry(
+        PlannerDriver,
+        "plans on the truth by driving copies of the world ahead (compiled worlds alone); settings "
+        "follow a colon, such as planner:horizon_s=8,candidates=96",
+        "SETTINGS",
+        optional=True,
     ),
     "idm": _Entry(
         partial(RuleBasedDriver, tracker="none"),
@@ -97,7 +108,7 @@ def driver_names() -> dict[str, str]:
     """Names of the reference drivers and a line about each."""
     _load_entry_points()
     return {
-        f"{name}:{entry.argument}" if entry.argument else name: entry.summary
+        f"{name}:{entry.argument}" if entry.argument and not entry.optional else name: entry.summary
         for name, entry in _DRIVERS.items()
     }
 

@@ -11,7 +11,11 @@ from drivemem_envs.sensing.spec import Tracker
 
 
 class Driver(Protocol):
-    """Maps observations to actions, perhaps with a state of its own."""
+    """Maps observations to actions, perhaps with a state of its own.
+
+    One that looks beyond observations also has `meet(env)`: whoever lets it drive calls it before,
+    with the vector environment.
+    """
 
     tracker: Tracker
     """Tracker that the environment must run for this driver."""

@@ -1,24 +1,34 @@
 """A driver that knows what is hidden: the upper bound, and the proof that a scenario is solvable.
 
 It drives the twin (full sensors, so that a cue is always shown) by the rule that the scenario's
-world gives, and counts decisions.
+world gives, and counts decisions. Where the world gives none, the planner is the oracle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from drivemem_envs.actions import OracleRule
+from drivemem_envs.drivers.base import Driver
 from drivemem_envs.drivers.constant import batch_size
+from drivemem_envs.drivers.planner import PlannerDriver
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.sensing.spec import Tracker
 
-OracleRule = Callable[[dict[str, Any], NDArray[np.int64]], NDArray[np.int64]]
-"""Batched observation and decisions since each episode began (N,), to actions (N,)."""
+
+def make_oracle(scenario: Scenario, action_space: spaces.Space[Any]) -> Driver:
+    """Who drives by the world's own rule, or else by a plan.
+
+    Raises:
+        ValueError: see `OracleDriver` and `PlannerDriver`.
+    """
+    if hasattr(scenario.world_class(), "oracle"):
+        return OracleDriver(scenario)
+    return PlannerDriver("", scenario, action_space)
 
 
 class OracleDriver:
@@ -26,26 +36,20 @@ class OracleDriver:
 
     Args:
         scenario: what it drives.
-        action_space: of one world.
 
     Raises:
-        ValueError: the world gives no rule, or the observation is flat.
+        ValueError: the observation is flat, or has no rows.
     """
 
     tracker: Tracker = "none"
     full_sensors = True
 
-    def __init__(self, scenario: Scenario, action_space: spaces.Space[Any]) -> None:
-        make = getattr(scenario.world_class(), "oracle", None)
-        if make is None:
-            raise ValueError(
-                f"{scenario.name} has no oracle: take idm with full sensors in its place"
-            )
+    def __init__(self, scenario: Scenario) -> None:
         if scenario.observation.flat:
             raise ValueError("the oracle reads a Dict observation: use flat=False")
         if "rows" not in scenario.observation.views:
             raise ValueError("the oracle reads rows: add 'rows' to views")
-        self._rule: OracleRule = make(scenario)
+        self._rule: OracleRule = scenario.world_class().oracle(scenario)
 
     def predict(
         self,

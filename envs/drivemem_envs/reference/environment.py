@@ -17,6 +17,7 @@ from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
 from drivemem_envs.actions import check_actions
 from drivemem_envs.batch_task import TaskWorld
+from drivemem_envs.metrics import judge_on_time
 from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.reference.goals import GoalRewards
 from drivemem_envs.reference.observation import DriverView
@@ -151,6 +152,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             outcome = outcomes.outcome_of(self, bool(terminated), self.metrics.speeds())
             told |= {"outcome": outcome, "is_success": outcome == "success"}
             told |= self.metrics.result()
+            judged = judge_on_time(self.scenario.on_time_mps, [outcome], [told["mean_speed"]])
+            told["on_time"] = float(judged[0])
         truncated = bool(truncated and not terminated)
         return observation, float(reward), bool(terminated), truncated, told
 

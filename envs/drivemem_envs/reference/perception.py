@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints
+from drivemem_envs.batch_task import seed_of
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.pipeline import Percepts, SensorState
 from drivemem_envs.sensing.spec import Sensors, Tracker
@@ -52,8 +53,7 @@ class Perception:
                 that a twin's traffic and highway-env's own are the same.
             occluders: (K, 5) x, y, heading, length, width; m, rad.
         """
-        state = generator.bit_generator.state["state"]
-        self.seed = int(state["state"]) & (2**64 - 1) if isinstance(state, dict) else 0
+        self.seed = seed_of(generator)
         self._state.reset(self.seed)
         self.occluders = occluders
         self._episode = getattr(self, "_episode", 0) + 1

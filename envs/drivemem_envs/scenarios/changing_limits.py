@@ -59,7 +59,7 @@ from drivemem_envs.scenarios.shared.winding_road import (
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 LIMITS = (14.0, 20.0, 26.0)
 """m/s."""

@@ -42,7 +42,7 @@ from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 SPEED = 20.0
 """The ego's speed, m/s: constant, so that it cannot store anything."""
@@ -243,6 +243,7 @@ EASY = Scenario(
     memory_horizon_s=5.0,
     ceiling_success=1 / 3,
     ceiling="at the fork every observation is the same whatever the sign said",
+    tags=("provable",),
 )
 
 MEDIUM = EASY.level("medium", config={"narrow_length": 140.0}, memory_horizon_s=10.0)

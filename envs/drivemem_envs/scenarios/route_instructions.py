@@ -61,7 +61,7 @@ from drivemem_envs.scenarios.shared.winding_road import (
 from drivemem_envs.sensing.spec import Sensors
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 BRANCHES = 3
 FREE_SPEED = 20.0

@@ -40,6 +40,14 @@ EGO_FEATURES = (
 """Of the ego: speed over 40 m/s, place across its lane over the lane's width, heading against the
 lane's, speed and lanes still to go to what it was told last, and lanes beside its own over 4."""
 
+# The columns of these, in their order; the nearest ahead stands before the nearest behind.
+EXISTS, ROOM = range(len(LANE_FEATURES))
+NEAR_PRESENCE, NEAR_GAP, NEAR_CLOSING, NEAR_LENGTH = range(len(NEIGHBOR_FEATURES))
+NEAR_AHEAD = len(LANE_FEATURES)
+NEAR_BEHIND = NEAR_AHEAD + len(NEIGHBOR_FEATURES)
+LANE_COLUMNS = NEAR_BEHIND + len(NEIGHBOR_FEATURES)
+OWN_SPEED, OWN_OFFSET, OWN_SIN, TO_SPEED, TO_LANE, TO_LEFT, TO_RIGHT = range(len(EGO_FEATURES))
+
 # How the ego stands (STANCE,): place in its lane (m, m), the lane's width (m) and heading (rad),
 # the lane's number, lanes of the road, target speed (m/s) and number of the target lane.
 ALONG, ACROSS, LANE_WIDTH, LANE_HEADING, NUMBER, LANES, TARGET_SPEED, TARGET_NUMBER = range(8)
@@ -76,11 +84,10 @@ def make_lane_views(
     if "lanes" in shown:
         settings[RANGE], settings[SIDE] = lanes.range_m, lanes.each_side
         rows, own = 2 * lanes.each_side + 1, len(EGO_FEATURES)
-    width = len(LANE_FEATURES) + 2 * len(NEIGHBOR_FEATURES)
     return LaneViews(
         settings,
         np.zeros((worlds, *cells), dtype=np.float32),
-        np.zeros((worlds, rows, width), dtype=np.float32),
+        np.zeros((worlds, rows, LANE_COLUMNS), dtype=np.float32),
         np.zeros((worlds, own), dtype=np.float32),
     )
 
@@ -207,8 +214,8 @@ def _write_lanes(
     for place in range(lanes.shape[0]):
         number = stance[NUMBER] + place - side
         exists = 0.0 <= number < stance[LANES]
-        lanes[place, 0], lanes[place, 1] = exists, exists
-        lanes[place, 3], lanes[place, 7] = 1.0, 1.0
+        lanes[place, EXISTS], lanes[place, ROOM] = exists, exists
+        lanes[place, NEAR_AHEAD + NEAR_GAP], lanes[place, NEAR_BEHIND + NEAR_GAP] = 1.0, 1.0
     for row in range(count):
         if percepts[row, KIND] == LANDMARK:
             continue
@@ -217,7 +224,7 @@ def _write_lanes(
         gap = max(abs(away) - half - half_along, 0.0)
         if gap >= reach:
             continue
-        direction = 2 if away >= 0.0 else 6
+        near = NEAR_AHEAD if away >= 0.0 else NEAR_BEHIND
         along, _ = _velocity(percepts[row], stance)
         closing = speed - along if away >= 0.0 else along - speed
         if math.isnan(percepts[row, VX]):
@@ -228,22 +235,23 @@ def _write_lanes(
             if not reaches:
                 continue
             if gap == 0.0 and place != side:
-                lanes[place, 1] = 0.0
-            if gap / reach < lanes[place, direction + 1] or lanes[place, direction] == 0.0:
-                lanes[place, direction] = 1.0
-                lanes[place, direction + 1] = gap / reach
-                lanes[place, direction + 2] = _scaled(closing, SPEED_SCALE)
-                lanes[place, direction + 3] = _scaled(percepts[row, LENGTH], LENGTH_SCALE)
+                lanes[place, ROOM] = 0.0
+            beside = lanes[place, near : near + len(NEIGHBOR_FEATURES)]
+            if gap / reach < beside[NEAR_GAP] or beside[NEAR_PRESENCE] == 0.0:
+                beside[NEAR_PRESENCE] = 1.0
+                beside[NEAR_GAP] = gap / reach
+                beside[NEAR_CLOSING] = _scaled(closing, SPEED_SCALE)
+                beside[NEAR_LENGTH] = _scaled(percepts[row, LENGTH], LENGTH_SCALE)
 
 
 @jit
 def _write_ego(ego: Floats, stance: Floats, own: NDArray[np.float32]) -> None:
     along, across = _velocity(ego, stance)
     speed = math.sqrt(along * along + across * across)
-    own[0] = _scaled(speed, SPEED_SCALE)
-    own[1] = _scaled(stance[ACROSS], stance[LANE_WIDTH])
-    own[2] = math.sin(ego[HEADING] - stance[LANE_HEADING])
-    own[3] = _scaled(stance[TARGET_SPEED] - speed, SPEED_SCALE)
-    own[4] = _scaled(stance[TARGET_NUMBER] - stance[NUMBER], COUNT_SCALE)
-    own[5] = _scaled(stance[NUMBER], COUNT_SCALE)
-    own[6] = _scaled(stance[LANES] - 1.0 - stance[NUMBER], COUNT_SCALE)
+    own[OWN_SPEED] = _scaled(speed, SPEED_SCALE)
+    own[OWN_OFFSET] = _scaled(stance[ACROSS], stance[LANE_WIDTH])
+    own[OWN_SIN] = math.sin(ego[HEADING] - stance[LANE_HEADING])
+    own[TO_SPEED] = _scaled(stance[TARGET_SPEED] - speed, SPEED_SCALE)
+    own[TO_LANE] = _scaled(stance[TARGET_NUMBER] - stance[NUMBER], COUNT_SCALE)
+    own[TO_LEFT] = _scaled(stance[NUMBER], COUNT_SCALE)
+    own[TO_RIGHT] = _scaled(stance[LANES] - 1.0 - stance[NUMBER], COUNT_SCALE)

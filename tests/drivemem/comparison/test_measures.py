@@ -38,7 +38,7 @@ def test_span_curve_by_hand(write: Write, tmp_path: Path) -> None:
     (table,) = compared(tmp_path).tables
     (curve,) = lesion_curves(table, "span")
     assert curve.label == "gru"
-    assert [(p.x, p.success.estimate, p.runs) for p in curve.points] == [
+    assert [(p.x, p.score.estimate, p.runs) for p in curve.points] == [
         (1.0, 0.25, 2), (4.0, 0.5, 2), (16.0, 0.75, 2)
     ]  # fmt: skip
     assert curve.intact is not None and curve.intact.estimate == 1.0
@@ -73,7 +73,7 @@ def test_retention_curve_over_suites(
     curves = retention_curves(compared(tmp_path).tables)
     (curve,) = curves[f"exit-recall-easy-v0: {key}"]
     rising = sorted((change.popitem()[1][key], n) for n, change in enumerate(changes))
-    assert [(p.x, p.success.estimate) for p in curve.points] == [
+    assert [(p.x, p.score.estimate) for p in curve.points] == [
         (float(value), pytest.approx((number + 1) / 5)) for value, number in rising
     ]
 
@@ -83,7 +83,7 @@ def test_a_dial_left_alone_has_its_default_on_the_curve(write: Write, tmp_path: 
     write("b", "SCCC", memory="gru", dials={"exits_count": 5})
     tables = compared(tmp_path).tables
     (curve,) = retention_curves(tables)["exit-recall-easy-v0: exits_count"]
-    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+    assert [(p.x, p.score.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
     assert sorted(table.variant for table in tables) == ["exits_count=3", "exits_count=5"]
 
 
@@ -94,7 +94,7 @@ def test_of_several_suites_at_one_value_the_fullest_is_on_the_curve(
     write("b", "SSSC", memory="gru")
     write("c", "SCCC", memory="gru", dials={"exits_count": 5})
     (curve,) = retention_curves(compared(tmp_path).tables)["exit-recall-easy-v0: exits_count"]
-    assert [(p.x, p.success.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
+    assert [(p.x, p.score.estimate) for p in curve.points] == [(3.0, 0.75), (5.0, 0.25)]
 
 
 def test_suites_that_differ_in_two_things_make_no_retention_curve(
@@ -112,7 +112,7 @@ def test_sizes_come_from_the_manifests(write: Write, tmp_path: Path) -> None:
         write_json_file(folder / "manifest.json", facts)
     write("lstm", "SSSC", memory="lstm")  # no manifest
     (table,) = compared(tmp_path).tables
-    assert [(s.label, s.state_bytes, s.parameters, s.success.estimate, s.runs)
+    assert [(s.label, s.state_bytes, s.parameters, s.score.estimate, s.runs)
             for s in memory_sizes(table)] == [
         ("none", 0, 1000, 0.75, 1), ("gru", 256, 1256, 0.75, 1)
     ]  # fmt: skip

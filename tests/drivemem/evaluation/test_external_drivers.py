@@ -162,3 +162,17 @@ def test_lesions_and_training_suites_are_for_agents(drive: Callable[..., Evaluat
         drive("constant:IDLE", lesion="span:1")
     with pytest.raises(DrivememError, match="a driver has none"):
         drive("constant:IDLE", suite="train")
+
+
+def test_the_planner_is_shown_the_worlds(drive: Callable[..., Evaluation]) -> None:
+    planner = "planner:horizon_s=2,candidates=9"
+    done = drive(planner, scenario="highway-fast-v0", episodes=2, num_envs=2)
+    assert done.identity.full_sensors
+    assert done.folder.parent.parent.name == f"highway-fast-v0-{planner.replace(':', '-')}"
+    lone = drive(planner, scenario="highway-fast-v0", episodes=2, num_envs=1, again=True)
+    assert [row["return"] for row in done.rows] == [row["return"] for row in lone.rows]
+
+
+def test_the_planner_refuses_worlds_that_it_cannot_copy(drive: Callable[..., Evaluation]) -> None:
+    with pytest.raises(DrivememError, match="reference backend cannot make: drive with"):
+        drive("planner", backend="reference")

@@ -35,8 +35,8 @@ IDLE = 1
 class KeepsTheSign:
     """A driver whose memory holds the sign that was shown, mixed with noise, and nothing else."""
 
-    def begin(self, worlds: int) -> None:
-        self._kept = np.zeros((worlds, 3))
+    def begin(self, env: Any) -> None:
+        self._kept = np.zeros((env.num_envs, 3))
         self._noise = np.random.default_rng(0)
         self._mix = self._noise.standard_normal((3, 7))
 

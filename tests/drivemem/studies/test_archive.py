@@ -151,6 +151,28 @@ def test_a_damaged_archive_is_said_to_be_one(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_archive_from_before_a_metric_is_taken_and_written_again(
+    tiny: Path, results: Path, tmp_path: Path
+) -> None:
+    plan = make_plan(load_study(tiny), tmp_path / "out")
+    folder = tmp_path / "older"
+    folder.mkdir()
+    (folder / "runs.parquet").write_bytes((results / "runs.parquet").read_bytes())
+    duckdb.sql(
+        f"COPY (SELECT * EXCLUDE on_time FROM '{results / 'episodes.parquet'}') "
+        f"TO '{folder / 'episodes.parquet'}' (FORMAT parquet)"
+    )
+    assert len(restore(plan, folder).cells) == 2
+    one = next((tmp_path / "out").glob("*/evaluations/*/episodes.parquet"))
+    duckdb.sql(
+        f"COPY (SELECT * EXCLUDE on_time FROM '{one}') TO '{tmp_path / 'one'}' (FORMAT parquet)"
+    )
+    one.write_bytes((tmp_path / "one").read_bytes())  # as an older drivemem left it
+    write_results(plan, tmp_path / "again")
+    again = tmp_path / "again" / "episodes.parquet"
+    assert duckdb.sql(f"SELECT count(*), count(on_time) FROM '{again}'").fetchall() == [(12, 0)]
+
+
 def test_an_archive_without_a_runs_episodes_does_not_make_it_done(
     tiny: Path, results: Path, tmp_path: Path
 ) -> None:

@@ -57,7 +57,7 @@ class Told(BatchTask):
 
 
 class ToldWorld(TaskWorld, HighwayEnvFast):
-    """highway-env's fast highway; what is announced is drawn behind its traffic."""
+    """highway-env's fast highway; what is announced is drawn apart from its traffic."""
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:
@@ -66,6 +66,14 @@ class ToldWorld(TaskWorld, HighwayEnvFast):
     @classmethod
     def make_task(cls, config, lane_indices):
         return Told(config, lane_indices)
+
+    @classmethod
+    def draw(cls, config, generator):
+        return generator.integers(3, size=3).astype(float)
+
+
+class SceneToldWorld(ToldWorld):
+    """The same, but what is announced comes out of the scene."""
 
     def _reset(self):
         super()._reset()
@@ -157,12 +165,13 @@ def _scenario(name: str, world: str, **more: Any) -> Scenario:
 
 
 TOLD = _scenario("told-v0", "ToldWorld", sensors=Sensors(cue_window_s=2.0))
+SCENE_TOLD = _scenario("scene-told-v0", "SceneToldWorld", sensors=Sensors(cue_window_s=2.0))
 LEAVE = _scenario("leave-v0", "LeaveWorld")
 CROSS = _scenario("cross-v0", "CrossWorld", time_limit_s=16.0)
-SCENARIOS = {each.name: each for each in (TOLD, LEAVE, CROSS)}
+SCENARIOS = {each.name: each for each in (TOLD, SCENE_TOLD, LEAVE, CROSS)}
 
 
 def register() -> None:
     """Make them known by name, in processes that run nothing else."""
-    for attribute in ("TOLD", "LEAVE", "CROSS"):
+    for attribute in ("TOLD", "SCENE_TOLD", "LEAVE", "CROSS"):
         register_scenario(globals()[attribute].name, f"{__name__}:{attribute}")

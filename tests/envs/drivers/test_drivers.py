@@ -137,7 +137,7 @@ def test_unknown_drivers_are_refused(driver, message):
 
 
 def test_every_driver_has_a_line():
-    known = {"constant:ACTION", "random", "oracle", "idm", "hold_last", "ghost"}
+    known = {"constant:ACTION", "random", "oracle", "planner", "idm", "hold_last", "ghost"}
     assert set(driver_names()) == known
     assert all(line and "\n" not in line for line in driver_names().values())
 

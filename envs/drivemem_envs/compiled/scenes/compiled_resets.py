@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem_envs.batch_task import TaskWorld
+from drivemem_envs.batch_task import TaskWorld, episode_generator
 from drivemem_envs.compiled.export.scene import export
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import family_of, reset_of
@@ -53,7 +53,8 @@ class CompiledResets:
         self.latent = np.zeros((count, len(latent)))
         self.cue = np.zeros((count, 0 if cue is None else len(cue)), np.float32)
         self._task_state_of = family_of(scenario).state_from_latent
-        self.drawn = np.zeros((count, 0))
+        self._draws = isinstance(self.env, TaskWorld)
+        self.drawn = np.zeros((count, len(self.env.drawn()) if self._draws else 0))
         self.task_state = self._task_state_of(self.latent)
         self._seeds = np.zeros(count, np.int64)
         self.sensor_seed = self._seeds.view(np.uint64)
@@ -70,6 +71,10 @@ class CompiledResets:
         )  # fmt: skip
         if self._hides:
             self.cue[rows] = self.latent[rows]
+        if self._draws and self.drawn.shape[1]:
+            for row in rows.tolist():
+                generator = episode_generator(int(self.sensor_seed[row]))
+                self.drawn[row] = self.env.draw(self.env.config, generator)
         self.task_state[rows] = self._task_state_of(self.latent[rows])
         egos = self.worlds.actors[rows, self.worlds.world["ego"][rows]]
         road = self.worlds.lanes["road"][0, egos["lane"]]

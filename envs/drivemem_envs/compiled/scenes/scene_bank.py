@@ -205,7 +205,7 @@ class SceneBank:
             np.zeros(0, np.float32) if cue is None else np.asarray(cue, np.float32),
             np.asarray(env.latent(), np.float64),
             np.array(self._family.task_state(env), dtype=np.int64),
-            env.drawn() if isinstance(env, TaskWorld) else np.zeros(0),
+            env._drawn[0] if isinstance(env, TaskWorld) else np.zeros(0),
             env.occluders(),
             env.first_road_lanes,
         )

@@ -18,7 +18,7 @@ from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.lane_planner import LANE_WIDTH_M, plan_lane
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 # Cars 200 m ahead are met after some 12 s. With 100 m even a perfect memory would know nothing
 # after six seconds of darkness, and an exponential law has many that are longer.
@@ -38,7 +38,8 @@ def dense_highway(name: str, **fields: Any) -> Scenario:
         fields: others of a Scenario: sensors, summary, memory horizon, ceiling.
     """
     rows = ObservationSpec(vehicles_count=8, features_range=FEATURES_RANGE, see_behind=False)
-    return Scenario(name=name, world=f"{__name__}:DenseHighwayWorld", observation=rows, **fields)
+    shared = {"world": f"{__name__}:DenseHighwayWorld", "tags": ("traffic",)}
+    return Scenario(name=name, observation=rows, **{**shared, **fields})
 
 
 class SteadyVehicle(IDMVehicle):  # type: ignore[misc]

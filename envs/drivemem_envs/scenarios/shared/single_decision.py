@@ -27,7 +27,7 @@ from highway_env.vehicle.objects import Landmark
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 
 if TYPE_CHECKING:
-    from drivemem_envs.drivers.oracle import OracleRule
+    from drivemem_envs.actions import OracleRule
 
 SLOWER, IDLE, FASTER = range(3)
 """The choices: highway-env's longitudinal meta actions."""
@@ -126,7 +126,7 @@ def single_decision(
     reach = {"x": x_m, "y": y_m, "vx": speed, "vy": speed}
     ranges = {feature: (-most, most) for feature, most in reach.items()}
     spec = ObservationSpec(vehicles_count=rows, features_range=ranges)
-    shared = {"time_limit_s": 60.0, "memory_horizon_s": 3.0}
+    shared = {"time_limit_s": 60.0, "memory_horizon_s": 3.0, "tags": ("provable",)}
     return Scenario(name=name, world=world, observation=spec, **{**shared, **fields})
 
 

@@ -1,0 +1,1 @@
+"""Gates: may a scenario judge memories? Four questions, from cheap to dear (docs/gates.md)."""
