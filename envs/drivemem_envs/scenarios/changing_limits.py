@@ -14,8 +14,8 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
 Reward
-    At each decision 0.05 times the share of the allowed speed that is driven, and -0.15 in its
-    place while faster than allowed; -1 collision, +1 success.
+    At each decision 0.05 at the allowed speed, nothing at half of it, and less below; -0.15 in
+    its place while faster than allowed; -1 collision, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
     `tolerated_s` in all; violation (faster for longer); collision; timeout (too late, by the time
@@ -154,7 +154,7 @@ class ChangingLimitsWorld(WindingWorld):
             "tolerated_s": 1.0,  # for so long
             "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
             "slack_s": 6.0,  # later than who always goes at the limit
-            "pace_reward": 0.05,
+            "pace_reward": 0.05,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.15,
             "success_reward": 1.0,
         }
@@ -215,6 +215,7 @@ EASY = Scenario(
     summary="speed limits replace each other along a winding road with slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
+    tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )
 MEDIUM = EASY.level(

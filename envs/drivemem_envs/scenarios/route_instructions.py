@@ -16,9 +16,9 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14 and 20 m/s.
 Reward
-    0.5 for a right branch, -0.5 for a wrong one; at each decision 0.02 times the share of the
-    allowed speed that is driven, and -0.15 in its place while too fast in a bend; -1 collision,
-    +1 success.
+    0.5 for a right branch, -0.5 for a wrong one; at each decision 0.03 at the allowed speed,
+    nothing at half of it, and less below; -0.15 in its place while too fast in a bend; -1
+    collision, +1 success.
 Outcome
     success: at the end of the road in time, all branches right; wrong_route (ends the episode at
     once); violation (too fast in bends for more than `tolerated_s` in all); collision; timeout
@@ -176,7 +176,7 @@ class RouteInstructionsWorld(WindingWorld):
             "correction_share": 0.0,  # of junctions whose instruction is replaced in the bend
             "tolerated_s": 1.0,  # faster than a bend allows
             "slack_s": 20.0,  # later than who always goes as fast as the ego can
-            "pace_reward": 0.03,
+            "pace_reward": 0.03,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.15,
             "right_branch_reward": 0.5,
             "wrong_branch_reward": -0.5,
@@ -256,6 +256,7 @@ EASY = Scenario(
     summary="take the branch that was told before each bend, through slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
+    tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever was told",
 )
 MEDIUM = EASY.level(

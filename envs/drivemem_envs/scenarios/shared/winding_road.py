@@ -168,7 +168,7 @@ class _Builder:
         phase = self._heading - side * math.pi / 2
         middle = self._at - _RADIUS * np.array([math.cos(phase), math.sin(phase)])
         end = phase + side * _TURN
-        line = LineType.CONTINUOUS_LINE
+        line = LineType.CONTINUOUS
         arc = CircularLane(
             middle, _RADIUS, phase, end, side == 1, line_types=[line, line], speed_limit=PACE
         )
