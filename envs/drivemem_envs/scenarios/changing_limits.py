@@ -211,7 +211,7 @@ EASY = Scenario(
     name="changing-limits-easy-v0",
     world=f"{__name__}:ChangingLimitsWorld",
     sensors=Sensors(cue_window_s=1.0),
-    observation=winding_rows(6),
+    observation=winding_rows(6, 450.0),
     summary="speed limits replace each other along a winding road with slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
@@ -224,5 +224,6 @@ MEDIUM = EASY.level(
 )  # fmt: skip
 HARD = EASY.level(
     "hard", config={"sign_every_m": [100.0, 500.0], "rounds": 6}, memory_horizon_s=25.0,
+    observation=winding_rows(6, 650.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
 )  # fmt: skip

@@ -252,7 +252,7 @@ EASY = Scenario(
     name="route-instructions-easy-v0",
     world=f"{__name__}:RouteInstructionsWorld",
     sensors=Sensors(cue_window_s=1.0),
-    observation=winding_rows(8),
+    observation=winding_rows(8, 450.0),
     summary="take the branch that was told before each bend, through slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
