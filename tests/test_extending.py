@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -63,7 +64,7 @@ def module(package: Path, monkeypatch: pytest.MonkeyPatch):
         del sys.modules[name]
 
 
-def run(package: Path, *words: str, cwd: Path | None = None) -> str:
+def run(package: Path, *words: str, cwd: Path | None = None, code: int = 0) -> str:
     """A fresh interpreter that has the package: `python WORDS`; returns what it printed."""
     paths = [str(package), os.environ.get("PYTHONPATH", ""), str(ROOT)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
@@ -71,13 +72,13 @@ def run(package: Path, *words: str, cwd: Path | None = None) -> str:
         [sys.executable, *words], env=environment, cwd=cwd, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def drivemem(package: Path, *words: str, cwd: Path | None = None) -> str:
+def drivemem(package: Path, *words: str, cwd: Path | None = None, code: int = 0) -> str:
     """`drivemem WORDS` where the package is installed."""
-    return run(package, "-m", "drivemem", *words, cwd=cwd)
+    return run(package, "-m", "drivemem", *words, cwd=cwd, code=code)
 
 
 def test_the_page_shows_a_package_that_brings_one_of_every_kind() -> None:
@@ -124,6 +125,18 @@ def test_its_memory_and_encoder_are_trained_on_its_scenario(trained: Path, packa
         "print(settings['memory'], settings['memory_kwargs']['keep'], settings['encoder'])"
     )
     assert run(package, "-c", code, cwd=trained).strip() == "fading 0.8 short_sighted"
+
+
+def test_the_gates_of_its_scenario_are_tried(package: Path, tmp_path: Path) -> None:
+    """The oracle is the one that its world gives; untrained agents do not pass."""
+    drivemem(
+        package, "gates", "flag-recall", "--seeds", "1", "--steps", "256", "--episodes", "6",
+        "--jobs", "1", "--set", "num_envs=2", "n_steps=32", "batch_size=64", "--out", "gates",
+        cwd=tmp_path, code=1,
+    )  # fmt: skip
+    found = json.loads((tmp_path / "gates" / "gates.json").read_text())
+    assert found["scenario"] == "flag-recall-v0"
+    assert found["gates"][0]["verdict"] == "pass" and not found["passed"]
 
 
 def test_its_lesion_driver_and_metric_are_evaluated_and_compared(

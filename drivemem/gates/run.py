@@ -37,8 +37,8 @@ def run_gates(
         budget: what it may cost.
         out: folder for runs and results; default `runs/gates-<scenario>`. Runs that are there are
             taken, interrupted ones go on.
-        oracle: the driver that is told the truth, as `evaluate --driver` takes it; default the
-            scenario's own rule (`oracle`), else `planner`.
+        oracle: the driver that is told the truth, as `evaluate --driver` takes it; default
+            `oracle`: by the scenario's own rule, else by a plan.
         every: run also what comes after a gate that was not passed.
         jobs: runs at once; default: one for each core.
         quiet: show no progress.

@@ -109,11 +109,11 @@ def test_mistakes_are_one_line(
     assert not any(tmp_path.iterdir())
 
 
-def test_a_scenario_without_an_oracle_says_so(tmp_path: Path) -> None:
-    driver, why = find_oracle(drivemem_envs.scenario("merge-v1"), ["oracle"])
-    assert driver is None and "merge-v1 has no oracle" in why and "\n" not in why
-    driver, why = find_oracle(drivemem_envs.scenario("merge-v1"), ["oracle", "idm"])
-    assert (driver, why) == ("idm", "")
+def test_the_first_driver_that_can_drive_is_the_oracle() -> None:
+    scenario = drivemem_envs.scenario("exit-recall").with_(flat=True)
+    driver, why = find_oracle(scenario, ["oracle"])
+    assert driver is None and "the oracle reads a Dict observation" in why and "\n" not in why
+    assert find_oracle(scenario, ["oracle", "constant:IDLE"]) == ("constant:IDLE", "")
 
 
 def test_a_level_keeps_its_part_of_a_preset_file(tmp_path: Path) -> None:
