@@ -14,8 +14,8 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
 Reward
-    At each decision 0.05 times the share of the allowed speed that is driven, and -0.15 in its
-    place while faster than allowed; -1 collision, +1 success.
+    At each decision 0.05 at the allowed speed, nothing at half of it, and less below; -0.15 in
+    its place while faster than allowed; -1 collision, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
     `tolerated_s` in all; violation (faster for longer); collision; timeout (too late, by the time
@@ -114,7 +114,7 @@ class ChangingLimitsTask(BatchTask):
         over |= bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
         allowed = np.where(curved, PACE, limit)
-        pace = np.clip(moment.speed / allowed, 0.0, 1.0) * ~over
+        pace = (2.0 * np.clip(moment.speed / allowed, 0.0, 1.0) - 1.0) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= state[:, _DEADLINE]
         violation = state[:, _OVER] > self.config["tolerated_s"]
         success = arrived & ~violation & ~late & ~moment.crashed
@@ -154,7 +154,7 @@ class ChangingLimitsWorld(WindingWorld):
             "tolerated_s": 1.0,  # for so long
             "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
             "slack_s": 6.0,  # later than who always goes at the limit
-            "pace_reward": 0.05,
+            "pace_reward": 0.05,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.15,
             "success_reward": 1.0,
         }
@@ -211,9 +211,11 @@ EASY = Scenario(
     name="changing-limits-easy-v0",
     world=f"{__name__}:ChangingLimitsWorld",
     sensors=Sensors(cue_window_s=1.0),
-    observation=winding_rows(6),
+    observation=winding_rows(6, 450.0),
     summary="speed limits replace each other along a winding road with slower traffic",
+    time_limit_s=180.0,
     memory_horizon_s=6.0,
+    tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )
 MEDIUM = EASY.level(
@@ -222,5 +224,6 @@ MEDIUM = EASY.level(
 )  # fmt: skip
 HARD = EASY.level(
     "hard", config={"sign_every_m": [100.0, 500.0], "rounds": 6}, memory_horizon_s=25.0,
+    observation=winding_rows(6, 650.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
 )  # fmt: skip

@@ -16,9 +16,9 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14 and 20 m/s.
 Reward
-    0.5 for a right branch, -0.5 for a wrong one; at each decision 0.02 times the share of the
-    allowed speed that is driven, and -0.15 in its place while too fast in a bend; -1 collision,
-    +1 success.
+    0.5 for a right branch, -0.5 for a wrong one; at each decision 0.03 at the allowed speed,
+    nothing at half of it, and less below; -0.15 in its place while too fast in a bend; -1
+    collision, +1 success.
 Outcome
     success: at the end of the road in time, all branches right; wrong_route (ends the episode at
     once); violation (too fast in bends for more than `tolerated_s` in all); collision; timeout
@@ -108,7 +108,9 @@ class RouteInstructionsTask(BatchTask):
         over = bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
         violation = state[:, _OVER] > self.config["tolerated_s"]
-        pace = np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) * ~over
+        pace = (
+            2.0 * np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) - 1.0
+        ) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= self._deadline_s
         success = arrived & ~violation & ~late & ~moment.crashed
         terms = [moment.crashed, pace, over, right, wrong, success]
@@ -174,7 +176,7 @@ class RouteInstructionsWorld(WindingWorld):
             "correction_share": 0.0,  # of junctions whose instruction is replaced in the bend
             "tolerated_s": 1.0,  # faster than a bend allows
             "slack_s": 20.0,  # later than who always goes as fast as the ego can
-            "pace_reward": 0.02,
+            "pace_reward": 0.03,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.15,
             "right_branch_reward": 0.5,
             "wrong_branch_reward": -0.5,
@@ -250,9 +252,11 @@ EASY = Scenario(
     name="route-instructions-easy-v0",
     world=f"{__name__}:RouteInstructionsWorld",
     sensors=Sensors(cue_window_s=1.0),
-    observation=winding_rows(8),
+    observation=winding_rows(8, 450.0),
     summary="take the branch that was told before each bend, through slower traffic",
+    time_limit_s=180.0,
     memory_horizon_s=6.0,
+    tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever was told",
 )
 MEDIUM = EASY.level(

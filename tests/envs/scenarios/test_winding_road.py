@@ -14,7 +14,7 @@ from drivemem_envs.scenarios.shared.winding_road import BEND_TOLERANCE, PACE, ST
 NAMES = ("changing-limits", "route-instructions")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "changing-limits-hard"])
 def test_each_stretch_begins_where_the_last_one_ends(name):
     found = drivemem_envs.scenario(name)
     road = found.world_class().course_of(found.resolved_config())
@@ -27,6 +27,9 @@ def test_each_stretch_begins_where_the_last_one_ends(name):
         np.testing.assert_allclose(end, start, atol=1e-9)
         turn = lanes[0].heading_at(here.length) - lanes[1].heading_at(0.0)
         assert np.cos(turn) == pytest.approx(1.0)
+    reach = found.observation.features_range["x"][1]
+    assert 0.8 * reach < -road.network.get_lane(("0", "1", 0)).position(0.0, 0.0)[0] < reach
+    assert end[0] > 0.8 * reach
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -38,7 +41,10 @@ def test_an_oracle_reads_where_the_ego_is(name):
     view, forks, _ = WayReader(found, road).read(observation["vehicles"][None])[0]
     assert view.left_m == pytest.approx(road.stretches[0].length - START_M, abs=0.1)
     assert (view.lane, view.lanes, forks) == (road.stretches[0].lanes // 2, view.lanes, 0)
-    gap = min(v.position[0] - START_M for v in env.unwrapped.road.vehicles[1:])
+    gap = (
+        min(v.position[0] for v in env.unwrapped.road.vehicles[1:])
+        - env.unwrapped.vehicle.position[0]
+    )
     assert gap <= min(view.cars[:, 0]) < 1.1 * gap  # in a bend the way is longer
     env.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -91,9 +92,24 @@ def make_course(config: Mapping[str, Any], lanes: int, fork_m: float = 0.0) -> C
         raise ValueError(
             f"first_m is {first_m} and straight_m {straight_m}; both need {_LEAST_M:g} m or more"
         )
-    builder = _Builder(lanes)
+    return _built(float(first_m), float(straight_m), int(rounds), lanes, float(fork_m))
+
+
+@lru_cache(maxsize=32)  # the road is the same in every episode, and nobody changes it
+def _built(first_m: float, straight_m: float, rounds: int, lanes: int, fork_m: float) -> Course:
+    """The course with x = 0 half-way, so that the range of x in rows is used whole."""
+    parts = first_m, straight_m, rounds, fork_m
+    whole = _build(_Builder(lanes, 0.0), *parts)
+    end = whole.stretches[-1]
+    middle = whole.network.get_lane((end.start, end.end, 0)).position(0.0, 0.0)[0] / 2
+    return _build(_Builder(lanes, -middle), *parts)
+
+
+def _build(
+    builder: _Builder, first_m: float, straight_m: float, rounds: int, fork_m: float
+) -> Course:
     builder.straight(first_m, "straight")
-    for number in range(int(rounds)):
+    for number in range(rounds):
         side = 1 if number % 2 == 0 else -1
         builder.arc(side, "entry")
         builder.arc(-side, "bend")
@@ -119,23 +135,29 @@ def window_of(config: Mapping[str, Any], name: str) -> tuple[float, float]:
     return low, high
 
 
-def winding_rows(count: int) -> ObservationSpec:
+def winding_rows(count: int, reach_m: float) -> ObservationSpec:
     """Rows and lanes, with the ego's place on the road in its own row.
 
     Args:
         count: of rows.
+        reach_m: half of the road, from where x is 0.
     """
-    ranges = {"x": (-1500.0, 1500.0), "y": (-50.0, 50.0), "vx": (-40.0, 40.0), "vy": (-40.0, 40.0)}
+    ranges = {
+        "x": (-reach_m, reach_m),
+        "y": (-50.0, 50.0),
+        "vx": (-40.0, 40.0),
+        "vy": (-40.0, 40.0),
+    }
     return ObservationSpec(vehicles_count=count, features_range=ranges, views=("rows", "lanes"))
 
 
 class _Builder:
     """Adds stretch to stretch."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, lanes: int, x: float) -> None:
         self.network, self.stretches = RoadNetwork(), list[Stretch]()
         self._lanes, self._through = lanes, lanes // 2
-        self._at, self._way, self._heading, self._node = np.zeros(2), 0.0, 0.0, 0
+        self._at, self._way, self._heading, self._node = np.array([x, 0.0]), 0.0, 0.0, 0
 
     def straight(self, length: float, kind: str) -> None:
         """All lanes."""
@@ -162,7 +184,7 @@ class _Builder:
         phase = self._heading - side * math.pi / 2
         middle = self._at - _RADIUS * np.array([math.cos(phase), math.sin(phase)])
         end = phase + side * _TURN
-        line = LineType.CONTINUOUS_LINE
+        line = LineType.CONTINUOUS
         arc = CircularLane(
             middle, _RADIUS, phase, end, side == 1, line_types=[line, line], speed_limit=PACE
         )

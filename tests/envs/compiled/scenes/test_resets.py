@@ -12,6 +12,7 @@ import drivemem_envs
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.scenes.scene_bank import SceneBank
+from drivemem_envs.compiled.scenes.scene_files import scene_folder
 from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 from drivemem_envs.registry import scenario as named_scenario
@@ -231,14 +232,22 @@ def test_an_episode_has_its_own_occluders_and_none_of_an_earlier_one(tmp_path):
     assert room < 3 and seen == {0, 1, 2, 3}
 
 
-def test_the_bank_reads_what_it_wrote(tmp_path):
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda whole: b"broken", lambda whole: b"", lambda whole: whole[:-1],
+        lambda whole: whole[:-9] + b"\1" + whole[-8:], lambda whole: b'{"crc": 0}\n',
+    ],
+)  # fmt: skip
+def test_the_bank_reads_what_it_wrote_and_nothing_that_is_broken(broken, tmp_path):
     scenario = named_scenario("u-turn-v0")
     first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
     for seed in (7, 8):
         first.fill(np.array([0]), np.array([seed]))
-    assert {path.name for path in tmp_path.iterdir()} == {"7.npz", "8.npz"}
-    (tmp_path / "8.npz").write_bytes(b"broken")
-    second.env.reset = None  # whatever is not on disk cannot be made
+    assert {path.name for path in tmp_path.iterdir()} == {"7.scene", "8.scene"}
+    whole = (tmp_path / "8.scene").read_bytes()
+    (tmp_path / "8.scene").write_bytes(broken(whole))
+    second.env.reset_scene = None  # whatever is not on disk cannot be made
     first.fill(np.array([0]), np.array([7]))
     second.fill(np.array([0]), np.array([7]))
     for name in ("world", "actors", "routes", "streams"):
@@ -267,3 +276,37 @@ def test_no_order_of_creation_lets_an_intersection_change_other_traffic():
                 assert vehicle is ego or wanted == vehicle.DISTANCE_WANTED
             state = actors.tobytes()
             assert alone.setdefault(name, state) == state
+
+
+@pytest.mark.parametrize("part", ["world", "base"])
+def test_a_world_whose_file_has_changed_is_not_taken_from_disk(part, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"base_of_{part}.py").write_text(
+        "from highway_env.envs.highway_env import HighwayEnvFast\n"
+        "class Base(HighwayEnvFast):\n    pass\n"
+    )
+    (tmp_path / f"world_of_{part}.py").write_text(
+        f"from base_of_{part} import Base\nclass World(Base):\n    pass\n"
+    )
+    scenario = Scenario(name="changing-v0", world=f"world_of_{part}:World")
+    folders = [scene_folder(scenario), scene_folder(scenario)]
+    with (tmp_path / f"{part}_of_{part}.py").open("a") as file:
+        file.write("# changed\n")
+    folders.append(scene_folder(scenario))
+    assert folders[0] == folders[1] != folders[2]
+
+
+def test_roads_that_differ_from_seed_to_seed_are_refused_whenever_they_do(tmp_path):
+    bank = SceneBank(varied("Winding"), 1, folder=tmp_path)
+    bank.fill(np.array([0]), np.array([5]))
+    with pytest.raises(CompiledUnsupported, match="the roads of varied-v0 differ"):
+        bank.fill(np.array([0]), np.array([77]))
+
+
+class Winding(named_scenario("highway-fast-v0").world_class()):
+    """A world whose road is another one in an episode that is not among the first."""
+
+    def _create_road(self):
+        super()._create_road()
+        lane = self.road.network.get_lane(("0", "1", 0))
+        lane.width = 3.0 if self.np_random.bit_generator.seed_seq.entropy == 77 else 4.0
