@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 HERE = Path(__file__).parent
+GATES = HERE.parents[1] / "experiments" / "gates"
+"""Where `gates.md` of `drivemem gates <scenario>-<level>` is kept as <scenario>-<level>.md."""
 PICTURE_S = 1.0
 """When in the episode of seed 0 the picture is taken: while something is still to be seen, s."""
 
@@ -47,6 +49,10 @@ def page(name: str) -> str:
             "",
             f"**Measured.** What drivers reach stands in the cards of {', '.join(cards)}.",
         ]
+    for level in LEVELS:
+        told = GATES / f"{name}-{level}.md"
+        if told.is_file():
+            lines += ["", told.read_text(encoding="utf-8").rstrip()]
     return "\n".join(lines) + "\n"
 
 
