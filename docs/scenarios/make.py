@@ -1,4 +1,7 @@
-"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py."""
+"""Write this folder's pages: python docs/scenarios/make.py.
+
+They are the docstrings of scenarios, and what was measured of them where `measured/` has a page.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,9 @@ def page(name: str) -> str:
             "",
             f"**Measured.** What drivers reach stands in the cards of {', '.join(cards)}.",
         ]
+    figures = HERE / "measured" / f"{name}.md"
+    if figures.exists():
+        lines += ["", f"**Measured.** {figures.read_text(encoding='utf-8').strip()}"]
     return "\n".join(lines) + "\n"
 
 
