@@ -1,4 +1,7 @@
-"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py."""
+"""Write this folder's pages: python docs/scenarios/make.py.
+
+They are the docstrings of scenarios, and what was measured of them where `measured/` has a page.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,9 @@ def page(name: str) -> str:
         told = GATES / f"{name}-{level}.md"
         if told.is_file():
             lines += ["", told.read_text(encoding="utf-8").rstrip()]
+    figures = HERE / "measured" / f"{name}.md"
+    if figures.exists():
+        lines += ["", f"**Measured.** {figures.read_text(encoding='utf-8').strip()}"]
     return "\n".join(lines) + "\n"
 
 
