@@ -44,7 +44,12 @@ def test_a_gate_that_is_not_passed_stops_the_dear_ones(ran: Path) -> None:
     found = json.loads((ran / "gates.json").read_text())
     assert found["passed"] is False and found["settings"]["steps"] == 512
     assert {arm["arm"] for arm in found["arms"]} == {"oracle", "full"}
+    assert found["command"] == (
+        "drivemem gates exit-recall-easy-v0 --seeds 1 --episodes 6 --preset none --set "
+        "num_envs=4 n_steps=32 batch_size=64 steps=512"
+    )
     page = (ran / "gates.md").read_text()
+    assert f"(`{found['command']}`)" in page
     assert "| learnable |" in page and "| full (full sensors) | 1 |" in page
     runs = {path.parent.name for path in ran.glob("*/config.json")}
     assert runs == {"exit-recall-easy-v0-oracle", "exit-recall-easy-v0-full-s0"}
