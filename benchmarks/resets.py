@@ -1,4 +1,4 @@
-"""What it costs to begin an episode, by where its scene comes from: `python -m benchmarks.resets`."""
+"""Milliseconds to begin an episode, by where its scene comes from: run `benchmarks.resets`."""
 
 from __future__ import annotations
 
