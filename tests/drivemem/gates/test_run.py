@@ -38,7 +38,7 @@ def test_a_gate_that_is_not_passed_stops_the_dear_ones(ran: Path) -> None:
     gates = told(ran)
     verdicts = [gate["verdict"] for gate in gates.values()]
     assert verdicts == ["pass", "fail", "not run", "not run"]
-    assert gates["oracle"]["found"] == "oracle: success 1.000"
+    assert gates["oracle"]["found"] == "oracle: success 1.000 [0.610, 1.000]"
     assert "0 of 1 runs within 0.03 of 1.000, that of oracle" in gates["learnable"]["found"]
     assert "--all tries this one" in gates["headroom"]["found"]
     found = json.loads((ran / "gates.json").read_text())
