@@ -204,6 +204,37 @@ def test_its_scenario_drives(module) -> None:
     assert np.abs(compiled["vehicles"][0] - single["vehicles"]).max() < 1e-6
 
 
+def test_its_free_driving_compiles_and_equals_the_reference(module) -> None:
+    """Calls replace each other; both backends hear, reward and end the same."""
+    import drivemem_envs
+
+    scenario = module("called_lane").CALLED_LANE
+    made: list = [
+        drivemem_envs.make_vec(scenario, 3, backend=backend, seeds=lambda world, episode: world)
+        for backend in ("reference", "compiled")
+    ]
+    seen, hidden, ended = [env.reset()[0] for env in made], [], 0
+    for step in range(120):
+        assert np.abs(seen[0]["lanes"] - seen[1]["lanes"]).max() < 1e-6
+        assert (seen[0]["cue"] == seen[1]["cue"]).all()
+        assert seen[1]["cue"].any(axis=1).all() == (step % 30 < 6)  # 2 s at 3 decisions a second
+        hidden.append(made[1].latent().argmax(axis=1))
+        stepped = [env.step(np.full(3, 4)) for env in made]  # SLOWER
+        seen = [each[0] for each in stepped]
+        for live, compiled in zip(stepped[0][1:4], stepped[1][1:4], strict=True):
+            np.testing.assert_allclose(live, compiled, atol=1e-9)
+        ended += int((stepped[1][2] | stepped[1][3]).sum())
+    assert ended == 3 and all(len(set(calls)) > 1 for calls in zip(*hidden, strict=True))
+    told = [each[4]["final_info"] for each in stepped]
+    assert told[0]["outcome"].tolist() == told[1]["outcome"].tolist()
+
+
+def test_the_rate_that_the_page_measures_is_printed(package: Path) -> None:
+    code = re.search(r"```python\n(import time\n.*?)```", PAGE.read_text(), re.DOTALL)
+    assert code is not None
+    assert int(run(package, "-c", code[1].replace("steps = 300", "steps = 2"))) > 0
+
+
 def test_its_scenario_with_a_ceiling_keeps_its_claims(module) -> None:
     """FASTER is right when the way is free, SLOWER when it is not, and the frame says neither."""
     import drivemem_envs

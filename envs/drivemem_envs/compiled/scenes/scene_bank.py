@@ -29,14 +29,17 @@ from drivemem_envs.compiled.scenes.scene_files import (
 )
 from drivemem_envs.compiled.worlds import put, scratch_for, stack
 from drivemem_envs.reference.environment import make_reference
+from drivemem_envs.sensing import layout
 
 # Not from `_jit`: what imports that is taken for a source of kernels.
 Ints = NDArray[np.int64]
 
 _KEPT = 4096
 """Scenes kept in memory; a scene is some 10 kB."""
-_PROBES = 3
-_SPARE_VEHICLES = 4
+_PROBES = 8
+"""Episodes that are looked at when a bank is made."""
+_SPARE = 2
+"""Room for so many times what they show: what is not used costs memory alone."""
 _COUNTS = ("vehicles_count", "other_vehicles", "initial_vehicle_count", "trucks_count")
 """Dials that count a world's vehicles, the ego not counted."""
 
@@ -86,7 +89,7 @@ class SceneBank:
         self.latent = np.zeros((count, len(initial.latent)))
         self.task_state = np.zeros((count, len(initial.task_state)), np.int64)
         self.drawn = np.zeros((count, len(initial.drawn)))
-        self.occluders = np.zeros((count, max(len(initial.occluders), 1), 5))
+        self.occluders = np.zeros((count, max(len(initial.occluders), 1), layout.OCCLUDER_COLUMNS))
         self.first_road_lanes = np.zeros(count, np.int64)
 
     def fill(self, rows: Ints, seeds: Ints) -> None:
@@ -107,11 +110,8 @@ class SceneBank:
             self.drawn[row] = initial.drawn
             known, room = len(initial.occluders), self.occluders.shape[1]
             if known > room:
-                raise ValueError(
-                    f"the scene of seed {seed} of {self.env.scenario.name} has {known} occluders, "
-                    f"where there is room for {room}: let its world give equally many in every "
-                    "episode (of no size where there is none), or use backend='reference'"
-                )
+                more = np.zeros((len(self.occluders), known - room, layout.OCCLUDER_COLUMNS))
+                self.occluders = np.concatenate([self.occluders, more], axis=1)
             self.occluders[row] = 0.0  # what an earlier episode had
             self.occluders[row, :known] = initial.occluders
             self.first_road_lanes[row] = initial.first_road_lanes
@@ -193,17 +193,19 @@ def _room(scenario: Any, config: Any, scenes: Sequence[Scene]) -> tuple[int, int
                 f"{' and '.join(map(str, sorted(seen)))}): let {name} declare the most of either, "
                 f"such as max_actors = {2 * most}, or use backend='reference'"
             )
-    return max(bound, max(vehicles) + _SPARE_VEHICLES), max(objects)
+    return max(bound, _SPARE * max(vehicles)), _SPARE * max(objects)
 
 
 def _grown(worlds: Worlds, scenes: Sequence[Scene], template: Any) -> Worlds:
-    """Room for the drivers and route steps of every probe and some more."""
-    drivers = max(scene.worlds.drivers.shape[1] for scene in scenes) + 2
-    steps = max(*(scene.worlds.routes.shape[2] for scene in scenes), template.routes.shape[2])
+    """Room for a driver for each actor, and for longer routes than any probe has."""
+    drivers = max(scene.worlds.drivers.shape[1] for scene in scenes)
+    steps = _SPARE * max(
+        *(scene.worlds.routes.shape[2] for scene in scenes), template.routes.shape[2]
+    )
     grown = np.zeros(
         (len(worlds.world), max(drivers, worlds.actors.shape[1])), worlds.drivers.dtype
     )
     grown[:, : worlds.drivers.shape[1]] = worlds.drivers
-    routes = np.full((*worlds.routes.shape[:2], steps + 2, 2), -1, np.int16)
+    routes = np.full((*worlds.routes.shape[:2], steps, 2), -1, np.int16)
     routes[:, :, : worlds.routes.shape[2]] = worlds.routes
     return worlds._replace(drivers=grown, routes=routes)

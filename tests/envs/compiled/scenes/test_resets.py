@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from highway_env.vehicle.behavior import IDMVehicle
@@ -15,6 +17,7 @@ from drivemem_envs.compiled.scenes.scene_bank import SceneBank
 from drivemem_envs.compiled.scenes.scene_files import scene_folder
 from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
+from drivemem_envs.making import compiles, make_vec
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario
 
@@ -203,15 +206,53 @@ def test_a_declared_number_of_cars_has_room_in_every_episode(tmp_path):
     assert len(counts) > 4 and max(counts) <= 12
 
 
+class Crowded(named_scenario("highway-fast-v0").world_class()):
+    """A highway with 5 to 25 cars; its configuration says nothing of it."""
+
+    def _create_vehicles(self):
+        self.config["vehicles_count"] = int(self.np_random.integers(5, 26))
+        super()._create_vehicles()
+        self.config["vehicles_count"] = 2
+
+
+class RoomyCrowded(Crowded):
+    """It says how many actors there may be."""
+
+    max_actors = 26
+
+
+def crowded(name):
+    config = {"vehicles_count": 2, "duration": 3, "policy_frequency": 3, "simulation_frequency": 15}
+    return Scenario(name="crowded-v0", world=f"{__name__}:{name}", config=config)
+
+
+def test_traffic_drawn_anew_in_every_episode_is_driven_where_its_most_is_declared():
+    env = make_vec(crowded("RoomyCrowded"), 16, backend="compiled", num_workers=1)
+    env.reset(seed=0)
+    counts, ended = set(), 0
+    for _ in range(60):
+        _, _, terminated, truncated, _ = env.step(np.ones(16, dtype=int))
+        counts |= set(env.truth()["present"].sum(axis=1).tolist())
+        ended += int((terminated | truncated).sum())
+    assert ended > 90 and min(counts) <= 8 and max(counts) >= 24
+
+
+def test_traffic_drawn_anew_without_a_declared_most_is_refused_when_worlds_are_made():
+    message = r"vehicles of crowded-v0 differs .* let Crowded declare .* such as max_actors = \d+"
+    assert re.search(message, compiles(crowded("Crowded")) or "")
+    with pytest.raises(ValueError, match=message):
+        make_vec(crowded("Crowded"), 2, backend="compiled")
+
+
 class Housed(named_scenario("parking-v0").world_class()):
     """A world with another number of houses in every episode."""
 
     def _create_vehicles(self):
         super()._create_vehicles()
-        self.houses = int(self.np_random.integers(0, 4))
+        self.houses = 8 - int(self.np_random.integers(0, 9))
 
     def occluders(self):
-        """None to three of them."""
+        """None to eight of them."""
         return np.array([[60.0, 9.0 * k, 0.0, 4.0, 4.0] for k in range(self.houses)])
 
 
@@ -222,14 +263,29 @@ def test_an_episode_has_its_own_occluders_and_none_of_an_earlier_one(tmp_path):
         bank.env.reset(seed=seed)
         own = bank.env.occluders()
         seen.add(len(own))
-        if len(own) > room:
-            with pytest.raises(ValueError, match=rf"has {len(own)} occluders, .* room for {room}"):
-                bank.fill(np.array([0]), np.array([seed]))
-            continue
         bank.fill(np.array([0]), np.array([seed]))
         assert bank.occluders[0, : len(own)].tolist() == own.tolist()
         assert not bank.occluders[0, len(own) :].any()
-    assert room < 3 and seen == {0, 1, 2, 3}
+    assert room < max(seen) and len(seen) > 4
+
+
+def test_occluders_that_no_probe_showed_are_there_in_later_episodes():
+    def seeds(world, episode):
+        return 10 * world + episode
+
+    worlds = [make_vec(varied("Housed"), 4, backend=backend, seeds=seeds)
+              for backend in ("reference", "compiled")]  # fmt: skip
+    room = worlds[1]._worlds.source.occluders.shape[1]
+    for env in worlds:
+        env.reset()
+    for episode in range(5):
+        if episode:
+            for env in worlds:
+                env.restore(np.full(4, episode), [[]] * 4)
+        for live, compiled in zip(*(env.occluders() for env in worlds), strict=True):
+            assert compiled[: len(live)].tolist() == live.tolist()
+            assert not compiled[len(live) :].any()
+    assert worlds[1]._worlds.source.occluders.shape[1] > room
 
 
 @pytest.mark.parametrize(
