@@ -122,3 +122,23 @@ def test_limits_differ_from_those_before_and_spacing_is_as_asked():
             assert (np.diff(signs) >= low).all() and (np.diff(signs) <= high).all()
             assert signs[-1] > 600.0
         env.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("told", "least", "most"), [(None, 0.9, 1.0), (0, 0, 0.25), (1, 0, 0.25)])
+def test_who_is_told_the_limits_succeeds_and_who_keeps_to_one_fails(told, least, most):
+    found = drivemem_envs.scenario(NAME).twin()
+    rule = found.world_class().oracle(found)
+    env = drivemem_envs.make_vec(found, num_envs=32)
+    observation, _ = env.reset(seed=0)
+    succeeded, over = np.zeros(32), np.zeros(32, bool)
+    while not over.all():
+        if told is not None:
+            observation = {**observation, "cue": np.tile(np.eye(3)[told], (32, 1))}
+        observation, _, terminated, truncated, infos = env.step(rule(observation, over))
+        ends = (terminated | truncated) & ~over
+        if ends.any():
+            succeeded[ends] = (infos["final_info"]["outcome"] == "success")[ends]
+        over |= ends
+    assert least <= succeeded.mean() <= most
+    env.close()

@@ -142,3 +142,20 @@ def test_corrections_are_as_many_as_asked_and_differ():
         corrected += np.isfinite(ways[:, 1]).tolist()
     assert 0.25 < np.mean(corrected) < 0.75
     env.close()
+
+
+@pytest.mark.slow
+def test_who_is_told_the_way_succeeds():
+    found = drivemem_envs.scenario(NAME).twin()
+    rule = found.world_class().oracle(found)
+    env = drivemem_envs.make_vec(found, num_envs=32)
+    observation, _ = env.reset(seed=0)
+    succeeded, over = np.zeros(32), np.zeros(32, bool)
+    while not over.all():
+        observation, _, terminated, truncated, infos = env.step(rule(observation, over))
+        ends = (terminated | truncated) & ~over
+        if ends.any():
+            succeeded[ends] = (infos["final_info"]["outcome"] == "success")[ends]
+        over |= ends
+    assert succeeded.mean() >= 0.9
+    env.close()
