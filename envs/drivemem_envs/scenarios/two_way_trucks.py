@@ -1,7 +1,7 @@
 """Two-way trucks: overtake truck after truck on a two-way road, with a front camera only.
 
 Task
-    Come 800 m far within 45 s on a road with a lane in each direction, whose own lane is full of
+    Come 650 m far within 45 s on a road with a lane in each direction, whose own lane is full of
     slow trucks: overtake them one by one on the lane of the oncoming traffic, and be back on one's
     own before the next car comes.
 What is hidden
@@ -21,8 +21,8 @@ Actions
 Reward
     +1 at the goal, -2 collision; 0.06 for every decision at 23 m/s, less at lower speeds.
 Outcome
-    success: 800 m within 45 s, which ends the episode; collision; timeout. Who follows the trucks
-    comes no farther than some 460 m.
+    success: 650 m within 45 s, which ends the episode; collision; timeout. Who follows the trucks
+    comes some 450 m far.
 Ceiling
     Measured.
 Scenario parameters
@@ -94,7 +94,7 @@ class TwoWayTrucksWorld(TaskWorld, AbstractEnv):  # type: ignore[misc]
             "simulation_frequency": 15,
             "policy_frequency": 3,
             "duration": 45,  # [s]
-            "goal_m": 800.0,
+            "goal_m": 650.0,
             "trucks_count": 7,
             "first_truck_m": [40.0, 80.0],
             "truck_gap_m": [25.0, 75.0],  # between bumpers
