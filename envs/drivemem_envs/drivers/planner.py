@@ -23,6 +23,8 @@ from drivemem_envs.sensing.spec import Tracker
 if TYPE_CHECKING:
     from drivemem_envs.compiled.copies import WorldCopies
 
+HORIZON_S, LEAST_DECISIONS = 5.0, 10
+"""How far ahead it looks unless told otherwise, s, and in decisions at least."""
 ROUNDS = 3
 """In how many rounds the candidates are drawn; each varies the best of those before it."""
 PARENTS = 4
@@ -44,8 +46,8 @@ Plans = NDArray[np.int64]
 class PlannerSettings(Checked):
     """How far and how widely the planner searches."""
 
-    horizon_s: float = Field(default=5.0, gt=0.0, le=60.0)
-    """How far ahead it looks, s."""
+    horizon_s: float | None = Field(default=None, gt=0.0, le=60.0)
+    """How far ahead it looks, s; None: 5 s, or ten decisions where these take longer."""
     candidates: int = Field(default=48, ge=2 * ROUNDS, le=100_000)
     """Plans tried at each decision."""
     discount: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -100,7 +102,8 @@ class PlannerDriver:
                 f"{scenario.name} does not compile: {reason}"
             )
         self._choices, self._idle = _choices(scenario, action_space)
-        self._horizon = max(round(self.settings.horizon_s / scenario.decision_s), 1)
+        ahead_s = self.settings.horizon_s or max(HORIZON_S, LEAST_DECISIONS * scenario.decision_s)
+        self._horizon = max(round(ahead_s / scenario.decision_s), 1)
         self._plain, self._turns = _manoeuvres(len(self._choices), self._idle, self._horizon)
         self._copies: WorldCopies | None = None
 
