@@ -15,7 +15,7 @@ SUITE = (
     "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
     "camera-highway", "camera-exit", "missed-exit",
     "two-way-trucks", "crossing-traffic",
-    "route-instructions", "changing-limits",
+    "route-instructions", "changing-limits", "driver-types",
 )  # fmt: skip
 """drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""
 
