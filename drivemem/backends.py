@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from drivemem.errors import DrivememError
@@ -18,22 +19,34 @@ def choose_backend(
 ) -> Literal["compiled", "reference"]:
     """The backend to use: compiled where the scenario supports it, unless told otherwise.
 
+    Where it does not, says once why and what that costs.
+
     Raises:
         DrivememError: compiled was asked for and the scenario does not compile.
     """
-    from drivemem_envs.making import compiles
+    from drivemem_envs.making import compiles, price_of_reference
 
     if wanted == "reference":
         return "reference"
     reason = compiles(scenario)
     if reason is None:
         return "compiled"
-    if wanted == "compiled":
+    if wanted == "auto":
+        _say(str(price_of_reference(scenario)))
+    else:
         raise DrivememError(
             f"{scenario.name} does not run on the compiled backend: "
             f"{reason.removesuffix(_WAY_OUT)}: use --backend reference"
         )
     return "reference"
+
+
+@cache
+def _say(sentence: str) -> None:
+    """Print a sentence, once."""
+    from drivemem.progress import console
+
+    console().print(sentence, soft_wrap=True, markup=False)
 
 
 def check_device(wanted: str) -> str:

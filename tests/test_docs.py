@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,3 +94,32 @@ def test_the_example_of_a_study_can_be_planned(tmp_path: Path) -> None:
     runs = {(cell.scenario, cell.agent, cell.seed) for cell in make_plan(load_study(file)).cells}
     assert {("easy", "full", 4), ("five", "gru", 0), ("five", "idm", None)} <= runs
     assert not {("five", "full", 0), ("five", "gru", 1)} & runs
+
+
+def test_the_scenario_of_the_page_of_gates_can_be_asked(tmp_path: Path) -> None:
+    import drivemem_envs
+    from drivemem.gates.arms import Budget, gates_study
+    from drivemem.studies import make_plan
+
+    (code,), (text,) = blocks("docs/gates.md", "python"), blocks("docs/gates.md", "toml")
+    known: dict[str, Any] = {}
+    exec(compile(code, "gates.md", "exec"), known)
+    scenario = known["EVENING_DRIVE"]
+    worlds = drivemem_envs.make_vec(scenario, 2, backend="compiled")
+    observation, _ = worlds.reset(seed=0)
+    assert set(observation) == {"lanes", "ego"}
+    worlds.close()
+    file = tmp_path / "evening.toml"
+    file.write_text(text)
+    study = gates_study(drivemem_envs.scenario("camera-highway"), Budget(preset=str(file)), None)
+    plan = make_plan(study, tmp_path / "out")
+    assert {(cell.steps, cell.config["ent_coef"]) for cell in plan.cells} == {(350_000, 0.04)}
+    assert len(plan.cells) == 3 * 7
+
+
+def test_options_on_the_page_of_gates_are_those_of_the_command() -> None:
+    from drivemem.commands import gates
+
+    lines = "\n".join(blocks("docs/gates.md", "bash")).splitlines()
+    given = {o for line in lines for o in re.findall(r"--([a-z-]+)", line.partition("#")[0])}
+    assert given and given <= set(gates.Options.__dataclass_fields__)

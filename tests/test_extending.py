@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -63,7 +64,7 @@ def module(package: Path, monkeypatch: pytest.MonkeyPatch):
         del sys.modules[name]
 
 
-def run(package: Path, *words: str, cwd: Path | None = None) -> str:
+def run(package: Path, *words: str, cwd: Path | None = None, code: int = 0) -> str:
     """A fresh interpreter that has the package: `python WORDS`; returns what it printed."""
     paths = [str(package), os.environ.get("PYTHONPATH", ""), str(ROOT)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
@@ -71,13 +72,13 @@ def run(package: Path, *words: str, cwd: Path | None = None) -> str:
         [sys.executable, *words], env=environment, cwd=cwd, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
 
 
-def drivemem(package: Path, *words: str, cwd: Path | None = None) -> str:
+def drivemem(package: Path, *words: str, cwd: Path | None = None, code: int = 0) -> str:
     """`drivemem WORDS` where the package is installed."""
-    return run(package, "-m", "drivemem", *words, cwd=cwd)
+    return run(package, "-m", "drivemem", *words, cwd=cwd, code=code)
 
 
 def test_the_page_shows_a_package_that_brings_one_of_every_kind() -> None:
@@ -124,6 +125,18 @@ def test_its_memory_and_encoder_are_trained_on_its_scenario(trained: Path, packa
         "print(settings['memory'], settings['memory_kwargs']['keep'], settings['encoder'])"
     )
     assert run(package, "-c", code, cwd=trained).strip() == "fading 0.8 short_sighted"
+
+
+def test_the_gates_of_its_scenario_are_tried(package: Path, tmp_path: Path) -> None:
+    """The oracle is the one that its world gives; untrained agents do not pass."""
+    drivemem(
+        package, "gates", "flag-recall", "--seeds", "1", "--steps", "256", "--episodes", "6",
+        "--jobs", "1", "--set", "num_envs=2", "n_steps=32", "batch_size=64", "--out", "gates",
+        cwd=tmp_path, code=1,
+    )  # fmt: skip
+    found = json.loads((tmp_path / "gates" / "gates.json").read_text())
+    assert found["scenario"] == "flag-recall-v0"
+    assert found["gates"][0]["verdict"] == "pass" and not found["passed"]
 
 
 def test_its_lesion_driver_and_metric_are_evaluated_and_compared(
@@ -189,6 +202,37 @@ def test_its_scenario_drives(module) -> None:
     compiled, _ = worlds.reset()
     single, _ = env.reset(seed=0)
     assert np.abs(compiled["vehicles"][0] - single["vehicles"]).max() < 1e-6
+
+
+def test_its_free_driving_compiles_and_equals_the_reference(module) -> None:
+    """Calls replace each other; both backends hear, reward and end the same."""
+    import drivemem_envs
+
+    scenario = module("called_lane").CALLED_LANE
+    made: list = [
+        drivemem_envs.make_vec(scenario, 3, backend=backend, seeds=lambda world, episode: world)
+        for backend in ("reference", "compiled")
+    ]
+    seen, hidden, ended = [env.reset()[0] for env in made], [], 0
+    for step in range(120):
+        assert np.abs(seen[0]["lanes"] - seen[1]["lanes"]).max() < 1e-6
+        assert (seen[0]["cue"] == seen[1]["cue"]).all()
+        assert seen[1]["cue"].any(axis=1).all() == (step % 30 < 6)  # 2 s at 3 decisions a second
+        hidden.append(made[1].latent().argmax(axis=1))
+        stepped = [env.step(np.full(3, 4)) for env in made]  # SLOWER
+        seen = [each[0] for each in stepped]
+        for live, compiled in zip(stepped[0][1:4], stepped[1][1:4], strict=True):
+            np.testing.assert_allclose(live, compiled, atol=1e-9)
+        ended += int((stepped[1][2] | stepped[1][3]).sum())
+    assert ended == 3 and all(len(set(calls)) > 1 for calls in zip(*hidden, strict=True))
+    told = [each[4]["final_info"] for each in stepped]
+    assert told[0]["outcome"].tolist() == told[1]["outcome"].tolist()
+
+
+def test_the_rate_that_the_page_measures_is_printed(package: Path) -> None:
+    code = re.search(r"```python\n(import time\n.*?)```", PAGE.read_text(), re.DOTALL)
+    assert code is not None
+    assert int(run(package, "-c", code[1].replace("steps = 300", "steps = 2"))) > 0
 
 
 def test_its_scenario_with_a_ceiling_keeps_its_claims(module) -> None:

@@ -1,4 +1,7 @@
-"""Write this folder's pages from the docstrings of scenarios: python docs/scenarios/make.py."""
+"""Write this folder's pages: python docs/scenarios/make.py.
+
+They are the docstrings of scenarios, and what was measured of them where `measured/` has a page.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ import re
 import textwrap
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
+GATES = HERE.parents[1] / "experiments" / "gates"
+"""Where `gates.md` of `drivemem gates <scenario>-<level>` is kept as <scenario>-<level>.md."""
 PICTURE_S = 1.0
 """When in the episode of seed 0 the picture is taken: while something is still to be seen, s."""
 
@@ -33,8 +39,8 @@ def page(name: str) -> str:
         differs = {
             **{k: v for k, v in found.config.items() if easy.config.get(k) != v},
             **{
-                f"sensors.{k}": v
-                for k, v in found.sensors.model_dump().items()
+                f"sensors.{k}": _in_words(v)
+                for k, v in found.sensors
                 if getattr(easy.sensors, k) != v
             },
         }
@@ -47,7 +53,29 @@ def page(name: str) -> str:
             "",
             f"**Measured.** What drivers reach stands in the cards of {', '.join(cards)}.",
         ]
+    for level in LEVELS:
+        told = GATES / f"{name}-{level}.md"
+        if told.is_file():
+            lines += ["", told.read_text(encoding="utf-8").rstrip()]
+    figures = HERE / "measured" / f"{name}.md"
+    if figures.exists():
+        lines += ["", f"**Measured.** {figures.read_text(encoding='utf-8').strip()}"]
     return "\n".join(lines) + "\n"
+
+
+def _in_words(value: Any) -> Any:
+    """A sensor's setting as the command line takes it."""
+    from drivemem_envs.sensing.missed import MISSED_PRESETS
+    from drivemem_envs.sensing.sectors import Sector
+
+    preset = next((name for name, model in MISSED_PRESETS.items() if model == value), None)
+    if preset or not (isinstance(value, tuple) and value and isinstance(value[0], Sector)):
+        return preset or value
+    return ",".join(
+        f"{each.centre_deg:g}:{each.width_deg:g}"
+        + ("" if each.range_m is None else f":{each.range_m:g}")
+        for each in value
+    )
 
 
 def _cards(name: str) -> list[tuple[str, str]]:

@@ -59,13 +59,15 @@ def _show(done: list[Any]) -> None:
         groups.setdefault(title, []).append(one)
     columns = ["run", "lesion", "backend", "success", "collision", "other", "return", "speed m/s"]
     for title, group in groups.items():
-        table = Table(*columns, title=title)
+        stated = group[0].suite.scenario.on_time_mps is not None
+        table = Table(*columns, *(["on time"] if stated else []), title=title)
         for one in group:
             other = 1.0 - one.rate("success") - one.rate("collision")
             table.add_row(
                 one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):z.3f}",
                 f"{one.rate('collision'):z.3f}", f"{other:z.3f}", f"{one.mean('return'):z.3f}",
                 f"{one.mean('mean_speed'):.1f}",
+                *([f"{one.mean('on_time'):z.3f}"] if stated else []),
             )  # fmt: skip
         console().print(table)
     for one in done:

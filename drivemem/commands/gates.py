@@ -34,8 +34,8 @@ class Options:
     preset: str | None = None
     """A TOML file in place of the scenario's own preset; none: no preset."""
     oracle: str | None = None
-    """The driver that is told the truth, as `drivemem evaluate --driver` takes it; default: the
-    scenario's own rule, else planner."""
+    """The driver that is told the truth, as `drivemem evaluate --driver` takes it; default:
+    oracle, which goes by the scenario's own rule if it has one, else by a plan."""
     all: bool = False
     """Run also what comes after a gate that was not passed."""
     out: str | None = None

@@ -29,7 +29,7 @@ class Options:
     verbose: bool = False
     """With --verify: a line for every episode, not only for those that differ."""
     layers: tuple[str, ...] | None = None
-    """What the video draws: truth, sees, remembers; default: all."""
+    """What the video draws: truth, sees, remembers, shown; default: all."""
     speed: float = 1.0
     """Of the video; 1 is real time."""
 

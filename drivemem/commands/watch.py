@@ -25,7 +25,7 @@ class Options:
     episodes: int = 5
     """How many episodes."""
     layers: tuple[str, ...] | None = None
-    """truth, sees, remembers; default all of them, by hand only what the ego sees."""
+    """truth, sees, remembers, shown; default all of them, by hand only what the ego sees."""
     speed: float = 1.0
     """1 is real time."""
     out: str | None = None

@@ -55,8 +55,17 @@ def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> Resolv
     if name == MANUAL:
         return ResolvedDriver(name, None, scenario, scenario.observation.tracker)
     with one_line(ValueError):
+        scenario = _with_rows(scenario)
         driver = make_driver(name, scenario, spaces_of(scenario)[1])
     return _resolved(name, driver, scenario)
+
+
+def _with_rows(scenario: Scenario) -> Scenario:
+    """The scenario with rows beside what agents are shown: rules read them."""
+    shown = scenario.observation
+    if "rows" in shown.views or shown.flat:
+        return scenario
+    return scenario.with_(views=("rows", *shown.views))
 
 
 def _resolved(name: str, driver: Driver, scenario: Scenario) -> ResolvedDriver:

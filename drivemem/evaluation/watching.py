@@ -207,7 +207,7 @@ def watch(
             like any other).
         scenario: for a driver.
         episodes: how many of the test suite.
-        layers: truth, sees, remembers; default all, by hand `sees` alone.
+        layers: truth, sees, remembers, shown; default all, by hand `sees` alone.
         speed: 1 is real time.
         out: where a driver's results go.
         trust: load files that run code.

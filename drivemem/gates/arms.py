@@ -15,7 +15,7 @@ from drivemem_envs.names import LEVELS
 from drivemem_envs.sensing import TRACKERS
 
 ORACLES = ("oracle", "planner")
-"""Drivers that are told the truth, the surest first."""
+"""Drivers that are told the truth: by the scenario's own rule if it has one, else by a plan."""
 _FRAMES = "frame_stack"
 AGENTS: dict[str, dict[str, Any]] = {
     FULL: {"memory": "none", "full_sensors": True},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +54,16 @@ class GatesReport:
         runs = f"{budget.seeds} training run{'s' if budget.seeds > 1 else ''} of each agent"
         return f"{self.scenario.name}: judged by {by}, {runs}, {budget.episodes} episodes each"
 
+    @property
+    def command(self) -> str:
+        """The command that makes it again."""
+        budget = self.budget
+        words = ["drivemem", "gates", self.scenario.name, "--seeds", str(budget.seeds)]
+        words += ["--episodes", str(budget.episodes)]
+        words += [] if budget.preset is None else ["--preset", budget.preset]
+        pairs = [f"{key}={json.dumps(value)}" for key, value in budget.settings.items()]
+        return shlex.join([*words, *(["--set", *pairs] if pairs else [])])
+
     def to_json(self) -> dict[str, Any]:
         """What `gates.json` holds."""
         return {
@@ -63,6 +75,7 @@ class GatesReport:
             "on_time_mps": self.scenario.on_time_mps,
             "seeds": self.budget.seeds,
             "episodes": self.budget.episodes,
+            "command": self.command,
             "settings": dict(self.budget.settings),
             "preset": self.budget.preset,
             "passed": self.passed,
@@ -82,7 +95,8 @@ class GatesReport:
 
     def to_markdown(self) -> str:
         """Tables for the page of the scenario."""
-        lines = [f"**Gates.** {self.title}.", "", *_markdown(_HEADER, self._rows())]
+        lines = [f"**Gates.** {self.title} (`{self.command}`).", ""]
+        lines += _markdown(_HEADER, self._rows())
         if self.table is not None:
             rows = [cells(self.table, row) for row in self.table.rows]
             lines += ["", *_markdown(header(self.table), rows)]

@@ -37,12 +37,12 @@ def run_gates(
         budget: what it may cost.
         out: folder for runs and results; default `runs/gates-<scenario>`. Runs that are there are
             taken, interrupted ones go on.
-        oracle: the driver that is told the truth, as `evaluate --driver` takes it; default the
-            scenario's own rule (`oracle`), else `planner`.
+        oracle: the driver that is told the truth, as `evaluate --driver` takes it; default
+            `oracle`: by the scenario's own rule, else by a plan.
         every: run also what comes after a gate that was not passed.
         jobs: runs at once; default: one for each core.
         quiet: show no progress.
-        told: given a line for every gate as it is decided.
+        told: given a line for every gate as it is decided, and what else must be known.
 
     Raises:
         DrivememError: unknown names, settings that do not fit, or a folder that holds other runs.
@@ -54,6 +54,9 @@ def run_gates(
         raise DrivememError(why)
     study = gates_study(found, budget, driver)
     whole = make_plan(study, out)
+    say = told or (lambda line: None)
+    for note in whole.notes:
+        say(note)
     findings: list[tuple[Gate, Finding]] = []
     table: SuiteTable | None = None
     stopped = False
@@ -68,8 +71,7 @@ def run_gates(
         findings.append((gate, finding))
         report = GatesReport(found, budget, whole.folder, tuple(findings), table)
         report.write()
-        if told is not None:
-            told(f"{gate.name}: {finding.verdict}: {finding.words}")
+        say(f"{gate.name}: {finding.verdict}: {finding.words}")
     return report
 
 
@@ -91,4 +93,9 @@ def _try(
         name, why = next(iter(summary.failed.items()))
         words = f"{len(summary.failed)} of {len(plan.cells)} runs failed: {name}: {why}"
         return Finding(Verdict.NOT_RUN, words, {}), table
-    return gate.judge(arms_in(table, driver), table.judged), table
+    found = arms_in(table, driver)
+    left_out = [name for name in arms if (ORACLE if name == driver else name) not in found]
+    if left_out:  # such as runs that were evaluated with another version of highway-env
+        words = f"what {', '.join(left_out)} drove cannot be compared: choose another --out"
+        return Finding(Verdict.NOT_RUN, words, {}), table
+    return gate.judge(found, table.judged), table

@@ -52,7 +52,7 @@ def replay(
         video: where to write the video (.mp4 or .gif).
         verify: simulate again and compare; what kernels recorded also on highway-env's objects
             in exact arithmetic, in a process of its own.
-        layers: what the video draws: truth, sees, remembers; None: all.
+        layers: what the video draws: truth, sees, remembers, shown; None: all.
         speed: of the video; 1 is real time.
 
     Raises:

@@ -22,7 +22,7 @@ class ReplayViewer(SensorViewer):
 
     Args:
         env: a reference environment, unwrapped.
-        layers: which of truth, sees, remembers to draw.
+        layers: which of truth, sees, remembers, shown to draw.
         trace: what was recorded.
         actors: which of them the episode is about.
         size: of the picture, pixels.

@@ -20,6 +20,7 @@ _GROUND, _WHITE, _QUIET = (17, 20, 29), (255, 255, 255), (190, 197, 214)
 _OUTCOMES = {"success": (74, 222, 128), "collision": (248, 113, 113)}
 _OTHER = (250, 204, 21)
 _HIDDEN, _GHOST, _SHADOW = (255, 138, 101), (190, 160, 255), (61, 63, 70)
+_SHOWN = (176, 137, 38)
 
 
 def titled(
@@ -76,7 +77,7 @@ def _key(width: int, layers: tuple[str, ...], decoded: bool) -> Frame:
     image = Image.new("RGB", (width, _KEY), _GROUND)
     draw = ImageDraw.Draw(image)
     entries = [("sees", "out of sight"), ("truth", "there, but not seen"),
-               ("remembers", "as last seen or tracked")]  # fmt: skip
+               ("remembers", "as last seen or tracked"), ("shown", "what it is shown")]  # fmt: skip
     shown = [(kind, text) for kind, text in entries if kind in layers]
     if decoded and "remembers" in layers:
         shown.append(("memory", "where its memory places it"))
@@ -94,6 +95,8 @@ def _swatch(draw: Any, kind: str, x: int) -> None:
         draw.rectangle(box, fill=_SHADOW)
     elif kind == "remembers":
         draw.rectangle(box, outline=_GHOST, fill=(86, 78, 110), width=2)
+    elif kind == "shown":
+        draw.rectangle(box, fill=_SHOWN)
     elif kind == "memory":
         draw.ellipse((x + 3, 9, x + 15, 21), outline=_WHITE, width=2)
     else:

@@ -18,6 +18,7 @@ from drivemem.replays.frames import Frame, join, titled, with_key
 from drivemem.replays.gif import GifWriter
 from drivemem.replays.load import DECODED, Trace
 from drivemem.replays.page import complete, labels_of
+from drivemem.replays.shown import views_of
 from drivemem.replays.simulate import scenario_of
 
 _HOLD_S = 1.5
@@ -42,7 +43,7 @@ def write_video(
     Args:
         traces: one or two recorded episodes.
         path: `.mp4` (extra `video`) or `.gif`; written at the end, in one go.
-        layers: which of truth, sees, remembers to draw; None: all.
+        layers: which of truth, sees, remembers, shown to draw; None: all.
         speed: 1 is real time.
 
     Raises:
@@ -79,10 +80,11 @@ def side_by_side(traces: list[Trace], layers: Collection[str]) -> Iterator[Frame
         for trace, label in zip(traces, labels, strict=True)
     ]
     decoded = any(DECODED[0] in trace.actors for trace in traces)
+    keys = [layer for layer in layers if layer != "shown" or any(map(views_of, traces))]
     last: list[Any] = [None] * len(panels)
     for frames in zip_longest(*panels):
         last = [new if new is not None else old for new, old in zip(frames, last, strict=True)]
-        yield with_key(join(last, view.is_wide), layers, decoded)
+        yield with_key(join(last, view.is_wide), keys, decoded)
 
 
 def _panel(
@@ -92,7 +94,9 @@ def _panel(
     import drivemem_envs
     from drivemem.replays.drawing import ReplayViewer
 
-    env: Any = drivemem_envs.make(scenario_of(trace.row), render_mode="rgb_array").unwrapped
+    scenario = scenario_of(trace.row)
+    scenario = scenario.with_(views=("rows", *views_of(trace)))
+    env: Any = drivemem_envs.make(scenario, render_mode="rgb_array").unwrapped
     try:
         env.reset(seed=trace.row.seed)
         size = _WIDE if view.is_wide else _SQUARE

@@ -12,7 +12,7 @@ from typing import Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.evaluation.external_drivers import spaces_of
+from drivemem.evaluation.external_drivers import resolve_driver
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import NUMBER, RUNS, Run, check_kinds, read_json, write_json_file
 from drivemem.studies.resolve import resolve_settings, scenario_of
@@ -298,15 +298,14 @@ def _driver_cells(study: Study, part: Part, notes: list[str]) -> list[Cell]:
 
 def _each(driver: str, scenario: Any, notes: list[str]) -> list[str]:
     """`constant:*` as a driver for each action; none where a scenario has no such driver."""
-    from drivemem_envs.drivers import make_driver
     from drivemem_envs.drivers.constant import action_labels
 
     if driver == "constant:*":
         return [f"constant:{label}" for label in action_labels(scenario)]
     if driver == "oracle":
         try:
-            make_driver(driver, scenario, spaces_of(scenario)[1])
-        except ValueError as error:
+            resolve_driver(driver, scenario)
+        except DrivememError as error:
             notes.append(str(error))
             return []
     return [driver]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
+from time import monotonic
 from typing import Any, Literal
 
 import gymnasium
@@ -10,6 +12,11 @@ import gymnasium
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.seeding import EpisodeSeeds
+
+# From benchmarks/results/simulation.md: one thread, highway-env's own scenarios with traffic.
+_COMPILED_PER_S = "4,000 to 40,000"
+_MEASURED = (200, 0.5)
+"""Decisions or seconds, whichever ends first."""
 
 Backend = Literal["reference", "compiled"]
 VecBackend = Literal["auto", "reference", "compiled"]
@@ -64,8 +71,9 @@ def make_vec(
         scenario: a scenario or its name.
         num_envs: N, worlds.
         backend: "compiled" (kernels, equal to highway-env), "reference" (highway-env itself, in
-            this process or several), or "auto": compiled where the scenario compiles; the
-            environment's attribute `backend` says which it is, `compiles(scenario)` why not.
+            this process or several), or "auto": compiled where the scenario compiles, else the
+            other, with a warning that says why and what it costs; the environment's attribute
+            `backend` says which it is.
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
         num_workers: threads (compiled; None: all cores) or processes (reference; None: this one
             alone; more are started afresh, so a script needs `if __name__ == "__main__":`).
@@ -76,7 +84,10 @@ def make_vec(
     """
     resolved = resolve(scenario, **changes)
     if backend == "auto":
-        backend = "compiled" if compiles(resolved) is None else "reference"
+        price = price_of_reference(resolved)
+        if price is not None:
+            warnings.warn(price, RuntimeWarning, stacklevel=2)
+        backend = "compiled" if price is None else "reference"
     if backend == "reference":
         from drivemem_envs.reference.vector_env import ReferenceVectorEnv
 
@@ -104,6 +115,39 @@ def _misfit(description: str) -> str | None:
     except CompiledUnsupported as error:
         return str(error)
     return None
+
+
+def price_of_reference(scenario: Scenario) -> str | None:
+    """Why a scenario runs on the reference backend and what that costs; None: it compiles.
+
+    The scenario is driven for a moment to find out.
+    """
+    reason = compiles(scenario)
+    return None if reason is None else _price(scenario.model_dump_json(), reason)
+
+
+@lru_cache(maxsize=64)
+def _price(description: str, reason: str) -> str:
+    from drivemem_envs.reference.environment import make_reference
+
+    scenario, decisions = Scenario.model_validate_json(description), 0
+    env = make_reference(scenario)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    began = monotonic()
+    while decisions < _MEASURED[0] and monotonic() - began < _MEASURED[1]:
+        _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        decisions += 1
+        if terminated or truncated:
+            env.reset(seed=decisions)
+    rate = decisions / (monotonic() - began)
+    env.close()
+    for way_out in (": use backend='reference'", ", or use backend='reference'"):
+        reason = reason.removesuffix(way_out)
+    return (
+        f"{scenario.name} runs on the reference backend ({reason}): about {rate:.0f} decisions/s "
+        f"for each process here, in place of some {_COMPILED_PER_S} on the compiled one"
+    )
 
 
 def kernels_are_cached() -> bool:

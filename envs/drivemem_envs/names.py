@@ -14,6 +14,7 @@ SUITE = (
     "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
     "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
     "camera-highway", "camera-exit", "missed-exit",
+    "two-way-trucks", "crossing-traffic",
     "route-instructions", "changing-limits",
 )  # fmt: skip
 """drivemem's own scenarios. Each has a module with a constant for each level: EASY, …"""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivemem_envs.names import SUITE
+from drivemem_envs.names import LEVELS, SUITE
 
 FOLDER = Path(__file__).parents[2] / "docs" / "scenarios"
 HEADINGS = (
@@ -31,6 +31,22 @@ def test_the_page_says_what_the_docstring_says(name):
     for heading in HEADINGS:
         assert f"**{heading}.**" in page
     assert (FOLDER / f"{name}.png").stat().st_size > 400  # not a black frame
+
+
+def test_the_page_has_the_gates_of_each_level(tmp_path, monkeypatch):
+    module = maker()
+    monkeypatch.setattr(module, "GATES", tmp_path)
+    plain = module.page("exit-recall")
+    (tmp_path / "exit-recall-hard.md").write_text("**Gates.** the hard ones\n")
+    (tmp_path / "exit-recall-easy.md").write_text("**Gates.** the easy ones\n")
+    assert module.page("exit-recall") == (
+        plain + "\n**Gates.** the easy ones\n\n**Gates.** the hard ones\n"
+    )
+
+
+def test_gates_that_are_kept_are_those_of_a_level():
+    known = {f"{name}-{level}" for name in SUITE for level in LEVELS}
+    assert {path.stem for path in maker().GATES.glob("*.md")} <= known
 
 
 def test_there_is_no_page_without_a_scenario():

@@ -12,6 +12,7 @@ from highway_env.vehicle.graphics import VehicleGraphics
 import drivemem_envs
 from drivemem_envs.reference.geometry import lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
+from drivemem_envs.reference.view_shapes import view_shapes
 from drivemem_envs.reference.viewer import SensorViewer
 from drivemem_envs.sensing import TRACKERS
 
@@ -290,3 +291,45 @@ def test_what_has_left_the_world_is_no_longer_shown_as_seen(env: Any) -> None:
     env.step(1)
     viewer.display()
     assert actor not in env.truth()["id"] and actor not in viewer._last_seen
+
+
+@pytest.mark.parametrize("name", ["highway-fast-v0", "roundabout-v1"])
+def test_views_are_drawn_where_actors_are(name: str) -> None:
+    """Also on a bend, along which a view lies."""
+    env = drivemem_envs.make(name, views=("grid", "lanes")).unwrapped
+    env.reset(seed=3)
+    for _ in range(4):
+        env.step(1)
+    shapes, truth = view_shapes(env), env.truth()
+    lane, ego = env.vehicle.lane, env.vehicle.position
+    own = lane.local_coordinates(ego)
+    places = [np.array([x, y]) for x, y in zip(truth["x"], truth["y"], strict=True)][1:]
+    away = [np.subtract(lane.local_coordinates(place), own) for place in places]
+    near = [
+        place
+        for place, (ahead, right) in zip(places, away, strict=True)
+        if -39.0 < ahead < 79.0 and abs(right) < 9.0
+    ]
+    assert near
+    assert len(shapes.edge) == 1
+    for place in near:
+        assert any(covers(cell, *place) for cell, _ in shapes.cells)
+    assert len(shapes.cells) <= 6 * len(near)
+    assert all(0.0 < cover <= 1.0 for _, cover in shapes.cells)
+    lines = shapes.gaps[::2]  # each is followed by the bar at its end
+    ends = [line[1] for line in lines if np.hypot(*(line[1] - line[0])) > 0.5]
+    assert ends
+    for end in ends:  # at a bumper, in a lane that the actor reaches into
+        assert min(np.hypot(*(end - place)) for place in places) < 5.0
+    env.close()
+
+
+def test_views_colour_the_picture_as_a_layer_of_its_own() -> None:
+    env = drivemem_envs.make("highway-fast-v0", views=("grid",)).unwrapped
+    env.reset(seed=3)
+    without, drawn = picture(env, "truth"), picture(env, "truth", "shown")
+    assert (drawn != without).any(axis=2).sum() > 500
+    plain = drivemem_envs.make("highway-fast-v0").unwrapped
+    plain.reset(seed=3)
+    assert not (picture(plain, "truth") != picture(plain, "truth", "shown")).any()
+    env.close(), plain.close()

@@ -175,6 +175,9 @@ class CompiledWorlds:
         source, sight, shown = self.source, self.batch.sight, self.batch.shown
         source.fill(rows, np.asarray(seeds, dtype=np.int64))
         sight.seeds[rows] = source.sensor_seed[rows].view(np.int64)
+        if source.occluders.shape != sight.occluders.shape:  # an episode has more than any before
+            sight = sight._replace(occluders=source.occluders.copy())
+            self.batch = self.batch._replace(sight=sight)
         sight.occluders[rows] = source.occluders[rows]
         shown.slots[rows], shown.cues[rows] = source.slots[rows], source.cue[rows]
         lanes = source.first_road_lanes[rows]

@@ -71,11 +71,12 @@ class PlannerSettings(Checked):
 
 
 class PlannerDriver:
-    """Searches for the plan with the largest sum of rewards that ends well.
+    """Searches for the plan that ends well with the largest sum of rewards.
 
-    Better than any reward is to succeed, and worse than any to end otherwise than unharmed on its
-    way: the later the better then. Episodes go the same however many worlds are driven at once:
-    what is drawn follows from the episode and the decision alone.
+    A plan that ends in success is better than any that goes on, and one that ends in harm (a
+    collision, off the road, on a wrong route, in a violation) worse, the more so the sooner; among
+    equals the rewards decide. Episodes go the same however many worlds are driven at once: what is
+    drawn follows from the episode and the decision alone.
 
     Args:
         settings: see `PlannerSettings.parse`.

@@ -117,10 +117,13 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     def reset_scene(self, seed: int) -> None:
         """The scene that `reset` makes, without what only a driver needs: spaces, observation.
 
-        For who takes scenes out of it. A world with a reset or spaces of its own is reset in full.
+        For who takes scenes out of it. A world with a reset or spaces of its own is reset in full,
+        and so is one with an observation of highway-env's: some draw while they observe.
         """
         world = self.scenario.world_class()
-        if (world.reset, world.define_spaces) != (AbstractEnv.reset, AbstractEnv.define_spaces):
+        is_plain = world.reset is AbstractEnv.reset
+        is_plain = is_plain and world.define_spaces is AbstractEnv.define_spaces
+        if not is_plain or self.scenario.observation.native is not None:
             self.reset(seed=seed)
             return
         gymnasium.Env.reset(self, seed=seed)

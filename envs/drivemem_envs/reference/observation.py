@@ -19,7 +19,12 @@ from drivemem_envs.reference.perceived_road import only_what_is_perceived
 from drivemem_envs.reference.perception import LANE_FEATURES, Perception
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing import layout
-from drivemem_envs.sensing.lane_views import lane_parts, make_lane_views, write_lane_views
+from drivemem_envs.sensing.lane_views import (
+    LaneViews,
+    lane_parts,
+    make_lane_views,
+    write_lane_views,
+)
 
 Observation = dict[str, np.ndarray[Any, Any]] | np.ndarray[Any, Any]
 
@@ -100,6 +105,11 @@ class DriverView(ObservationType):  # type: ignore[misc]
         self._native_spaces: dict[str, spaces.Space[Any]] = {}
         if native is not None and native_space is not None:
             self._native_spaces = _named(env, native_space)
+
+    @property
+    def lane_views(self) -> LaneViews:
+        """The views in the frame of the ego's lane as last shown, of one world."""
+        return self._lane_views
 
     def space(self) -> spaces.Space[Any]:
         """Dict of `vehicles` (V, F), `cue` (K,) where there is one, and native parts; or a Box."""

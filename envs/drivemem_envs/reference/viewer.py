@@ -18,14 +18,16 @@ from highway_env.vehicle.graphics import VehicleGraphics
 
 from drivemem_envs.reference.geometry import LaneShape, lane_shapes
 from drivemem_envs.reference.shadows import corners, shadow
+from drivemem_envs.reference.view_shapes import ViewShapes, view_shapes
 from drivemem_envs.sensing import layout
 from drivemem_envs.sensing.sectors import Sector
 
-Layer = Literal["truth", "sees", "remembers"]
+Layer = Literal["truth", "sees", "remembers", "shown"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
 """truth: outlines of actors that are not perceived. sees: shadows, sectors and range, blackouts
 (without it every actor is drawn as if perceived). remembers: where the driver's tracker shows
-hidden actors; without a tracker, where they were last seen."""
+hidden actors; without a tracker, where they were last seen. shown: the driver's views `grid` and
+`lanes`."""
 
 _REACH_M = 400.0
 _SHADOW = (16, 20, 34, 118)
@@ -34,6 +36,7 @@ _BUILDING, _BUILDING_EDGE = (52, 58, 74), (24, 27, 36)
 _HIDDEN = (255, 138, 101)
 _GHOST = (190, 160, 255)
 _TRAIL = (120, 230, 120)
+_SHOWN = (251, 191, 36)
 _GROUND, _ROAD = (72, 79, 76), (100, 100, 100)
 _FORGET_S = 10.0
 
@@ -85,6 +88,7 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
     def begin(self) -> None:
         """Forget what was seen: an episode begins."""
         self._percepts: Any = None
+        self._shown: ViewShapes | None = None
         self._perceived: dict[int, bool] = {}
         self._last_seen: dict[int, tuple[Any, float]] = {}
         self._trail: list[Any] = []
@@ -106,6 +110,8 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
             surface.blit(self._darkness(), (0, 0))
         for occluder in env.occluders():
             self._polygon(surface, corners(occluder), _BUILDING, _BUILDING_EDGE)
+        if "shown" in self.layers and self._shown is not None:
+            self._draw_shown(surface, self._shown)
         self._draw_traffic(surface)
         if "remembers" in self.layers:
             self._draw_ghosts(surface)
@@ -128,6 +134,7 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
             return
         self._percepts = env.perception.percepts
         self._time_s = env.decisions * env.decision_s
+        self._shown = view_shapes(env)
         truth = env.truth()
         self._perceived = {
             int(actor): bool(seen)
@@ -196,6 +203,18 @@ class SensorViewer(EnvViewer):  # type: ignore[misc]
             elif "truth" in self.layers:
                 box = [*vehicle.position, vehicle.heading, vehicle.LENGTH, vehicle.WIDTH]
                 self._outline(surface, np.array(box), _HIDDEN)
+
+    def _draw_shown(self, surface: Any, shapes: ViewShapes) -> None:
+        """The views that the driver decides by, where the ego was at the decision."""
+        layer = pygame.Surface(surface.get_size(), pygame.SRCALPHA)
+        filled = [*shapes.cells, *((shape, 0.4) for shape in shapes.taken)]
+        for points, cover in filled:
+            colour = (*_SHOWN, int(40 + 110 * cover))
+            pygame.draw.polygon(layer, colour, [surface.vec2pix(point) for point in points])
+        for points in (*shapes.edge, *shapes.gaps):
+            pixels = [surface.vec2pix(point) for point in points]
+            pygame.draw.lines(layer, (*_SHOWN, 200), len(points) > 2, pixels, 2)
+        surface.blit(layer, (0, 0))
 
     def _draw_ghosts(self, surface: Any) -> None:
         if self.env.scenario.observation.tracker != "none":

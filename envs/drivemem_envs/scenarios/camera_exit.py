@@ -15,8 +15,8 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; speeds of 16, 20, 24 and 28 m/s.
 Reward
-    +1 on the exit lane, -1 collision, nothing for a missed exit; 0.01 for every decision at
-    28 m/s, less at lower speeds.
+    +1 on the exit lane, -1 collision, nothing for a missed exit; for every decision 0.01 for each
+    lane to the left of the ego's, and 0.005 at 28 m/s, less at lower speeds.
 Outcome
     success: on the exit lane, which ends the episode; wrong_route: past the exit; collision;
     timeout.
@@ -46,9 +46,15 @@ from drivemem_envs.scenarios.shared.reactive_traffic import FEATURES_RANGE, FRON
 class ExitTask(BatchTask):
     """Be on the exit lane; see the module's docstring."""
 
-    terms = ("collision_reward", "goal_reward", "high_speed_reward")
+    terms = ("collision_reward", "goal_reward", "right_lane_reward", "high_speed_reward")
     cue_size = 1
     state_size = 1
+
+    def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
+        super().__init__(config, lane_indices)
+        self._numbers = np.array([number for _, _, number in lane_indices])
+        exits = [("1", "2", config["lanes_count"]), ("2", "exit", 0)]
+        self._exits = [row for row, index in enumerate(lane_indices) if index in exits]
 
     def begin(self, drawn: Floats) -> Floats:
         """The distance that is left, m; where the ego starts it is not known yet."""
@@ -56,16 +62,16 @@ class ExitTask(BatchTask):
 
     def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
         """Reached, missed, crashed, or on the way."""
-        exits = [("1", "2", self.config["lanes_count"]), ("2", "exit", 0)]
-        rows = [row for row, index in enumerate(self.lane_indices) if index in exits]
-        reached = np.isin(moment.lane, rows) & ~moment.crashed
+        reached = np.isin(moment.lane, self._exits) & ~moment.crashed
         missed = ~reached & (moment.x > EXIT_X)
         late = moment.time_s >= self.config["duration"] - 1e-9
         state[:, 0] = EXIT_X - moment.x
         low, high = self.config["reward_speed_range"]
         fast = np.clip((moment.speed - low) / (high - low), 0.0, 1.0)
         return Verdict(
-            np.stack([moment.crashed, reached, fast], axis=1).astype(np.float64),
+            np.stack(
+                [moment.crashed, reached, self._numbers[moment.target_lane], fast], axis=1
+            ).astype(np.float64),
             terminated=moment.crashed | reached | missed,
             truncated=late,
             success=reached,
@@ -96,7 +102,8 @@ class CameraExitWorld(TaskWorld, ExitEnv):  # type: ignore[misc]
                 "duration": 30,  # [s]
                 "collision_reward": -1.0,
                 "goal_reward": 1.0,
-                "high_speed_reward": 0.01,
+                "right_lane_reward": 0.01,
+                "high_speed_reward": 0.005,
                 "reward_speed_range": [16, 28],
                 "normalize_reward": False,
             }

@@ -14,8 +14,8 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; speeds of 16, 20, 24 and 28 m/s.
 Reward
-    +1 on the exit lane, -1 collision, nothing for a missed exit; 0.01 for every decision at
-    28 m/s, less at lower speeds.
+    +1 on the exit lane, -1 collision, nothing for a missed exit; for every decision 0.01 for each
+    lane to the left of the ego's, and 0.005 at 28 m/s, less at lower speeds.
 Outcome
     success: on the exit lane, which ends the episode; wrong_route: past the exit; collision;
     timeout.

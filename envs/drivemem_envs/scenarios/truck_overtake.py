@@ -34,7 +34,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
 from drivemem_envs.scenarios.shared.single_decision import (
@@ -47,10 +46,10 @@ from drivemem_envs.scenarios.shared.single_decision import (
     SingleDecisionWorld,
     single_decision,
 )
+from drivemem_envs.scenarios.shared.two_way_road import LEFT, ONCOMING, RIGHT, two_way_road
 from drivemem_envs.sensing.spec import Sensors
 
 EARLY, LATE = range(2)
-_LEFT, _RIGHT, _ONCOMING = ("w", "e", 0), ("w", "e", 1), ("e", "w", 0)
 _GAP_M = 14.0
 """From the ego to the truck at the choice, m."""
 _MEETING_X = 20.0
@@ -78,34 +77,27 @@ class TruckOvertakeWorld(SingleDecisionWorld):
         }
 
     def network(self) -> RoadNetwork:
-        """highway-env's two-way road: the left lane is there in both directions."""
-        net, width = RoadNetwork(), StraightLane.DEFAULT_WIDTH
-        none, line, dashed = LineType.NONE, LineType.CONTINUOUS_LINE, LineType.STRIPED
-        for number, lines in enumerate([(none, dashed), (none, line)]):
-            ends = [[x, number * width] for x in (-_END, _END)]
-            net.add_lane("w", "e", StraightLane(*ends, line_types=lines))
-        oncoming = StraightLane([_END, 0.0], [-_END, 0.0], line_types=(none, line))
-        net.add_lane("e", "w", oncoming)
-        return net
+        """The left lane is there in both directions."""
+        return two_way_road(-_END, _END)
 
     def ego_start(self) -> tuple[LaneIndex, float]:
         """In the oncoming lane, to see past the truck."""
-        return _LEFT, _END - self.approach_m()
+        return LEFT, _END - self.approach_m()
 
     def cars(self) -> list[Car]:
         """The truck, always the same, and the oncoming car."""
         pace = self.config["approach_speed"]
-        truck = Car(_RIGHT, _END + _GAP_M, ((0.0, 0.0),) * 2, ((pace, pace),) * 2, 12.0, 2.5)
+        truck = Car(RIGHT, _END + _GAP_M, ((0.0, 0.0),) * 2, ((pace, pace),) * 2, 12.0, 2.5)
         windows = self.window("early_s"), self.window("late_s")
         speed = self.window("car_speed")
-        return [truck, Car(_ONCOMING, _END - _MEETING_X, windows, (speed, speed))]
+        return [truck, Car(ONCOMING, _END - _MEETING_X, windows, (speed, speed))]
 
     def plans(self) -> list[Phase]:
         """Fall in behind the truck; then overtake at once, or later, or never."""
         pace = self.config["approach_speed"]
-        overtaking = [(0.0, 18.0, _LEFT), (3.8, 18.0, _RIGHT)]
+        overtaking = [(0.0, 18.0, LEFT), (3.8, 18.0, RIGHT)]
         return [
-            Phase(ANY, self.config["seen_s"] - self.decision_time_s(), pace, _RIGHT),
+            Phase(ANY, self.config["seen_s"] - self.decision_time_s(), pace, RIGHT),
             *(Phase(FASTER, at, speed, lane) for at, speed, lane in overtaking),
             *(Phase(SLOWER, at + 2.8, speed, lane) for at, speed, lane in overtaking),
         ]

@@ -157,6 +157,24 @@ def test_the_state_of_a_recurrent_model_is_carried(
     assert seen[0] is None and all(state is not None for state in seen[1:])
 
 
+@pytest.mark.parametrize("name", ["idm", "constant:IDLE"])
+def test_drivers_by_name_are_shown_rows_beside_what_agents_see(name: str) -> None:
+    shown = drivemem_envs.scenario("blackout-highway").with_(views=("lanes",))
+    met = resolve_driver(name, shown).scenario
+    assert met.observation.views == ("rows", "lanes")
+    assert met.with_(views=("lanes",), tracker="none") == shown
+    env = drivemem_envs.make_vec(met, 2, backend="compiled")
+    observation, _ = env.reset(seed=0)
+    actions, _ = resolve_driver(name, shown).driver.predict(observation)
+    assert actions.shape == (2,)
+    env.close()
+
+
+def test_the_oracle_by_rule_drives_where_agents_see_no_rows() -> None:
+    shown = drivemem_envs.scenario("blackout-highway").with_(views=("lanes",))
+    assert "rows" in resolve_driver("oracle", shown).scenario.observation.views
+
+
 def test_lesions_and_training_suites_are_for_agents(drive: Callable[..., Evaluation]) -> None:
     with pytest.raises(DrivememError, match="cuts trained agents"):
         drive("constant:IDLE", lesion="span:1")

@@ -44,7 +44,12 @@ def test_a_gate_that_is_not_passed_stops_the_dear_ones(ran: Path) -> None:
     found = json.loads((ran / "gates.json").read_text())
     assert found["passed"] is False and found["settings"]["steps"] == 512
     assert {arm["arm"] for arm in found["arms"]} == {"oracle", "full"}
+    assert found["command"] == (
+        "drivemem gates exit-recall-easy-v0 --seeds 1 --episodes 6 --preset none --set "
+        "num_envs=4 n_steps=32 batch_size=64 steps=512"
+    )
     page = (ran / "gates.md").read_text()
+    assert f"(`{found['command']}`)" in page
     assert "| learnable |" in page and "| full (full sensors) | 1 |" in page
     runs = {path.parent.name for path in ran.glob("*/config.json")}
     assert runs == {"exit-recall-easy-v0-oracle", "exit-recall-easy-v0-full-s0"}
@@ -109,11 +114,11 @@ def test_mistakes_are_one_line(
     assert not any(tmp_path.iterdir())
 
 
-def test_a_scenario_without_an_oracle_says_so(tmp_path: Path) -> None:
-    driver, why = find_oracle(drivemem_envs.scenario("merge-v1"), ["oracle"])
-    assert driver is None and "merge-v1 has no oracle" in why and "\n" not in why
-    driver, why = find_oracle(drivemem_envs.scenario("merge-v1"), ["oracle", "idm"])
-    assert (driver, why) == ("idm", "")
+def test_the_first_driver_that_can_drive_is_the_oracle() -> None:
+    scenario = drivemem_envs.scenario("exit-recall").with_(flat=True)
+    driver, why = find_oracle(scenario, ["oracle"])
+    assert driver is None and "the oracle reads a Dict observation" in why and "\n" not in why
+    assert find_oracle(scenario, ["oracle", "constant:IDLE"]) == ("constant:IDLE", "")
 
 
 def test_a_level_keeps_its_part_of_a_preset_file(tmp_path: Path) -> None:

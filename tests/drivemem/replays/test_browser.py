@@ -371,3 +371,34 @@ def test_damaged_data_is_said_not_hidden(browser: Browser, page: Path, tmp_path:
     browser.wait("!document.getElementById('trouble').hidden")
     assert "cannot be shown" in browser.text("#trouble")
     browser.errors()
+
+
+def test_layers_are_named_by_what_they_draw(
+    desktop: Browser, page: Path, recorder: Callable[..., Path], tmp_path: Path
+) -> None:
+    desktop.open(page, "#episode=0&step=12")
+    assert desktop.text("#remembered") == "where last seen"
+    assert not desktop.driver.find_element("id", "layer-shown").is_displayed()
+    told = recorder(tmp_path / "told", "constant:FASTER", [6], tracker="perfect_recall")
+    desktop.open(write_page(find_recording(told), tmp_path / "told.html"), "#episode=0&step=12")
+    assert desktop.text("#remembered") == "where perfect recall shows it"
+
+
+def test_what_a_driver_is_shown_is_a_layer(desktop: Browser, tmp_path: Path) -> None:
+    from drivemem import evaluate
+    from tests.drivemem.replays import test_shown
+
+    test_shown.register()
+    (done,) = evaluate(
+        driver="constant:IDLE", scenario=test_shown.NAME, episodes=1, record="1",
+        out=tmp_path / "run", quiet=True, num_workers=1,
+    )  # fmt: skip
+    assert done.recording is not None
+    desktop.open(
+        write_page(find_recording(done.recording), tmp_path / "p.html"), "#episode=0&step=3"
+    )
+    assert desktop.driver.find_element("id", "layer-shown").is_displayed()
+    with_views = desktop.canvas()
+    desktop.keys("4")
+    assert desktop.js("document.getElementById('layer-shown').ariaPressed") == "false"
+    assert (desktop.canvas() != with_views).any(axis=2).sum() > 500

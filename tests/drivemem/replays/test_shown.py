@@ -28,10 +28,15 @@ SCENARIO = drivemem_envs.scenario("highway-fast-v0").model_copy(
 )
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def register() -> None:
+    """Make the scenario known by name."""
     if NAME not in drivemem_envs.scenario_names():
         drivemem_envs.register_scenario(NAME, f"{__name__}:SCENARIO")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    register()
     home = tmp_path_factory.mktemp("seen")
     (done,) = evaluate(
         driver="idm", scenario=NAME, episodes=2, record="2", out=home, quiet=True, num_workers=1

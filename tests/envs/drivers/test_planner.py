@@ -59,6 +59,11 @@ def test_it_steers_by_continuous_controls_too() -> None:
     assert np.abs(taken).max() <= 1.0
 
 
+def test_it_may_look_ahead_by_a_single_decision() -> None:
+    taken, _ = drive("highway-fast-v0", "planner:horizon_s=0.1,candidates=6", 2, decisions=5)
+    assert taken.shape == (5, 2)
+
+
 def test_it_is_the_oracle_where_a_world_gives_no_rule() -> None:
     for name, kind in (("merge-v1", PlannerDriver), ("exit-recall-v0", OracleDriver)):
         scenario = drivemem_envs.scenario(name)

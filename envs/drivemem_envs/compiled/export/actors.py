@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -100,41 +102,47 @@ def export_actors(
     """
     lanes = {index: row for row, index in enumerate(network.lane_indices)}
     routes = export_routes(road.vehicles, network)
-    actors = np.zeros(len(road.vehicles) + len(road.objects), records.ACTOR)
-    rows: dict[bytes, int] = {}
-    drivers: list[Any] = []
+    found: list[SimpleNamespace] = []
+    drivers: dict[tuple[Any, ...], int] = {}
     live: dict[int, Any] = {}
-    next_id = 1
-    for row, vehicle in enumerate(road.vehicles):
+    others = count(1)
+    for vehicle in road.vehicles:
         kind = kind_of(vehicle)
-        fill_actor(actors[row], vehicle, kind, lanes)
-        fill_vehicle(actors[row], vehicle, kind, lanes)
-        if vehicle is ego:
-            actors[row].id = 0
-        else:
-            actors[row].id, next_id = next_id, next_id + 1
-        live[int(actors[row].id)] = vehicle
-        driver = driver_of(vehicle, kind)
-        if vehicle is ego and speed_range:
-            driver.min_speed, driver.max_speed = speed_range
-        key = driver.tobytes()
-        actors[row].driver = rows.setdefault(key, len(rows))
-        if len(rows) > len(drivers):
-            drivers.append(driver)
+        record = _blank()
+        fill_actor(record, vehicle, kind, lanes)
+        fill_vehicle(record, vehicle, kind, lanes)
+        record.id = 0 if vehicle is ego else next(others)
+        driver = _driver(vehicle, kind, speed_range if vehicle is ego else None)
+        record.driver = drivers.setdefault(driver, len(drivers))
+        steps = vehicle_route(vehicle)
+        record.has_route, record.route_end = steps is not None, len(steps or ())
+        found.append(record)
+        live[record.id] = vehicle
     for number, thing in enumerate(road.objects):
-        record = actors[len(road.vehicles) + number]
+        record = _blank()
         fill_actor(record, thing, known_base(thing, OBJECTS), lanes)
         record.id = FIRST_OBJECT_ID + number
-        live[int(record.id)] = thing
+        found.append(record)
+        live[record.id] = thing
+    actors = np.zeros(len(found), records.ACTOR)
+    for row, record in enumerate(found):
+        actors[row] = _values(record, records.ACTOR)
     table = np.zeros(max(len(drivers), 1), records.DRIVER)
-    for row, driver in enumerate(drivers):
+    for driver, row in drivers.items():
         table[row] = driver
     row_of_ego = next((row for row, it in enumerate(road.vehicles) if it is ego), NONE)
-    for row, vehicle in enumerate(road.vehicles):
-        steps = vehicle_route(vehicle)
-        actors[row].has_route = steps is not None
-        actors[row].route_end = len(steps or ())
     return ActorTables(actors, routes, table, row_of_ego, live)
+
+
+def _blank() -> SimpleNamespace:
+    """An ACTOR of zeros, to be filled; a NumPy record's own fields are slow to write."""
+    return SimpleNamespace(**dict.fromkeys(records.ACTOR.names or (), 0))
+
+
+def _values(filled: SimpleNamespace, kind: np.dtype[Any]) -> tuple[Any, ...]:
+    """What was filled in, in the order of a record type's fields."""
+    values = vars(filled)
+    return tuple(values[name] for name in kind.names or ())
 
 
 def vehicle_route(vehicle: Any) -> Any:
@@ -165,7 +173,14 @@ def export_routes(vehicles: list[Any], network: NetworkTables) -> NDArray[np.int
 
 def driver_of(vehicle: Any, kind: int) -> Any:
     """The DRIVER record of a live vehicle, from its class and its own attributes."""
-    driver = np.zeros(1, records.DRIVER)[0]
+    driver = np.zeros(1, records.DRIVER)
+    driver[0] = _driver(vehicle, kind, None)
+    return driver[0]
+
+
+def _driver(vehicle: Any, kind: int, speed_range: tuple[float, float] | None) -> tuple[float, ...]:
+    """The values of a vehicle's DRIVER, with the ego's own least and highest speed."""
+    driver = SimpleNamespace(**dict.fromkeys(records.DRIVER.names or (), 0.0))
     driver.max_speed, driver.min_speed = vehicle.MAX_SPEED, vehicle.MIN_SPEED
     fields: dict[str, str] = {}
     if kind <= MDP:
@@ -183,7 +198,9 @@ def driver_of(vehicle: Any, kind: int) -> Any:
         fields |= _TYRES
     for name, attribute in fields.items():
         setattr(driver, name, getattr(vehicle, attribute))
-    return driver
+    if speed_range:
+        driver.min_speed, driver.max_speed = speed_range
+    return tuple(float(value) for value in _values(driver, records.DRIVER))
 
 
 def fill_actor(record: Any, thing: Any, kind: int, lanes: dict[Any, int]) -> None:

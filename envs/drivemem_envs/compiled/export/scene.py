@@ -44,12 +44,15 @@ class Scene:
         return self.worlds.world[0]
 
 
-def export(env_or_road: Any, *, own_time: bool = False) -> Scene:
+def export(
+    env_or_road: Any, *, own_time: bool = False, network: NetworkTables | None = None
+) -> Scene:
     """Read a live highway-env world.
 
     Args:
         env_or_road: a highway-env environment (wrapped or not) or a road without an agent.
         own_time: the caller reproduces what the environment does in its own `_simulate`.
+        network: the tables of its roads where they are known; None: read.
 
     Raises:
         CompiledUnsupported: the world has something that the kernels do not reproduce; the
@@ -59,7 +62,7 @@ def export(env_or_road: Any, *, own_time: bool = False) -> Scene:
     road = env_or_road if env is None else env.road
     refuse(road is None, f"{type(env).__name__} has no road yet")
     regulated = known_base(road, {Road: _PLAIN, RegulatedRoad: _REGULATED}) == _REGULATED
-    network = export_network(road.network)
+    network = export_network(road.network) if network is None else network
     egos = [] if env is None else list(env.controlled_vehicles)
     refuse(len(egos) > 1, f"{type(env).__name__} has {len(egos)} agents")
     ego = egos[0] if egos else None

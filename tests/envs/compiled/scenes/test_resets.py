@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from highway_env.vehicle.behavior import IDMVehicle
@@ -12,8 +14,10 @@ import drivemem_envs
 from drivemem_envs.compiled.export.supported import CompiledUnsupported
 from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.scenes.scene_bank import SceneBank
+from drivemem_envs.compiled.scenes.scene_files import scene_folder
 from drivemem_envs.compiled.scenes.scene_source import scene_source
 from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
+from drivemem_envs.making import compiles, make_vec
 from drivemem_envs.registry import scenario as named_scenario
 from drivemem_envs.scenario_spec import Scenario
 
@@ -202,15 +206,53 @@ def test_a_declared_number_of_cars_has_room_in_every_episode(tmp_path):
     assert len(counts) > 4 and max(counts) <= 12
 
 
+class Crowded(named_scenario("highway-fast-v0").world_class()):
+    """A highway with 5 to 25 cars; its configuration says nothing of it."""
+
+    def _create_vehicles(self):
+        self.config["vehicles_count"] = int(self.np_random.integers(5, 26))
+        super()._create_vehicles()
+        self.config["vehicles_count"] = 2
+
+
+class RoomyCrowded(Crowded):
+    """It says how many actors there may be."""
+
+    max_actors = 26
+
+
+def crowded(name):
+    config = {"vehicles_count": 2, "duration": 3, "policy_frequency": 3, "simulation_frequency": 15}
+    return Scenario(name="crowded-v0", world=f"{__name__}:{name}", config=config)
+
+
+def test_traffic_drawn_anew_in_every_episode_is_driven_where_its_most_is_declared():
+    env = make_vec(crowded("RoomyCrowded"), 16, backend="compiled", num_workers=1)
+    env.reset(seed=0)
+    counts, ended = set(), 0
+    for _ in range(60):
+        _, _, terminated, truncated, _ = env.step(np.ones(16, dtype=int))
+        counts |= set(env.truth()["present"].sum(axis=1).tolist())
+        ended += int((terminated | truncated).sum())
+    assert ended > 90 and min(counts) <= 8 and max(counts) >= 24
+
+
+def test_traffic_drawn_anew_without_a_declared_most_is_refused_when_worlds_are_made():
+    message = r"vehicles of crowded-v0 differs .* let Crowded declare .* such as max_actors = \d+"
+    assert re.search(message, compiles(crowded("Crowded")) or "")
+    with pytest.raises(ValueError, match=message):
+        make_vec(crowded("Crowded"), 2, backend="compiled")
+
+
 class Housed(named_scenario("parking-v0").world_class()):
     """A world with another number of houses in every episode."""
 
     def _create_vehicles(self):
         super()._create_vehicles()
-        self.houses = int(self.np_random.integers(0, 4))
+        self.houses = 8 - int(self.np_random.integers(0, 9))
 
     def occluders(self):
-        """None to three of them."""
+        """None to eight of them."""
         return np.array([[60.0, 9.0 * k, 0.0, 4.0, 4.0] for k in range(self.houses)])
 
 
@@ -221,24 +263,47 @@ def test_an_episode_has_its_own_occluders_and_none_of_an_earlier_one(tmp_path):
         bank.env.reset(seed=seed)
         own = bank.env.occluders()
         seen.add(len(own))
-        if len(own) > room:
-            with pytest.raises(ValueError, match=rf"has {len(own)} occluders, .* room for {room}"):
-                bank.fill(np.array([0]), np.array([seed]))
-            continue
         bank.fill(np.array([0]), np.array([seed]))
         assert bank.occluders[0, : len(own)].tolist() == own.tolist()
         assert not bank.occluders[0, len(own) :].any()
-    assert room < 3 and seen == {0, 1, 2, 3}
+    assert room < max(seen) and len(seen) > 4
 
 
-def test_the_bank_reads_what_it_wrote(tmp_path):
+def test_occluders_that_no_probe_showed_are_there_in_later_episodes():
+    def seeds(world, episode):
+        return 10 * world + episode
+
+    worlds = [make_vec(varied("Housed"), 4, backend=backend, seeds=seeds)
+              for backend in ("reference", "compiled")]  # fmt: skip
+    room = worlds[1]._worlds.source.occluders.shape[1]
+    for env in worlds:
+        env.reset()
+    for episode in range(5):
+        if episode:
+            for env in worlds:
+                env.restore(np.full(4, episode), [[]] * 4)
+        for live, compiled in zip(*(env.occluders() for env in worlds), strict=True):
+            assert compiled[: len(live)].tolist() == live.tolist()
+            assert not compiled[len(live) :].any()
+    assert worlds[1]._worlds.source.occluders.shape[1] > room
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda whole: b"broken", lambda whole: b"", lambda whole: whole[:-1],
+        lambda whole: whole[:-9] + b"\1" + whole[-8:], lambda whole: b'{"crc": 0}\n',
+    ],
+)  # fmt: skip
+def test_the_bank_reads_what_it_wrote_and_nothing_that_is_broken(broken, tmp_path):
     scenario = named_scenario("u-turn-v0")
     first, second = (SceneBank(scenario, 1, folder=tmp_path) for _ in range(2))
     for seed in (7, 8):
         first.fill(np.array([0]), np.array([seed]))
-    assert {path.name for path in tmp_path.iterdir()} == {"7.npz", "8.npz"}
-    (tmp_path / "8.npz").write_bytes(b"broken")
-    second.env.reset = None  # whatever is not on disk cannot be made
+    assert {path.name for path in tmp_path.iterdir()} == {"7.scene", "8.scene"}
+    whole = (tmp_path / "8.scene").read_bytes()
+    (tmp_path / "8.scene").write_bytes(broken(whole))
+    second.env.reset_scene = None  # whatever is not on disk cannot be made
     first.fill(np.array([0]), np.array([7]))
     second.fill(np.array([0]), np.array([7]))
     for name in ("world", "actors", "routes", "streams"):
@@ -267,3 +332,37 @@ def test_no_order_of_creation_lets_an_intersection_change_other_traffic():
                 assert vehicle is ego or wanted == vehicle.DISTANCE_WANTED
             state = actors.tobytes()
             assert alone.setdefault(name, state) == state
+
+
+@pytest.mark.parametrize("part", ["world", "base"])
+def test_a_world_whose_file_has_changed_is_not_taken_from_disk(part, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / f"base_of_{part}.py").write_text(
+        "from highway_env.envs.highway_env import HighwayEnvFast\n"
+        "class Base(HighwayEnvFast):\n    pass\n"
+    )
+    (tmp_path / f"world_of_{part}.py").write_text(
+        f"from base_of_{part} import Base\nclass World(Base):\n    pass\n"
+    )
+    scenario = Scenario(name="changing-v0", world=f"world_of_{part}:World")
+    folders = [scene_folder(scenario), scene_folder(scenario)]
+    with (tmp_path / f"{part}_of_{part}.py").open("a") as file:
+        file.write("# changed\n")
+    folders.append(scene_folder(scenario))
+    assert folders[0] == folders[1] != folders[2]
+
+
+def test_roads_that_differ_from_seed_to_seed_are_refused_whenever_they_do(tmp_path):
+    bank = SceneBank(varied("Winding"), 1, folder=tmp_path)
+    bank.fill(np.array([0]), np.array([5]))
+    with pytest.raises(CompiledUnsupported, match="the roads of varied-v0 differ"):
+        bank.fill(np.array([0]), np.array([77]))
+
+
+class Winding(named_scenario("highway-fast-v0").world_class()):
+    """A world whose road is another one in an episode that is not among the first."""
+
+    def _create_road(self):
+        super()._create_road()
+        lane = self.road.network.get_lane(("0", "1", 0))
+        lane.width = 3.0 if self.np_random.bit_generator.seed_seq.entropy == 77 else 4.0
