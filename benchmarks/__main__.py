@@ -13,6 +13,7 @@ from benchmarks.tables import Row, machine, markdown, text
 
 TITLES = {
     "simulation": "Simulation: policy steps a second beside highway-env",
+    "resets": "Resets: milliseconds of processor time to begin an episode, beside highway-env's",
     "memories": "Memories: milliseconds of processor time to learn from and to act T steps",
     "updates": "PPO: seconds of an update and of a rollout beside RecurrentPPO and PPO",
     "training": "Training end to end on CartPole without velocities beside RecurrentPPO and PPO",

@@ -29,7 +29,9 @@ AGENTS: dict[str, dict[str, Any]] = {
     },
 }
 """Settings of the agents that are trained, by arm."""
-_VARIED = sorted({"seed", "scenario", *(key for one in AGENTS.values() for key in one)})
+_VARIED = {
+    "seed", "scenario", "memory_kwargs", *(key for one in AGENTS.values() for key in one),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ def gates_study(scenario: Scenario, budget: Budget, oracle: str | None) -> Study
     """
     for name in budget.settings:
         if name in _VARIED:
-            raise DrivememError(f"{name} is what the gates vary: leave it out of --set")
+            raise DrivememError(
+                f"{name} is what the gates vary: leave it out of --set (settings of one memory "
+                "stand in a preset, under [memories.NAME])"
+            )
     if budget.seeds < 1:
         raise DrivememError(f"seeds is {budget.seeds}; give at least 1")
     entry: dict[str, Any] = {"scenario": scenario.name}

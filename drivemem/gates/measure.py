@@ -58,6 +58,7 @@ def _arm(name: str, row: Row, by_time: bool) -> Arm:
         tuple(float(scores.mean()) for scores in row.scores),
         tuple(float(one.column("collision").mean()) for one in members),
         tuple(_time(one, by_time) for one in members),
+        row.episodes,
     )
 
 

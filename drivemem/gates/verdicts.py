@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from drivemem.comparison.rows import Judged
-from drivemem.comparison.statistics import Floats, Interval, bootstrap_function
+from drivemem.comparison.statistics import Floats, Interval, bootstrap_function, wilson
 
 ORACLE_LEAST = 0.95
 LEARNABLE_WITHIN = 0.03
@@ -44,6 +44,8 @@ class Arm:
     """Share of episodes that end in a collision."""
     times: tuple[float, ...]
     """Travel time in any unit; nan where no episode of the run succeeded."""
+    episodes: int
+    """Of each run."""
 
     @property
     def score(self) -> float:
@@ -90,9 +92,11 @@ class Gate:
 
 def judge_oracle(arms: Arms, judged: Judged) -> Finding:
     """Whether the driver that is told the truth does the task."""
-    score = arms[ORACLE].score
-    words = f"{arms[ORACLE].name}: {judged.noun} {score:.3f}"
-    return Finding(_passes(score >= ORACLE_LEAST - _ROUNDING), words, {ORACLE: _alone(score)})
+    oracle = arms[ORACLE]
+    score = wilson(round(oracle.score * oracle.episodes), oracle.episodes)
+    words = f"{oracle.name}: {judged.noun} {score.estimate:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    fine = score.estimate >= ORACLE_LEAST - _ROUNDING
+    return Finding(_passes(fine), words, {ORACLE: score})
 
 
 def judge_learnable(arms: Arms, judged: Judged) -> Finding:

@@ -38,7 +38,7 @@ def test_a_gate_that_is_not_passed_stops_the_dear_ones(ran: Path) -> None:
     gates = told(ran)
     verdicts = [gate["verdict"] for gate in gates.values()]
     assert verdicts == ["pass", "fail", "not run", "not run"]
-    assert gates["oracle"]["found"] == "oracle: success 1.000"
+    assert gates["oracle"]["found"] == "oracle: success 1.000 [0.610, 1.000]"
     assert "0 of 1 runs within 0.03 of 1.000, that of oracle" in gates["learnable"]["found"]
     assert "--all tries this one" in gates["headroom"]["found"]
     found = json.loads((ran / "gates.json").read_text())
@@ -95,6 +95,7 @@ def test_who_is_on_time_is_judged_by_the_speed_that_is_stated_now(ran: Path) -> 
         (["exit-recall", "--set", "stps=3"], 1, "unknown key 'stps'; did you mean 'steps'?"),
         (["exit-recall", "--set", "memory=gru"], 1, "memory is what the gates vary"),
         (["exit-recall", "--set", "tracker=kalman"], 1, "tracker is what the gates vary"),
+        (["exit-recall", "--set", 'memory_kwargs={"frames":8}'], 1, "[memories.NAME]"),
         (["exit-recall", "--set", "steps"], 1, "key=value"),
         (["exit-recall", "--seeds", "0"], 1, "seeds is 0"),
         (["exit-recall", "--episodes", "0"], 1, "episodes"),

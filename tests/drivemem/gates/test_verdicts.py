@@ -7,6 +7,7 @@ import math
 import pytest
 
 from drivemem.comparison.rows import Judged
+from drivemem.comparison.statistics import wilson
 from drivemem.gates.verdicts import (
     GATES,
     Arm,
@@ -26,7 +27,7 @@ def arm(
 ) -> Arm:
     """An arm whose runs differ in their scores, and by so much in their times."""
     times = tuple(time + spread * (k - (len(scores) - 1) / 2) for k in range(len(scores)))
-    return Arm(name, scores, (collision,) * len(scores), times)
+    return Arm(name, scores, (collision,) * len(scores), times, 1000)
 
 
 def judged(judge, *arms: Arm, by: Judged = Judged.SUCCESS) -> Finding:
@@ -39,8 +40,9 @@ def judged(judge, *arms: Arm, by: Judged = Judged.SUCCESS) -> Finding:
 def test_the_oracle_reaches_95_of_100(score: float, verdict: Verdict) -> None:
     found = judge_oracle({"oracle": arm("planner", score)}, Judged.ON_TIME)
     assert found.verdict is verdict
-    assert found.words == f"planner: on time {score:.3f}"
-    assert found.figures["oracle"].estimate == score
+    assert found.figures["oracle"] == wilson(round(1000 * score), 1000)
+    low, high = found.figures["oracle"][1:]
+    assert found.words == f"planner: on time {score:.3f} [{low:.3f}, {high:.3f}]"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_headroom_in_travel_time_at_equal_safety(
 
 
 def test_a_run_that_never_succeeds_has_no_travel_time() -> None:
-    none = Arm("none", (0.0, 0.1), (1.0, 0.9), (math.nan, 10.0))
+    none = Arm("none", (0.0, 0.1), (1.0, 0.9), (math.nan, 10.0), 10)
     found = judged(judge_headroom, none, arm("perfect_recall", 0.1, 0.1, time=1.0))
     assert found.verdict is FAIL and math.isnan(found.figures["time_saved"].estimate)
 
