@@ -123,7 +123,19 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
 
     Put it before a class of highway-env: `class MyWorld(TaskWorld, HighwayEnvFast)`. Roads,
     traffic and dynamics are that class's, reward and end are `make_task`'s.
+
+    Raises:
+        ValueError: it stands behind that class, whose reward and end would then be taken.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for base in cls.__mro__[1 : cls.__mro__.index(TaskWorld)]:
+            if "_reward" in vars(base) and not issubclass(base, TaskWorld):
+                raise ValueError(
+                    f"{cls.__name__} takes its reward from {base.__name__}, which stands before "
+                    f"TaskWorld: write class {cls.__name__}(TaskWorld, …)"
+                )
 
     _task: BatchTask
     _verdict: Verdict | None = None

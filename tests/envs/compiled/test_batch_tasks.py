@@ -6,9 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from highway_env.envs.highway_env import HighwayEnvFast
 
 from drivemem_envs import make_vec
-from drivemem_envs.batch_task import Moment
+from drivemem_envs.batch_task import Moment, TaskWorld
 from drivemem_envs.compiled.batch_tasks import BatchTasks
 from drivemem_envs.compiled.families import why_no_reset
 from drivemem_envs.compiled.tasks import moment
@@ -119,6 +120,11 @@ def test_a_term_without_a_weight_is_refused_when_a_world_is_made(backend):
     scenario = task_worlds._scenario("refused-v0", "NamedTerms")
     with pytest.raises(ValueError, match=r"Leave has the term 'a', .* give it a number"):
         make_vec(scenario, 1, backend=backend).reset()
+
+
+def test_a_task_behind_its_world_is_refused_when_the_class_is_written():
+    with pytest.raises(ValueError, match=r"Behind takes its reward from HighwayEnv, which stands"):
+        type("Behind", (HighwayEnvFast, TaskWorld), {})
 
 
 @pytest.mark.parametrize("backend", ["reference", "compiled"])
