@@ -239,9 +239,9 @@ class SuiteTable:
 
     @property
     def times_differ(self) -> bool:
-        """Whether some drivers reach the goal sooner than others."""
+        """Whether some drivers reach the goal sooner than others, by more than a hundredth."""
         times = [row.travel_s.estimate for row in self.rows if row.travel_s is not None]
-        return bool(times) and max(times) - min(times) > 1e-9
+        return bool(times) and max(times) - min(times) > 0.01 * max(times)
 
     def note(self, about: About, text: str) -> None:
         """Add a note for the reader."""
