@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from tyro.constructors import PrimitiveConstructorSpec
 
 from drivemem.errors import DrivememError, one_line
-from drivemem.settings import parse_pairs
+from drivemem.settings import OneLineErrors, parse_pairs
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
 from drivemem_envs import registry
@@ -104,7 +104,7 @@ class RunSettings(BaseModel):
     """Updates between checkpoints."""
 
 
-class TrainConfig(TrainingSettings, RunSettings):
+class TrainConfig(OneLineErrors, TrainingSettings, RunSettings):
     """Everything that a run depends on: `RunSettings`, PPO's settings, and what goes with them."""
 
     memory_kwargs: tuple[str, ...] = ()
@@ -186,7 +186,4 @@ def build_config(settings: dict[str, Any]) -> TrainConfig:
     Raises:
         DrivememError: unknown keys (with the nearest) or values out of range.
     """
-    try:
-        return TrainConfig(**settings)
-    except ValidationError as error:
-        raise DrivememError(complaint(error)) from error
+    return TrainConfig(**settings)

@@ -5,9 +5,24 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
 
 from drivemem.errors import DrivememError
+from drivemem_agents.settings import complaint
+
+
+class OneLineErrors(BaseModel):
+    """Mixed in before a configuration: what does not fit is a DrivememError of one line."""
+
+    if not TYPE_CHECKING:  # type checkers see a parameter for each field
+
+        def __init__(self, **given: Any) -> None:
+            try:
+                super().__init__(**given)
+            except ValidationError as error:
+                raise DrivememError(complaint(error)) from error
 
 
 def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:

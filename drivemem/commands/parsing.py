@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import tyro
 from pydantic import ValidationError
 
+from drivemem.errors import DrivememError
 from drivemem.settings import plain_numbers
 from drivemem_agents.settings import complaint
 
@@ -36,6 +37,8 @@ def read_options(
             **keywords,
         )
         return options
-    except ValidationError as error:
-        print(f"drivemem {command}: {complaint(error, '--{}')}", file=sys.stderr)
+    except (ValidationError, DrivememError) as error:
+        cause = error.__cause__ if isinstance(error, DrivememError) else error
+        said = complaint(cause, "--{}") if isinstance(cause, ValidationError) else str(error)
+        print(f"drivemem {command}: {said}", file=sys.stderr)
         raise SystemExit(2) from error

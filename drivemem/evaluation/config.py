@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, ValidationError, field_validator
+from pydantic import ConfigDict, field_validator
 
 from drivemem.config import SensorChanges
-from drivemem.errors import DrivememError, one_line
+from drivemem.errors import one_line
 from drivemem.lesions import INTACT
-from drivemem.settings import parse_pairs
-from drivemem_agents.settings import Settings, complaint
+from drivemem.settings import OneLineErrors, parse_pairs
+from drivemem_agents.settings import Settings
 
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Backend = Literal["auto", "compiled", "reference"]
 
 
-class EvaluateConfig(Settings):
+class EvaluateConfig(OneLineErrors, Settings):
     """How drivers are evaluated.
 
     An agent meets the scenario, sensors and dials that it was trained with, unless told otherwise
@@ -93,7 +93,4 @@ def evaluate_config(**settings: Any) -> EvaluateConfig:
     Raises:
         DrivememError: unknown settings (with the nearest) or values out of range.
     """
-    try:
-        return EvaluateConfig(**settings)
-    except ValidationError as error:
-        raise DrivememError(complaint(error)) from error
+    return EvaluateConfig(**settings)

@@ -109,5 +109,6 @@ def test_the_identity_of_stored_runs_has_not_changed(cell):
     ],
 )
 def test_wrong_settings_say_what_would_do(settings, words):
-    with pytest.raises(DrivememError, match=words):
-        build_config({"scenario": "exit-recall", **settings})
+    with pytest.raises(DrivememError, match=words) as caught:
+        TrainConfig(scenario="exit-recall", **settings)
+    assert "\n" not in str(caught.value)
