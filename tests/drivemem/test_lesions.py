@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -92,12 +93,17 @@ def starts() -> NDArray[np.bool_]:
     return begins
 
 
+def worlds(number: int) -> SimpleNamespace:
+    """All that an agent asks of the worlds that it drives."""
+    return SimpleNamespace(num_envs=number)
+
+
 def drive(
     model: Path, lesion: str = "intact", deterministic: bool = True,
     seen: NDArray[np.float32] | None = None, begins: NDArray[np.bool_] | None = None,
 ) -> Play:  # fmt: skip
     driver = AgentDriver(model, lesion, deterministic)
-    driver.begin(WORLDS)
+    driver.begin(worlds(WORLDS))
     seen, begins = frames() if seen is None else seen, starts() if begins is None else begins
     return [driver.decide(frame, start, None) for frame, start in zip(seen, begins, strict=True)]
 
@@ -237,12 +243,12 @@ def test_swap_takes_the_state_of_another_world_once(folder: Folder) -> None:
     begins[0] = True
     seen, at = frames()[:, :2], 4
     driver = AgentDriver(folder("gru"), f"swap:{at}", True)
-    driver.begin(2)
+    driver.begin(worlds(2))
     cut = probs([driver.decide(*step, None) for step in zip(seen, begins, strict=True)])
     crossed = seen.copy()
     crossed[:at] = seen[:at, ::-1]  # as if each had seen the other's past
     driver = AgentDriver(folder("gru"), "intact", True)
-    driver.begin(2)
+    driver.begin(worlds(2))
     expected = probs([driver.decide(*step, None) for step in zip(crossed, begins, strict=True)])
     np.testing.assert_allclose(cut[at:], expected[at:], atol=1e-6)
 
@@ -259,7 +265,7 @@ def test_a_bare_swap_comes_at_a_random_moment(folder: Folder) -> None:
 def test_swap_needs_another_world(folder: Folder) -> None:
     driver = AgentDriver(folder("gru"), "swap:1", True)
     with pytest.raises(DrivememError, match="--num-envs 2"):
-        driver.begin(1)
+        driver.begin(worlds(1))
 
 
 @pytest.mark.parametrize("kept", [1, 2])
@@ -284,7 +290,7 @@ def test_a_driver_can_begin_again(folder: Folder) -> None:
         driver = AgentDriver(folder("gru"), argument, True)
         plays = []
         for _ in range(2):
-            driver.begin(WORLDS)
+            driver.begin(worlds(WORLDS))
             steps = zip(frames(), starts(), strict=True)
             plays.append([driver.decide(frame, start, None) for frame, start in steps])
         assert equal(*plays), argument

@@ -108,7 +108,7 @@ def test_queries_of_the_page_give_the_figures(
     (table,) = comparison.tables
     (curve,) = lesion_curves(table, "span")
     assert [(d["dose"], d["success"]) for d in doses if d["lesion"] == "span"] == [
-        (point.x, pytest.approx(point.success.estimate)) for point in curve.points
+        (point.x, pytest.approx(point.score.estimate)) for point in curve.points
     ]
     assert {(line["driver"], line["cue_window_s"]): line["success"] for line in retention} == {
         (one.members[0].first["driver"], 1.0): pytest.approx(one.success.estimate)
@@ -117,7 +117,7 @@ def test_queries_of_the_page_give_the_figures(
     }
     assert [(c["driver"], c["memory_state_bytes"], c["parameters"], c["success"]) for c in costs] \
         == [
-            (size.label, size.state_bytes, size.parameters, pytest.approx(size.success.estimate))
+            (size.label, size.state_bytes, size.parameters, pytest.approx(size.score.estimate))
             for size in memory_sizes(table)
         ]  # fmt: skip
     matrix = {(line["driver"], line["home"], line["runs"]): line["success"] for line in transfer}

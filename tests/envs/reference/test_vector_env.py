@@ -161,7 +161,7 @@ def test_processes_do_what_this_process_does():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_envs": 0}, "at least 1"),
+        ({"num_envs": 0}, "must be from 1 to 1,000,000"),
         ({"backend": "gpu"}, "unknown backend 'gpu'"),
     ],
 )
