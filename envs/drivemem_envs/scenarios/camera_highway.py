@@ -18,7 +18,7 @@ Reward
 Outcome
     success: unharmed after 25 s; collision. On time: success at 28 m/s or more on average.
 Ceiling
-    Measured. Driving at 22 m/s is safe without memory: memory shows as speed.
+    Measured. Driving at 22 m/s is safe without memory, but not on time.
 Scenario parameters
     Difficulty: `vehicles_density`, the sector's angle.
 Source
