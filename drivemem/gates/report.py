@@ -35,6 +35,10 @@ class GatesReport:
     """In the order of the gates."""
     table: SuiteTable | None
     """What all have reached that were driven; None: nobody was."""
+    oracle: str | None = None
+    """The driver that was asked for as the oracle; None: none was."""
+    every: bool = False
+    """Whether also what comes after a gate that was not passed was to be run."""
 
     @property
     def passed(self) -> bool:
@@ -61,6 +65,8 @@ class GatesReport:
         words = ["drivemem", "gates", self.scenario.name, "--seeds", str(budget.seeds)]
         words += ["--episodes", str(budget.episodes)]
         words += [] if budget.preset is None else ["--preset", budget.preset]
+        words += [] if self.oracle is None else ["--oracle", self.oracle]
+        words += ["--all"] if self.every else []
         pairs = [f"{key}={json.dumps(value)}" for key, value in budget.settings.items()]
         return shlex.join([*words, *(["--set", *pairs] if pairs else [])])
 

@@ -69,7 +69,7 @@ def run_gates(
             finding, table = _try(gate, study, whole, driver, found, jobs, quiet)
             stopped |= finding.verdict is not Verdict.PASS
         findings.append((gate, finding))
-        report = GatesReport(found, budget, whole.folder, tuple(findings), table)
+        report = GatesReport(found, budget, whole.folder, tuple(findings), table, oracle, every)
         report.write()
         say(f"{gate.name}: {finding.verdict}: {finding.words}")
     return report

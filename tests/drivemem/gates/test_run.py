@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,23 @@ def test_the_same_command_takes_what_is_there(
     assert [path.stat().st_mtime_ns for path in files] == before
     shown = " ".join(capsys.readouterr().out.split())
     assert "started" not in shown and "learnable: fail: 0 of 1 runs" in shown
+
+
+@pytest.mark.slow
+def test_all_tries_also_what_comes_after_a_gate_that_was_not_passed(
+    ran: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    shutil.copytree(ran, folder)
+    assert run_command("gates", ["exit-recall", "--all", *TINY, "--out", str(folder)]) == 1
+    gates = told(folder)
+    arms = {arm["arm"] for arm in json.loads((folder / "gates.json").read_text())["arms"]}
+    assert {"none", "perfect_recall", "frame_stack", "hold_last", "kalman"} < arms
+    assert (
+        gates["headroom"]["verdict"] == "fail"
+        and "perfect recall adds" in gates["headroom"]["asks"]
+    )
+    assert "--all" in json.loads((folder / "gates.json").read_text())["command"].split()
 
 
 def test_other_settings_are_refused_where_runs_are(
