@@ -46,6 +46,7 @@ from highway_env.vehicle.behavior import IDMVehicle
 
 from drivemem_envs.batch_task import BatchTask, Floats, LaneIndex, Moment, TaskWorld, Verdict
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+from drivemem_envs.scenarios.shared.reach_task import ReachTask
 from drivemem_envs.sensing.spec import Sensors
 from drivemem_envs.sensing.view_spec import GridView
 
@@ -83,10 +84,9 @@ def streets_of(config: Mapping[str, Any]) -> Floats:
     return np.asarray(config["first_street_m"] + gap * np.arange(count), np.float64)
 
 
-class CrossingTask(BatchTask):
+class CrossingTask(ReachTask):
     """Be behind the last street in time; see the module's docstring."""
 
-    terms = ("collision_reward", "goal_reward", "high_speed_reward")
     cue_size = 1
     state_size = 1
 
@@ -98,21 +98,15 @@ class CrossingTask(BatchTask):
         """How far the ego is along its road (R, 1), m."""
         return np.zeros((len(drawn), 1))
 
+    @property
+    def goal_x(self) -> float:
+        """Behind the last street, m."""
+        return float(self._streets[-1] + _GOAL_M)
+
     def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
-        """Arrived, crashed, late, or on the way."""
+        """See `ReachTask`; the way is remembered for the cue."""
         state[:, 0] = moment.x
-        slow, fast = self.config["reward_speed_range"]
-        arrived = (moment.x >= self._streets[-1] + _GOAL_M) & ~moment.crashed
-        speed = np.clip((moment.speed - slow) / (fast - slow), 0.0, 1.0)
-        no = np.zeros(len(arrived), dtype=bool)
-        return Verdict(
-            np.stack([moment.crashed, arrived, speed], axis=1).astype(np.float64),
-            terminated=moment.crashed | arrived,
-            truncated=moment.time_s >= self.config["duration"] - 1e-9,
-            success=arrived,
-            wrong_route=no,
-            violation=no,
-        )
+        return super().judge(moment, drawn, state)
 
     def cue(self, drawn: Floats, state: Floats) -> Floats:
         """Distance to the middle of the next street (N, 1), 1 behind the last."""

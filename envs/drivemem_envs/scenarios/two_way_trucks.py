@@ -43,8 +43,9 @@ from highway_env.envs.common.abstract import AbstractEnv
 from highway_env.road.road import Road
 from highway_env.vehicle.behavior import IDMVehicle
 
-from drivemem_envs.batch_task import BatchTask, Floats, LaneIndex, Moment, TaskWorld, Verdict
+from drivemem_envs.batch_task import BatchTask, LaneIndex, TaskWorld
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
+from drivemem_envs.scenarios.shared.reach_task import ReachTask
 from drivemem_envs.scenarios.shared.reactive_traffic import FEATURES_RANGE, FRONT_CAMERA
 from drivemem_envs.scenarios.shared.two_way_road import ONCOMING, RIGHT, two_way_road
 from drivemem_envs.sensing.view_spec import GridView, LanesView
@@ -61,25 +62,13 @@ class RoadUser(IDMVehicle):  # type: ignore[misc]
     DISTANCE_WANTED = 12.0  # [m], between centers
 
 
-class OvertakingTask(BatchTask):
+class OvertakingTask(ReachTask):
     """Be at the goal in time; see the module's docstring."""
 
-    terms = ("collision_reward", "goal_reward", "high_speed_reward")
-
-    def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
-        """Arrived, crashed, late, or on the way."""
-        slow, fast = self.config["reward_speed_range"]
-        arrived = (moment.x >= self.config["goal_m"]) & ~moment.crashed
-        speed = np.clip((moment.speed - slow) / (fast - slow), 0.0, 1.0)
-        no = np.zeros(len(arrived), dtype=bool)
-        return Verdict(
-            np.stack([moment.crashed, arrived, speed], axis=1).astype(np.float64),
-            terminated=moment.crashed | arrived,
-            truncated=moment.time_s >= self.config["duration"] - 1e-9,
-            success=arrived,
-            wrong_route=no,
-            violation=no,
-        )
+    @property
+    def goal_x(self) -> float:
+        """Behind the trucks that can be overtaken in time, m."""
+        return float(self.config["goal_m"])
 
 
 class TwoWayTrucksWorld(TaskWorld, AbstractEnv):  # type: ignore[misc]
