@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.replays.captions import choice, sign_at
+from drivemem.replays.captions import choice, sign_at, signs
 from drivemem.replays.focus import contact, distances, name_of
 from drivemem.replays.load import Trace
 from drivemem.replays.simulate import scenario_of
@@ -166,11 +165,13 @@ def _blackouts(trace: Trace) -> list[Event]:
 
 
 def _cue(trace: Trace) -> list[Event]:
-    window = trace.row.sensors.get("cue_window_s")
-    if not window:
-        return []
-    step = math.ceil(window / trace.row.decision_s - 1e-6)
-    return [Event(step, "cue", "the sign is gone")] if step < len(trace.decisions) else []
+    """Each time that a sign was shown a decision before and is not now."""
+    shown = [bool(sign.values) for sign in signs(trace)]
+    return [
+        Event(step, "cue", "the sign is gone")
+        for step in range(1, min(len(shown), len(trace.decisions)))
+        if shown[step - 1] and not shown[step]
+    ]
 
 
 def _braking(trace: Trace) -> list[Event]:

@@ -112,6 +112,24 @@ def test_the_sign_is_told_while_it_is_shown_and_afterwards(
     )
 
 
+def test_a_distance_that_is_told_at_all_times_is_no_sign(
+    recorder: Callable[..., Path], tmp_path: Path
+) -> None:
+    trace = first(recorder(tmp_path / "r", "constant:IDLE", [6], "camera-exit"))
+    assert all(cue is not None for cue in trace.steps["cue"][:-1])
+    assert not any("sign" in words for words in captions(trace, (), [False] * len(trace.decisions)))
+
+
+def test_every_sign_that_goes_is_marked(recorder: Callable[..., Path], tmp_path: Path) -> None:
+    trace = first(recorder(tmp_path / "r", "constant:IDLE", [6], "changing-limits"))
+    told = captions(trace, (), [False] * len(trace.decisions))
+    gone = [event.step for event in events_of(trace) if event.kind == "cue"]
+    assert len(gone) >= 2  # limits replace each other
+    for step in gone:
+        assert told[step - 1].startswith("sees the sign, ")
+        assert "gone for" in told[step]
+
+
 def test_agents_are_called_by_their_memory(recording: Path) -> None:
     row = find_recording(recording).episodes[0]
     agent = replace(row, metrics={"train_seed": 0})
