@@ -124,7 +124,7 @@ def _report(options: Options) -> None:
 def _dry_run(plan: Any, jobs: int | None) -> int:
     from drivemem.progress import console
     from drivemem.studies.costs import costs, table
-    from drivemem.studies.local import cores
+    from drivemem_envs.cores import usable_cores
 
-    console().print(table(plan, costs(plan), jobs or cores()))
+    console().print(table(plan, costs(plan), jobs or usable_cores()))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from drivemem.evaluation.suites import Suite, SuiteSeeds, load_suite, make_suite
 from drivemem.lesions import INTACT, folder_name, parse_lesions
 from drivemem.runs import RUNS, Run, open_run, write_json_file
 from drivemem_envs import Scenario, make_vec, registry
+from drivemem_envs.cores import usable_cores
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def open_worlds(suite: Suite, seeds: SuiteSeeds, backend: Backend, num_workers: 
         raise DrivememError(f"num_workers is {num_workers}; give at least 1")
     chosen = choose_backend(backend, suite.scenario)
     announce(chosen)
-    workers = os.cpu_count() if num_workers is None else num_workers
+    workers = usable_cores() if num_workers is None else num_workers
     return make_vec(suite.scenario, seeds.worlds, backend=chosen, seeds=seeds, num_workers=workers)
 
 

@@ -18,6 +18,7 @@ from drivemem.studies.board import Board
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import LOG, State, forget_failure, note_failure, state_of
 from drivemem.studies.worker import stale_advice
+from drivemem_envs.cores import usable_cores
 
 _POLL_S = 0.2
 _PATIENCE_S = 10.0
@@ -51,17 +52,10 @@ class _Worker:
                 self.process.stdin.close()
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def threads_each(workers: int) -> int:
     """Threads for the worlds of each of so many workers; NUMBA_NUM_THREADS, when set, bounds it."""
     bound = os.environ.get("NUMBA_NUM_THREADS", "")
-    share = max(1, cores() // workers)
+    share = max(1, usable_cores() // workers)
     return min(share, int(bound)) if bound.isdigit() and int(bound) else share
 
 
@@ -139,7 +133,7 @@ def run_local(plan: Plan, jobs: int | None = None, *, quiet: bool = False) -> Su
     todo, summary = outstanding(plan)
     if todo:
         with Board(plan, len(summary.done), quiet) as board:
-            _Pool(plan, deque(todo), min(jobs or cores(), len(todo)), board, summary).run()
+            _Pool(plan, deque(todo), min(jobs or usable_cores(), len(todo)), board, summary).run()
     return summary
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -123,6 +122,7 @@ def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
 
 def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
     import drivemem_envs
+    from drivemem_envs.cores import usable_cores
 
     limit_threads()
     check_device(config.device)
@@ -134,7 +134,7 @@ def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
         config.num_envs,
         backend=backend,
         seeds=partial(episode_seed, config.seed, "train"),
-        num_workers=config.num_workers or os.cpu_count(),
+        num_workers=config.num_workers or usable_cores(),
     )
     env = WorldsVecEnv(
         worlds,

@@ -14,6 +14,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from drivemem_envs.cores import usable_cores
+
 APART = 16
 """Rows from one thread's working memory to the next one's. Processors pass memory to each other
 in lines of 64 bytes, often two at once: threads that write to one line wait for each other, and a
@@ -23,7 +25,7 @@ row of the smallest arrays has 8 bytes."""
 @cache
 def _pool(process: int) -> ThreadPoolExecutor:
     """The threads of a process; a forked child has none of its parent's, so it gets its own."""
-    return ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="drivemem")
+    return ThreadPoolExecutor(max_workers=usable_cores(), thread_name_prefix="drivemem")
 
 
 def scratch_rows(threads: int) -> int:

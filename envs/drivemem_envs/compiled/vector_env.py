@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from drivemem_envs.actions import check_rewards
 from drivemem_envs.compiled.batch import CompiledWorlds
+from drivemem_envs.cores import usable_cores
 from drivemem_envs.episode_trace import ego_trace
 from drivemem_envs.metrics import EgoTrace, judge_on_time, named
 from drivemem_envs.outcomes import OUTCOMES
@@ -47,7 +47,7 @@ class CompiledVectorEnv(EpisodicVectorEnv):
         num_threads: int | None = None,
     ) -> None:
         super().__init__(scenario, num_envs, seeds)
-        threads = min(num_threads or os.cpu_count() or 1, num_envs)
+        threads = min(num_threads or usable_cores(), num_envs)
         self._worlds = CompiledWorlds(scenario, num_envs, threads)
         self.single_observation_space = self._worlds.observation_space
         self.single_action_space = self._worlds.action_space

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from drivemem_envs.actions import check_actions, check_rewards
+from drivemem_envs.cores import usable_cores
 from drivemem_envs.reference.environment import make_reference
 from drivemem_envs.reference.worlds import RemoteWorlds, Step, Worlds, stack_truth
 from drivemem_envs.scenario_spec import Scenario
@@ -47,7 +47,7 @@ class ReferenceVectorEnv(EpisodicVectorEnv):
         self.action_space = batch_space(probe.action_space, num_envs)
         self.decision_s = probe.decision_s
         probe.close()
-        workers = min(num_workers or 1, num_envs, os.cpu_count() or 1)
+        workers = min(num_workers or 1, num_envs, usable_cores())
         self._parts = [part for part in np.array_split(np.arange(num_envs), workers) if len(part)]
         self._local = Worlds(scenario, num_envs) if workers == 1 else None
         self._remote = (
