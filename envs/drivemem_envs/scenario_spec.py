@@ -29,7 +29,9 @@ from drivemem_envs.sensing.spec import Sensors, Slots, Tracker
 from drivemem_envs.sensing.view_spec import GridView, LanesView, View
 
 FEATURES = ("presence", "x", "y", "vx", "vy", "cos_h", "sin_h")
-_SAID_OF_EPISODES = ("summary", "ceiling", "ceiling_success", "on_time_mps", "tags")
+_SAID_OF_EPISODES = (
+    "summary", "ceiling", "ceiling_success", "on_time_mps", "planning_horizon_s", "tags",
+)  # fmt: skip
 """Fields of a scenario that change no episode: its hash leaves them out."""
 
 
@@ -174,6 +176,8 @@ class Scenario(Checked):
     """Share of episodes in which a memoryless policy can succeed at best; None: not proven."""
     on_time_mps: float | None = Field(default=None, gt=0.0, le=1000.0, allow_inf_nan=False)
     """Mean speed from which an unharmed episode is on time, m/s; None: not stated."""
+    planning_horizon_s: float | None = Field(default=None, gt=0.0, le=60.0, allow_inf_nan=False)
+    """How far ahead the planner has to look here, s; None: as far as it does by itself."""
     tags: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")], ...] = ()
     """Words by which `drivemem list scenarios --tag` finds it, such as `free-driving`."""
 

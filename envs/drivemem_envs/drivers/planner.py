@@ -47,7 +47,8 @@ class PlannerSettings(Checked):
     """How far and how widely the planner searches."""
 
     horizon_s: float | None = Field(default=None, gt=0.0, le=60.0)
-    """How far ahead it looks, s; None: 5 s, or ten decisions where these take longer."""
+    """How far ahead it looks, s; None: as far as the scenario states, else 5 s, or ten decisions
+    where these take longer."""
     candidates: int = Field(default=48, ge=2 * ROUNDS, le=100_000)
     """Plans tried at each decision."""
     discount: float = Field(default=1.0, gt=0.0, le=1.0)
@@ -102,7 +103,11 @@ class PlannerDriver:
                 f"{scenario.name} does not compile: {reason}"
             )
         self._choices, self._idle = _choices(scenario, action_space)
-        ahead_s = self.settings.horizon_s or max(HORIZON_S, LEAST_DECISIONS * scenario.decision_s)
+        ahead_s = (
+            self.settings.horizon_s
+            or scenario.planning_horizon_s
+            or max(HORIZON_S, LEAST_DECISIONS * scenario.decision_s)
+        )
         self._horizon = max(round(ahead_s / scenario.decision_s), 1)
         self._plain, self._turns = _manoeuvres(len(self._choices), self._idle, self._horizon)
         self._copies: WorldCopies | None = None

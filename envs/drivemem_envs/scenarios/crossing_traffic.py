@@ -233,6 +233,7 @@ EASY = Scenario(
     ),
     summary="cross street after street, whose traffic parked trucks hide",
     memory_horizon_s=3.0,
+    planning_horizon_s=4.0,
     ceiling="measured",
     tags=("free-driving",),
 )  # fmt: skip

@@ -165,6 +165,7 @@ EASY = Scenario(
     ),
     summary="overtake truck after truck on a two-way road, with a front camera",
     memory_horizon_s=3.0,
+    planning_horizon_s=7.0,
     ceiling="measured",
     tags=("free-driving",),
 )

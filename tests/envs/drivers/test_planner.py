@@ -104,3 +104,17 @@ def test_worlds_that_cannot_be_copied_are_refused() -> None:
     own = scenario.model_copy(update={"world": f"{__name__}:OwnReward"})
     with pytest.raises(ValueError, match="does not compile: "):
         make_driver("planner", own, env.single_action_space)
+
+
+def test_a_scenario_states_how_far_ahead_must_be_planned() -> None:
+    stated = drivemem_envs.scenario("two-way-trucks")
+    actions = make_vec(stated, 1).single_action_space
+    decisions = {
+        name: PlannerDriver(settings, scenario, actions)._horizon
+        for name, settings, scenario in (
+            ("stated", "", stated),
+            ("told", "horizon_s=4", stated),
+            ("neither", "", stated.model_copy(update={"planning_horizon_s": None})),
+        )
+    }
+    assert decisions == {"stated": 21, "told": 12, "neither": 15}  # 3 decisions a second
