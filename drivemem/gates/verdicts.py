@@ -121,9 +121,12 @@ def judge_headroom(arms: Arms, judged: Judged) -> Finding:
     gain, saved = _gain(arms[RECALL], arms[NONE]), _saved(arms[RECALL], arms[NONE])
     by = headroom_by(arms)
     safe = _is_as_safe(arms[RECALL], arms[NONE])
+    time = "no travel times to compare, for some runs never succeed,"
+    if not math.isnan(saved.estimate):
+        time = f"travel time saved {_extent(saved)}"
     words = (
         f"{judged.noun} {arms[RECALL].score:.3f} against {arms[NONE].score:.3f}: "
-        f"{_extent(gain)}; travel time saved {_extent(saved)} at collisions of "
+        f"{_extent(gain)}; {time} at collisions of "
         f"{arms[RECALL].collision:.3f} against {arms[NONE].collision:.3f}"
         f"{'' if safe else ' (not as safe)'}"
     )

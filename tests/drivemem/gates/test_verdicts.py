@@ -111,6 +111,7 @@ def test_a_run_that_never_succeeds_has_no_travel_time() -> None:
     none = Arm("none", (0.0, 0.1), (1.0, 0.9), (math.nan, 10.0), 10)
     found = judged(judge_headroom, none, arm("perfect_recall", 0.1, 0.1, time=1.0))
     assert found.verdict is FAIL and math.isnan(found.figures["time_saved"].estimate)
+    assert "nan" not in found.words and "no travel times to compare" in found.words
 
 
 def test_shortcuts_leave_a_third() -> None:
