@@ -81,29 +81,19 @@ class Sign(NamedTuple):
     """() where nothing is shown."""
 
     @property
-    def one_of_several(self) -> bool:
-        """Whether it names one of a fixed number, as a sign to an exit does."""
-        return sum(1 for value in self.values if value) == 1 and max(self.values) == 1
-
-    @property
     def words(self) -> str:
         """Which of them it names."""
-        return f", {self.values.index(1) + 1} of {len(self.values)}" if self.one_of_several else ""
+        named = sum(1 for value in self.values if value) == 1 and max(self.values) == 1
+        return f", {self.values.index(1) + 1} of {len(self.values)}" if named else ""
 
 
 def signs(trace: Trace) -> list[Sign]:
-    """The cue at each decision; empty for scenarios without one.
-
-    Empty also where the cue is a quantity and not a sign, such as the distance to an exit that is
-    told at all times: that it is seen says nothing.
-    """
+    """The cue at each decision; empty for scenarios without one."""
     found = []
     for step, text in enumerate(trace.steps.get("cue", ())):
         values = tuple(json.loads(text)) if isinstance(text, str) else ()
         found.append(Sign(step, values if any(values) else ()))
-    told = found[:-1]  # none after the last decision
-    quantity = all(sign.values for sign in told) and not all(sign.one_of_several for sign in told)
-    return [] if quantity else found
+    return found
 
 
 def sign_at(trace: Trace, step: int) -> str:

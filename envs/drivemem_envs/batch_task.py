@@ -77,6 +77,8 @@ class BatchTask:
     """Names of the reward's terms (T); each is a number in the configuration."""
     cue_size: int = 0
     """K, width of what is announced; 0: nothing is."""
+    navigation_size: int = 0
+    """M, numbers that a map tells at all times; 0: it tells nothing."""
     state_size: int = 0
     """S, numbers that the task remembers in an episode."""
 
@@ -112,6 +114,13 @@ class BatchTask:
         Sensors with `cue_window_s` show it for so long from then on.
         """
         return np.zeros(len(state))
+
+    def navigation(self, drawn: Floats, state: Floats) -> Floats:
+        """What a map and one's place on it tell at all times (N, M), in [0, 1].
+
+        Such as the distance to an exit. No sensor limits it, unlike the cue, and it is no secret.
+        """
+        return np.zeros((len(state), self.navigation_size))
 
     def latent(self, drawn: Floats, state: Floats) -> Floats:
         """What is hidden that is no actor (N, L), for probes and auxiliary losses: the cue."""
@@ -189,6 +198,14 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
             size = self.make_task(self.config, []).cue_size
             return np.zeros(size) if size else None
         return task.cue(self._drawn, self._state)[0] if task.cue_size else None
+
+    def navigation(self) -> Floats | None:
+        """What a map tells (M,)."""
+        task: BatchTask | None = getattr(self, "_task", None)
+        if task is None:
+            size = self.make_task(self.config, []).navigation_size
+            return np.zeros(size) if size else None
+        return task.navigation(self._drawn, self._state)[0] if task.navigation_size else None
 
     def announced_s(self) -> float:
         """When it was announced, s."""

@@ -247,6 +247,8 @@ class CompiledWorlds:
             parts["vehicles"] = view.rows[rows].copy()
         if view.shown.shape[1]:
             parts["cue"] = view.shown[rows].copy()
+        if self.tasks and self.tasks.task.navigation_size:
+            parts["navigation"] = self.tasks.navigation[rows].copy()
         shown = lane_parts(view.lane_views, spec.views)
         parts |= {key: part[rows].copy() for key, part in shown.items()}
         parts |= parts_of(self.batch.native, self.scenario, rows)

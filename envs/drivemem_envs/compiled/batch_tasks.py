@@ -31,6 +31,8 @@ class BatchTasks:
         self._drawn, self._latent = source.drawn, source.latent
         self._state = np.zeros((len(self._drawn), self.task.state_size))
         self._window_s = scenario.sensors.cue_window_s
+        self.navigation = np.zeros((len(self._drawn), self.task.navigation_size), np.float32)
+        """What a map tells each world (N, M)."""
 
     def begin(self, batch: Batch, rows: Ints) -> None:
         """Begin the episodes of worlds (R,) that were just reset and perceived."""
@@ -40,6 +42,7 @@ class BatchTasks:
     def take(self, rows: Ints | slice, other: BatchTasks, worlds: Ints) -> None:
         """Let worlds (R,) be where some of another batch of the same scenario are (R,)."""
         self._drawn[rows], self._state[rows] = other._drawn[worlds], other._state[worlds]
+        self.navigation[rows] = other.navigation[worlds]
 
     def judge(self, batch: Batch, rows: Ints) -> None:
         """Reward, end and result of the last decision of worlds (R,); what they are told anew."""
@@ -60,12 +63,13 @@ class BatchTasks:
         self._tell(batch, rows)
 
     def _tell(self, batch: Batch, rows: Ints) -> None:
-        """Write what is announced, where it is still shown, and what is hidden.
+        """Write what a map tells, what is announced, where it is still shown, and what is hidden.
 
         The kernel has emptied what is shown, or left it as it was with perfect recall.
         """
         task, drawn, state = self.task, self._drawn[rows], self._state[rows]
         self._latent[rows] = task.latent(drawn, state)
+        self.navigation[rows] = task.navigation(drawn, state)
         if not task.cue_size:
             return
         age_s = (batch.sight.decisions[rows] - 1) * batch.task.vector[codes.DECISION]

@@ -253,7 +253,8 @@ FAMILIES = (
 _TASK_METHODS = (
     "step", "_simulate", "_reward", "_rewards", "_agent_reward", "_agent_rewards",
     "_is_terminated", "_is_truncated", "_is_success", "_agent_is_terminal", "has_arrived",
-    "is_success", "is_wrong_route", "is_violation", "cue", "latent", "ego_x",
+    "is_success", "is_wrong_route", "is_violation", "cue", "navigation", "latent",
+    "ego_x",
     "_clear_vehicles", "_spawn_vehicle", "begin_episode", "announced_s", "_moment",
 )  # fmt: skip
 # Of these, what of the class below a `TaskWorld` still counts, and where kernels reproduce it.

@@ -180,6 +180,14 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         value = hook()
         return None if value is None else np.asarray(value, dtype=np.float32)
 
+    def navigation(self) -> Floats | None:
+        """What a map tells at all times, (M,) in [0, 1]; None: nothing."""
+        hook = getattr(super(), "navigation", None)
+        if hook is None or self.road is None:
+            return None
+        value = hook()
+        return None if value is None else np.asarray(value, dtype=np.float32)
+
     def latent(self) -> Floats:
         """What the scenario hides that is no actor (L,): for probes and auxiliary losses only.
 

@@ -75,6 +75,9 @@ class Observed(Protocol):
     def shown_cue(self) -> Floats | None:
         """What is shown of it at this decision (K,)."""
 
+    def navigation(self) -> Floats | None:
+        """What a map tells at all times (M,); None: nothing."""
+
     def slot_of(self, ids: Any) -> Any:
         """Rows of actors by id, with slots="fixed"."""
 
@@ -83,7 +86,7 @@ class Observed(Protocol):
 
 
 class DriverView(ObservationType):  # type: ignore[misc]
-    """What the driver observes: rows of what is perceived, the cue, and native parts.
+    """What the driver observes: rows of what is perceived, cue, navigation, and native parts.
 
     Args:
         env: the environment; its `perception` holds the sensors' state, because highway-env makes
@@ -112,7 +115,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
         return self._lane_views
 
     def space(self) -> spaces.Space[Any]:
-        """Dict of `vehicles` (V, F), `cue` (K,) where there is one, and native parts; or a Box."""
+        """Dict of `vehicles` (V, F), views, `cue` (K,), `navigation` (M,) and others; or a Box."""
         bound = np.tile(self._bounds(), (self.spec.vehicles_count, 1))
         parts: dict[str, Any] = {}
         if "rows" in self.spec.views:
@@ -122,6 +125,9 @@ class DriverView(ObservationType):  # type: ignore[misc]
         cue = self.env.cue()
         if cue is not None:
             parts["cue"] = spaces.Box(0.0, 1.0, (len(cue),), np.float32)
+        told = self.env.navigation()
+        if told is not None:
+            parts["navigation"] = spaces.Box(0.0, 1.0, (len(told),), np.float32)
         parts |= self._native_spaces
         if not self.spec.flat:
             return spaces.Dict(parts)
@@ -150,6 +156,9 @@ class DriverView(ObservationType):  # type: ignore[misc]
         cue = env.shown_cue()
         if cue is not None:
             parts["cue"] = cue
+        told = env.navigation()
+        if told is not None:
+            parts["navigation"] = told
         parts |= self._native_parts()
         if self.spec.flat:
             return np.concatenate([parts[key].ravel() for key in sorted(parts)]).astype(np.float32)

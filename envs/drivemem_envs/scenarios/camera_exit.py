@@ -10,8 +10,8 @@ What must be remembered
     The cars that the ego comes up to and that pass into the blind zone beside it, for a few
     seconds: they are where it must change lanes.
 Observation
-    `lanes`, `grid` and `ego`, in the frame of the ego's lane, and `cue` (1,): the distance to the
-    exit over 500 m, as a navigation system tells it, at all times.
+    `lanes`, `grid` and `ego`, in the frame of the ego's lane, and `navigation` (1,): the
+    distance to the exit over 500 m, at all times.
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; speeds of 16, 20, 24 and 28 m/s.
 Reward
@@ -47,7 +47,7 @@ class ExitTask(BatchTask):
     """Be on the exit lane; see the module's docstring."""
 
     terms = ("collision_reward", "goal_reward", "right_lane_reward", "high_speed_reward")
-    cue_size = 1
+    navigation_size = 1
     state_size = 1
 
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
@@ -79,7 +79,7 @@ class ExitTask(BatchTask):
             violation=np.zeros(len(late), dtype=bool),
         )
 
-    def cue(self, drawn: Floats, state: Floats) -> Floats:
+    def navigation(self, drawn: Floats, state: Floats) -> Floats:
         """Distance to the exit over its distance from the start of the road (N, 1)."""
         return np.clip(state / EXIT_X, 0.0, 1.0)
 

@@ -9,17 +9,18 @@ What must be remembered
     The last limit, 1 of 3, until the next sign: through a bend, some 5 s, and as long on the
     straight behind it. Each sign replaces what was remembered; consecutive limits differ.
 Observation
-    `vehicles` (6, 7), `lanes` and `ego` (see the views), and `cue` (3,) one-hot. The ego's own row
-    shows where on the road it is, and with it where bends are. No time, no step count.
+    `vehicles` (6, 7), `lanes` and `ego` (see the views), `cue` (3,) one-hot, and `navigation` (3,):
+    how far it is to the next bend and out of the bend, at all times (the number between is for
+    junctions). The ego's own row shows where on the road it is. No time, no step count.
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
 Reward
-    At each decision 0.05 at the allowed speed, nothing at half of it, and less below; -0.15 in
-    its place while faster than allowed; -1 collision, +1 success.
+    At each decision 0.05 at the allowed speed, nothing at 0.65 of it, and less below; -0.15 in
+    its place while faster than allowed; -1 collision, -1 violation, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
-    `tolerated_s` in all; violation (faster for longer); collision; timeout (too late, by the time
-    that who goes at the limits on an empty road takes, and `slack_s`).
+    `tolerated_s` in all; violation (faster for longer, which ends the episode); collision; timeout
+    (too late, by the time that who goes at the limits on an empty road takes, and `slack_s`).
 Ceiling
     Measured. A bend has one lane and a limit at the ego's lowest speed, enforced in its second
     half, so that neither speed nor lane carries the limit to the straight, where each speed is
@@ -50,6 +51,7 @@ from drivemem_envs.scenarios.shared.winding_road import (
     PACE,
     START_M,
     Course,
+    Guide,
     Places,
     WindingWorld,
     make_course,
@@ -63,21 +65,26 @@ if TYPE_CHECKING:
 
 LIMITS = (14.0, 20.0, 26.0)
 """m/s."""
-_LIMIT, _ANNOUNCED, _OVER, _SIGNS, _DEADLINE = range(5)
+_LIMIT, _ANNOUNCED, _OVER, _SIGNS, _DEADLINE, _WAY = range(6)
 
 
 class ChangingLimitsTask(BatchTask):
     """Drawn (D,): way of each sign (M), then the number of its limit (M)."""
 
-    terms = ("collision_reward", "pace_reward", "over_limit_reward", "success_reward")
+    terms = (
+        "collision_reward", "pace_reward", "over_limit_reward", "violation_reward",
+        "success_reward",
+    )  # fmt: skip
     cue_size = len(LIMITS)
-    state_size = 5
+    navigation_size = Guide.SIZE
+    state_size = 6
 
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
         super().__init__(config, lane_indices)
         road = ChangingLimitsWorld.course_of(config)
         self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices)
         self._bends = [each.way_m for each in road.of("entry")]
+        self._guide = Guide(road)
         self._decision_s = 1.0 / config["policy_frequency"]
 
     def begin(self, drawn: Floats) -> Floats:
@@ -85,7 +92,7 @@ class ChangingLimitsTask(BatchTask):
         state = super().begin(drawn)
         signs = drawn.shape[1] // 2
         state[:, _LIMIT] = drawn[:, signs]
-        state[:, _SIGNS] = 1
+        state[:, _SIGNS], state[:, _WAY] = 1, START_M
         state[:, _DEADLINE] = self._least_s(drawn) + self.config["slack_s"]
         return state
 
@@ -106,6 +113,7 @@ class ChangingLimitsTask(BatchTask):
     def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
         """Count what was driven faster than allowed; arriving in time without is success."""
         way = self._places.way_m(moment)
+        state[:, _WAY] = way
         self._pass_signs(way, moment.time_s, drawn, state)
         limit = np.array(LIMITS)[state[:, _LIMIT].astype(int)]
         bend, curved = self._places.is_bend(moment), self._places.is_curved(moment)
@@ -114,13 +122,20 @@ class ChangingLimitsTask(BatchTask):
         over |= bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
         allowed = np.where(curved, PACE, limit)
-        pace = (2.0 * np.clip(moment.speed / allowed, 0.0, 1.0) - 1.0) * ~over
+        unpaid = self.config["unpaid_share"]
+        share = np.clip(moment.speed / allowed, 0.0, 1.0)
+        pace = np.maximum((share - unpaid) / (1.0 - unpaid), -1.0) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= state[:, _DEADLINE]
         violation = state[:, _OVER] > self.config["tolerated_s"]
         success = arrived & ~violation & ~late & ~moment.crashed
-        terms = np.stack([moment.crashed, pace, over, success], axis=1).astype(np.float64)
+        terms = np.stack([moment.crashed, pace, over, violation, success], axis=1)
         return Verdict(
-            terms, moment.crashed | arrived, late, success, np.zeros_like(late), violation
+            terms.astype(np.float64),
+            moment.crashed | violation | arrived,
+            late,
+            success,
+            np.zeros_like(late),
+            violation,
         )
 
     def _pass_signs(self, way: Floats, time_s: Floats, drawn: Floats, state: Floats) -> None:
@@ -134,6 +149,10 @@ class ChangingLimitsTask(BatchTask):
     def cue(self, drawn: Floats, state: Floats) -> Floats:
         """The limit in force: one-hot (N, 3)."""
         return np.asarray(np.eye(len(LIMITS))[state[:, _LIMIT].astype(int)])
+
+    def navigation(self, drawn: Floats, state: Floats) -> Floats:
+        """See `Guide` (N, 3)."""
+        return self._guide.tell(state[:, _WAY])
 
     def announced_s(self, drawn: Floats, state: Floats) -> Floats:
         """When its sign was passed (N,), s."""
@@ -154,8 +173,10 @@ class ChangingLimitsWorld(WindingWorld):
             "tolerated_s": 1.0,  # for so long
             "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
             "slack_s": 6.0,  # later than who always goes at the limit
-            "pace_reward": 0.05,  # at the allowed speed; nothing at half of it
+            "pace_reward": 0.05,  # at the allowed speed
+            "unpaid_share": 0.65,  # of the allowed speed, that pays nothing; less costs
             "over_limit_reward": -0.15,
+            "violation_reward": -1.0,
             "success_reward": 1.0,
         }
 

@@ -13,8 +13,8 @@ What must be remembered
     to do most of a change of speed), so that at full speed the trucks' front is too late to stop.
     Creeping up to look is always safe, and paid for in time.
 Observation
-    `grid` and `ego`, in the frame of the ego's lane, and `cue` (1,): the distance to the middle of
-    the next street over 100 m, as a map tells it, at all times. No time, no count of streets.
+    `grid` and `ego`, in the frame of the ego's lane, and `navigation` (1,): the distance to
+    the middle of the next street over 100 m, at all times. No time, no count of streets.
 Actions
     SLOWER, IDLE, FASTER; speeds of 0, 4, 8 and 12 m/s.
 Reward
@@ -57,7 +57,7 @@ _TRUCK_WIDTH, _GOAL_M, _CLEAR_M = 2.5, 12.0, 4.0
 """Of the parked trucks; how far behind the last street the goal is; and from where on a street is
 behind the ego, m."""
 _MAP_M = 100.0
-"""Distance that the cue shows as 1, m."""
+"""Distance that navigation tells as 1, m."""
 
 
 class CrossUser(IDMVehicle):  # type: ignore[misc]
@@ -87,7 +87,7 @@ def streets_of(config: Mapping[str, Any]) -> Floats:
 class CrossingTask(ReachTask):
     """Be behind the last street in time; see the module's docstring."""
 
-    cue_size = 1
+    navigation_size = 1
     state_size = 1
 
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
@@ -104,19 +104,15 @@ class CrossingTask(ReachTask):
         return float(self._streets[-1] + _GOAL_M)
 
     def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
-        """See `ReachTask`; the way is remembered for the cue."""
+        """See `ReachTask`; the way is remembered for the navigation."""
         state[:, 0] = moment.x
         return super().judge(moment, drawn, state)
 
-    def cue(self, drawn: Floats, state: Floats) -> Floats:
+    def navigation(self, drawn: Floats, state: Floats) -> Floats:
         """Distance to the middle of the next street (N, 1), 1 behind the last."""
         away = self._streets - state
         away = np.where(away > -_CLEAR_M, away, np.inf).min(axis=1, keepdims=True)
         return np.asarray(np.clip(away / _MAP_M, 0.0, 1.0))
-
-    def latent(self, drawn: Floats, state: Floats) -> Floats:
-        """Nothing that is no actor is hidden."""
-        return np.zeros((len(state), 0))
 
 
 class CrossingTrafficWorld(TaskWorld, AbstractEnv):  # type: ignore[misc]

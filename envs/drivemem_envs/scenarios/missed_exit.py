@@ -9,8 +9,8 @@ What is hidden
 What must be remembered
     The cars that were detected before, for as long as they are missed.
 Observation
-    `lanes`, `grid` and `ego`, in the frame of the ego's lane, and `cue` (1,): the distance to the
-    exit over 500 m, as a navigation system tells it, at all times.
+    `lanes`, `grid` and `ego`, in the frame of the ego's lane, and `navigation` (1,): the
+    distance to the exit over 500 m, at all times.
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; speeds of 16, 20, 24 and 28 m/s.
 Reward

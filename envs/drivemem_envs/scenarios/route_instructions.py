@@ -10,19 +10,20 @@ What must be remembered
     the junction as a truck on the lane of its branch bars the way. At medium half of them are
     replaced in the bend; at hard those of all junctions are told once at the start.
 Observation
-    `vehicles` (8, 7), `lanes` and `ego` (see the views), and `cue` (3,) one-hot, at hard (9,). The
-    ego's own row shows where on the road it is, and with it which junction comes next. No time, no
-    step count.
+    `vehicles` (8, 7), `lanes` and `ego` (see the views), `cue` (3,) one-hot, at hard (9,), and
+    `navigation` (3,): how far it is to the next bend, to the next junction, and out of the bend, at
+    all times. The ego's own row shows where on the road it is, and with it which junction comes
+    next. No time, no step count.
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14 and 20 m/s.
 Reward
     0.5 for a right branch, -0.5 for a wrong one; at each decision 0.03 at the allowed speed,
     nothing at half of it, and less below; -0.15 in its place while too fast in a bend; -1
-    collision, +1 success.
+    collision, -1 violation, +1 success.
 Outcome
-    success: at the end of the road in time, all branches right; wrong_route (ends the episode at
-    once); violation (too fast in bends for more than `tolerated_s` in all); collision; timeout
-    (later than who goes as fast as the ego can on an empty road, and `slack_s`).
+    success: at the end of the road in time, all branches right; wrong_route and violation (too fast
+    in bends for more than `tolerated_s` in all), which end the episode; collision; timeout (later
+    than who goes as fast as the ego can on an empty road, and `slack_s`).
 Ceiling
     Measured; (1/3)^`rounds` if nothing is carried through bends. A bend has one lane and a limit
     at the ego's lowest speed, enforced in its second half, so that neither speed nor lane carries
@@ -53,6 +54,7 @@ from drivemem_envs.scenarios.shared.winding_road import (
     PACE,
     START_M,
     Course,
+    Guide,
     Places,
     WindingWorld,
     make_course,
@@ -67,7 +69,7 @@ BRANCHES = 3
 FREE_SPEED = 20.0
 """The ego's highest speed, m/s."""
 _TRUCK_LENGTH, _TRUCK_WIDTH = 10.0, 2.5
-_WAY, _ANNOUNCED, _OVER, _JUNCTION, _IN_FORK = range(5)
+_HEARD, _ANNOUNCED, _OVER, _JUNCTION, _IN_FORK, _WAY = range(6)
 
 
 class RouteInstructionsTask(BatchTask):
@@ -77,10 +79,11 @@ class RouteInstructionsTask(BatchTask):
     """
 
     terms = (
-        "collision_reward", "pace_reward", "over_limit_reward", "right_branch_reward",
-        "wrong_branch_reward", "success_reward",
+        "collision_reward", "pace_reward", "over_limit_reward", "violation_reward",
+        "right_branch_reward", "wrong_branch_reward", "success_reward",
     )  # fmt: skip
-    state_size = 5
+    navigation_size = Guide.SIZE
+    state_size = 6
 
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
         super().__init__(config, lane_indices)
@@ -92,6 +95,13 @@ class RouteInstructionsTask(BatchTask):
         free_m = self._goal_m - START_M - bends_m
         self._deadline_s = bends_m / PACE + free_m / FREE_SPEED + config["slack_s"]
         self._decision_s = 1.0 / config["policy_frequency"]
+        self._guide = Guide(road)
+
+    def begin(self, drawn: Floats) -> Floats:
+        """Nothing is heard yet."""
+        state = super().begin(drawn)
+        state[:, _WAY] = START_M
+        return state
 
     def _route(self, drawn: Floats) -> tuple[Floats, Ints]:
         """Ways and branches of instructions (N, R, 2): second a correction, at inf if none."""
@@ -102,6 +112,7 @@ class RouteInstructionsTask(BatchTask):
     def judge(self, moment: Moment, drawn: Floats, state: Floats) -> Verdict:
         """A wrong branch ends the episode; arriving in time and unharmed is success."""
         way = self._places.way_m(moment)
+        state[:, _WAY] = way
         self._listen(way, moment.time_s, drawn, state)
         right, wrong = self._choose(moment, drawn, state)
         bend, curved = self._places.is_bend(moment), self._places.is_curved(moment)
@@ -113,10 +124,10 @@ class RouteInstructionsTask(BatchTask):
         ) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= self._deadline_s
         success = arrived & ~violation & ~late & ~moment.crashed
-        terms = [moment.crashed, pace, over, right, wrong, success]
+        terms = [moment.crashed, pace, over, violation, right, wrong, success]
         return Verdict(
             np.stack(terms, axis=1).astype(np.float64),
-            moment.crashed | wrong | arrived,
+            moment.crashed | wrong | violation | arrived,
             late,
             success,
             wrong,
@@ -127,9 +138,9 @@ class RouteInstructionsTask(BatchTask):
         if self._at_start:
             return
         ways, _ = self._route(drawn)
-        new = ((ways > state[:, _WAY, None, None]) & (ways <= way[:, None, None])).any((1, 2))
+        new = ((ways > state[:, _HEARD, None, None]) & (ways <= way[:, None, None])).any((1, 2))
         state[new, _ANNOUNCED] = time_s[new]
-        state[:, _WAY] = np.maximum(state[:, _WAY], way)
+        state[:, _HEARD] = np.maximum(state[:, _HEARD], way)
 
     def _choose(self, moment: Moment, drawn: Floats, state: Floats) -> tuple[Any, Any]:
         """Whether the ego has just taken the right branch (N,), and whether a wrong one."""
@@ -150,10 +161,14 @@ class RouteInstructionsTask(BatchTask):
         if self._at_start:
             return np.eye(BRANCHES)[branches[:, :, 0]].reshape(len(drawn), -1)
         ways = ways.reshape(len(drawn), -1)
-        is_heard = np.asarray(ways <= state[:, _WAY, None])
+        is_heard = np.asarray(ways <= state[:, _HEARD, None])
         heard = np.where(is_heard, ways, -1.0).argmax(axis=1)
         last = np.take_along_axis(branches.reshape(len(drawn), -1), heard[:, None], axis=1)[:, 0]
         return np.asarray(np.eye(BRANCHES)[last] * is_heard.any(axis=1, keepdims=True))
+
+    def navigation(self, drawn: Floats, state: Floats) -> Floats:
+        """See `Guide` (N, 3)."""
+        return self._guide.tell(state[:, _WAY])
 
     def announced_s(self, drawn: Floats, state: Floats) -> Floats:
         """When it was told (N,), s."""
@@ -178,6 +193,7 @@ class RouteInstructionsWorld(WindingWorld):
             "slack_s": 20.0,  # later than who always goes as fast as the ego can
             "pace_reward": 0.03,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.15,
+            "violation_reward": -1.0,
             "right_branch_reward": 0.5,
             "wrong_branch_reward": -0.5,
             "success_reward": 1.0,

@@ -77,16 +77,16 @@ def test_the_ego_stops_as_slowly_as_a_real_car():
     assert way > 1.5 * speed  # more than what is left of the way from the trucks' front
 
 
-def test_the_cue_is_the_distance_to_the_next_street_and_always_shown():
+def test_navigation_tells_the_distance_to_the_next_street_at_all_times():
     config = drivemem_envs.scenario(NAME).resolved_config()
     task = CrossingTask(config, [])
     streets = streets_of(config)
     drawn, state = np.zeros((4, 0)), np.array([[0.0], [streets[0]], [streets[0] + 5.0], [1e4]])
-    told = task.cue(drawn, state)[:, 0] * 100.0
+    told = task.navigation(drawn, state)[:, 0] * 100.0
     np.testing.assert_allclose(told, [streets[0], 0.0, streets[1] - streets[0] - 5.0, 100.0])
     env = drivemem_envs.make(NAME)
     env.reset(seed=0)
-    shown = [float(env.step(IDLE)[0]["cue"][0]) for _ in range(9)]
+    shown = [float(env.step(IDLE)[0]["navigation"][0]) for _ in range(9)]
     assert all(a > b > 0.0 for a, b in pairwise(shown))
 
 

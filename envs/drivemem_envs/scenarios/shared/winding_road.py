@@ -37,6 +37,8 @@ ARC_M = _RADIUS * _TURN
 BEND_M = 2 * ARC_M
 """Length of a bend: two arcs, there and back, m."""
 _RUN_OUT_M = 200.0
+_MAP_M = 150.0
+"""Distance that navigation tells as 1, m."""
 _MOST_ROUNDS, _LEAST_M, _LEAST_SPACING_M = 8, 20.0, 20.0
 
 
@@ -239,6 +241,36 @@ class Places:
     def branch(self, moment: Moment) -> Ints:
         """The branch of a fork that they drive to (N,), -1 elsewhere."""
         return np.asarray(self._branches[moment.target_lane])
+
+
+class Guide:
+    """What a map tells of a course, and one's place on it: navigation (N, 3), each in [0, 1].
+
+    How far it is to the next bend and to the next junction, 1 where none is near; and out of the
+    bend, 0 where the ego is in none.
+
+    Args:
+        course: the road.
+    """
+
+    SIZE = 3
+
+    def __init__(self, course: Course) -> None:
+        self._bends = np.array([each.way_m for each in course.of("entry")])
+        self._forks = np.unique([each.way_m for each in course.of("fork")])
+
+    def tell(self, way: Floats) -> Floats:
+        """The navigation of egos so far along the way (N,), m."""
+        out = self._bends + BEND_M - way[:, None]
+        out = np.where((out > 0.0) & (out <= BEND_M), out, 0.0).max(axis=1)
+        return np.stack([_ahead(self._bends, way), _ahead(self._forks, way), out / BEND_M], axis=1)
+
+
+def _ahead(places: Floats, way: Floats) -> Floats:
+    """How far it is to the next of some places (N,), over `_MAP_M`."""
+    away = places - way[:, None]
+    nearest = np.where(away > 0.0, away, np.inf).min(axis=1, initial=np.inf)
+    return np.asarray(np.minimum(nearest / _MAP_M, 1.0))
 
 
 class SteadyCar(IDMVehicle):  # type: ignore[misc]
