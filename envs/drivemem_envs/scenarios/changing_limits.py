@@ -231,7 +231,7 @@ def _drive(reader: WayReader, observation: dict[str, Any], _decisions: Ints) -> 
 EASY = Scenario(
     name="changing-limits-easy-v0",
     world=f"{__name__}:ChangingLimitsWorld",
-    config={"rounds": 2, "slack_s": 5.0},
+    config={"rounds": 2, "slack_s": 5.0, "spacing_m": [90.0, 150.0]},
     sensors=Sensors(cue_window_s=1.0),
     observation=winding_rows(6, 260.0),
     summary="speed limits replace each other along a winding road with slower traffic",
@@ -241,12 +241,14 @@ EASY = Scenario(
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )
 MEDIUM = EASY.level(
-    "medium", config={"rounds": 4, "slack_s": 6.0, "sign_every_m": [120.0, 320.0]},
+    "medium",
+    config={"rounds": 4, "slack_s": 6.0, "spacing_m": [60.0, 110.0], "sign_every_m": [120.0, 320.0]},
     memory_horizon_s=12.0, observation=winding_rows(6, 450.0).model_dump(),
     summary="speed limits replace each other at random distances along a winding road",
 )  # fmt: skip
 HARD = EASY.level(
-    "hard", config={"rounds": 6, "slack_s": 6.0, "sign_every_m": [100.0, 500.0]},
+    "hard",
+    config={"rounds": 6, "slack_s": 6.0, "spacing_m": [60.0, 110.0], "sign_every_m": [100.0, 500.0]},
     memory_horizon_s=25.0,
     observation=winding_rows(6, 650.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
