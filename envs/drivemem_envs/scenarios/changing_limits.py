@@ -240,15 +240,17 @@ EASY = Scenario(
     tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )
+_FULL = {"slack_s": 6.0, "spacing_m": [60.0, 110.0]}
+"""Of the harder levels: denser traffic, and time for more changes of speed."""
 MEDIUM = EASY.level(
     "medium",
-    config={"rounds": 4, "slack_s": 6.0, "spacing_m": [60.0, 110.0], "sign_every_m": [120.0, 320.0]},
+    config={**_FULL, "rounds": 4, "sign_every_m": [120.0, 320.0]},
     memory_horizon_s=12.0, observation=winding_rows(6, 450.0).model_dump(),
     summary="speed limits replace each other at random distances along a winding road",
 )  # fmt: skip
 HARD = EASY.level(
     "hard",
-    config={"rounds": 6, "slack_s": 6.0, "spacing_m": [60.0, 110.0], "sign_every_m": [100.0, 500.0]},
+    config={**_FULL, "rounds": 6, "sign_every_m": [100.0, 500.0]},
     memory_horizon_s=25.0,
     observation=winding_rows(6, 650.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
