@@ -1,7 +1,7 @@
 """Camera exit: reach the exit through dense traffic with a front camera only.
 
 Task
-    Start on the left lane of four, 400 m before an exit on the right, and take it, through
+    Start on the left lane of three, 400 m before an exit on the right, and take it, through
     traffic that is denser and slower the farther to the right it drives.
 What is hidden
     All that a front camera of 40 degrees does not see: cars beside and behind the ego, cars close
@@ -96,8 +96,8 @@ class CameraExitWorld(TaskWorld, ExitEnv):  # type: ignore[misc]
                 "action": {"type": "DiscreteMetaAction", "target_speeds": [16, 20, 24, 28]},
                 "simulation_frequency": 15,
                 "policy_frequency": 3,
-                "lanes_count": 4,
-                "vehicles_count": 36,
+                "lanes_count": 3,
+                "vehicles_count": 28,
                 "vehicles_density": 1.5,
                 "duration": 30,  # [s]
                 "collision_reward": -1.0,
@@ -129,9 +129,9 @@ EASY = Scenario(
     tags=("free-driving",),
 )
 
-MEDIUM = EASY.level("medium", config={"vehicles_density": 1.8, "vehicles_count": 42})
+MEDIUM = EASY.level("medium", config={"vehicles_density": 1.8, "vehicles_count": 34})
 HARD = EASY.level(
     "hard",
-    config={"vehicles_density": 1.8, "vehicles_count": 42},
+    config={"vehicles_density": 1.8, "vehicles_count": 34},
     sensors={"sectors": "0:30"},
 )

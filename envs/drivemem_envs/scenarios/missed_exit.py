@@ -1,7 +1,7 @@
 """Missed exit: reach the exit through dense traffic with detectors that miss cars for a while.
 
 Task
-    Start on the left lane of four, 400 m before an exit on the right, and take it, through
+    Start on the left lane of three, 400 m before an exit on the right, and take it, through
     traffic that is denser and slower the farther to the right it drives.
 What is hidden
     Cars that the detector misses, in runs of a second and more, far away and partly hidden ones
@@ -45,5 +45,5 @@ MEDIUM = EASY.level("medium", sensors={"missed": "camera"})
 HARD = EASY.level(
     "hard",
     sensors={"missed": "camera"},
-    config={"vehicles_density": 1.8, "vehicles_count": 42},
+    config={"vehicles_density": 1.8, "vehicles_count": 34},
 )
