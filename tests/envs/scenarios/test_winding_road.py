@@ -9,7 +9,7 @@ import pytest
 
 import drivemem_envs
 from drivemem_envs.scenarios.shared.winding_oracle import FASTER, IDLE, SLOWER, WayReader, braking_m
-from drivemem_envs.scenarios.shared.winding_road import BEND_TOLERANCE, PACE, START_M
+from drivemem_envs.scenarios.shared.winding_road import BEND_M, BEND_TOLERANCE, PACE, START_M, Guide
 
 NAMES = ("changing-limits", "route-instructions")
 
@@ -125,3 +125,17 @@ def test_what_is_announced_shows_in_the_cue_alone(name):
         traces.append(np.array(trace))
         env.close()
     np.testing.assert_array_equal(*traces)
+
+
+def test_navigation_tells_the_way_to_the_next_bend_and_out_of_it():
+    env = drivemem_envs.make("route-instructions")
+    env.reset(seed=0)
+    course = env.unwrapped.course
+    bend, fork = course.of("entry")[0].way_m, course.of("fork")[0].way_m
+    way = np.array([bend - 30.0, bend + 10.0, fork - 15.0, course.goal_m + 1.0])
+    told = Guide(course).tell(way)
+    np.testing.assert_allclose(told[0, [0, 2]], [30.0 / 150.0, 0.0])
+    np.testing.assert_allclose(told[1, 2], (BEND_M - 10.0) / BEND_M)
+    np.testing.assert_allclose(told[2, 1], 15.0 / 150.0)
+    np.testing.assert_allclose(told[3], [1.0, 1.0, 0.0])  # nothing is ahead any more
+    assert ((told >= 0.0) & (told <= 1.0)).all()
