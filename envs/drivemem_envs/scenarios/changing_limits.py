@@ -16,7 +16,7 @@ Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
 Reward
     At each decision 0.05 at the allowed speed, nothing at 0.65 of it, and less below; -0.15 in
-    its place while faster than allowed; -1 collision, -1 violation, +1 success.
+    its place while faster than allowed; -2 collision, -1 violation, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
     `tolerated_s` in all; violation (faster for longer, which ends the episode); collision; timeout
@@ -173,6 +173,7 @@ class ChangingLimitsWorld(WindingWorld):
             "tolerated_s": 1.0,  # for so long
             "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
             "slack_s": 6.0,  # later than who always goes at the limit
+            "collision_reward": -2.0,
             "pace_reward": 0.05,  # at the allowed speed
             "unpaid_share": 0.65,  # of the allowed speed, that pays nothing; less costs
             "over_limit_reward": -0.15,
