@@ -158,6 +158,7 @@ class MemoryDAgger(MemoryPPO):
             self.logger.record("distill/divergence", apart / own)
             if isinstance(self.policy.action_head, CategoricalHead):
                 self.logger.record("distill/agreement", same / own)
+        self.logger.record("distill/imitates", float(self._imitates))
         self.logger.record("distill/beta", self._beta)
         self.logger.record("distill/teacher_weight", self._coef)
         self.logger.record("distill/unavailable", missed / max(self.rollout.starts.numel(), 1))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.config import TrainConfig
+from drivemem.config import WITHOUT_EFFECT, TrainConfig
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
@@ -22,7 +22,7 @@ from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json, search_of
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
-_WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
+_WITHOUT_EFFECT = (*WITHOUT_EFFECT, "device", "backend")
 """Settings of a run that say how it was computed, not what."""
 
 
