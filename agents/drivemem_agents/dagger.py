@@ -44,7 +44,10 @@ class MemoryDAgger(MemoryPPO):
     imitates, the loss of each decision is the divergence of the student from the teacher (see
     `divergence`), and values are learnt beside it, so that PPO can go on from there. Who drives is
     drawn for each episode of each world, not for each decision: the teacher with a probability
-    beta that falls to 0, else the student, whose actions are drawn. Whole episodes of one driver
+    beta that falls to 0, else the student, whose actions are its most likely ones or drawn. (Drawn
+    ones alone would never show it where its most likely ones lead, which is how it is evaluated:
+    who would change lanes with probability 0.4 at each of several decisions does so when actions
+    are drawn, and never when they are not.) Whole episodes of one driver
     stay what that driver meets, where a teacher that steps in for single decisions would show a
     student with memory pasts that neither of the two ever has, and each one's return is its own.
 
@@ -77,6 +80,7 @@ class MemoryDAgger(MemoryPPO):
     def _setup_model(self) -> None:
         super()._setup_model()
         self._led = np.zeros(self.n_envs, dtype=bool)
+        self._greedy = np.zeros(self.n_envs, dtype=bool)
         self._imitates, self._coef, self._beta = True, 0.0, 0.0
 
     # ---- collect --------------------------------------------------------------------------
@@ -114,21 +118,27 @@ class MemoryDAgger(MemoryPPO):
 
     def _act(self, t: int) -> NDArray[Any]:
         """Step t's actions: the student's, or the teacher's in episodes that it drives."""
-        own = self._decide(t)
+        own, head = self._decide(t), self.policy.action_head
         lesson = self._lesson_of()
+        if self._imitates:
+            self._draw_who_drives()
         self._keep(t, own, lesson)
         actions = self.policy.to_environment(own.actions)
         if not self._imitates:
             return actions
-        draws = torch.rand(len(self._led)).numpy() < self._beta
-        self._led = np.where(self._last_episode_starts, draws, self._led)  # type: ignore[arg-type]
-        if self._led.any():
-            actions[self._led] = lesson.actions[self._led]
-            taken = self.policy.action_head.from_environment(actions)
-            self._state = self._state | self.policy.previous.after_step(
-                taken, self.policy.action_head
-            )
+        likely = self.policy.to_environment(head.sample(own.parameters, True))
+        actions[self._greedy] = likely[self._greedy]
+        actions[self._led] = lesson.actions[self._led]
+        taken = head.from_environment(actions)
+        self._state = self._state | self.policy.previous.after_step(taken, head)
         return actions
+
+    def _draw_who_drives(self) -> None:
+        """Where an episode begins: the teacher or the student, and whether that one explores."""
+        draws = torch.rand(2, len(self._led)).numpy()
+        starts = np.asarray(self._last_episode_starts)
+        self._led = np.where(starts, draws[0] < self._beta, self._led)
+        self._greedy = np.where(starts, draws[1] < self.imitation.greedy_share, self._greedy)
 
     @torch.inference_mode()
     def _keep(self, t: int, own: StepOutput, lesson: Lesson) -> None:
@@ -183,12 +193,13 @@ class MemoryDAgger(MemoryPPO):
     # ---- keep -----------------------------------------------------------------------------
 
     def carried(self) -> dict[str, Tensor]:
-        """In which worlds the teacher drives the running episode."""
-        return {"led": torch.from_numpy(self._led.copy())}
+        """In which worlds the teacher drives the running episode, or the student greedily."""
+        who = {"led": self._led, "greedy": self._greedy}
+        return {name: torch.from_numpy(value.copy()) for name, value in who.items()}
 
     def carry_on(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `carried` gave."""
-        self._led = tensors["led"].numpy()
+        self._led, self._greedy = tensors["led"].numpy(), tensors["greedy"].numpy()
 
 
 def target(head: ActionHead, lesson: Lesson, masks: Tensor | None = None) -> dict[str, Tensor]:

@@ -17,6 +17,9 @@ class ImitationSettings(Settings):
     place; it falls linearly to 0."""
     beta_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the imitation after which the student alone drives."""
+    greedy_share: float = Field(default=0.5, ge=0, le=1)
+    """Share of the student's own episodes in which it takes its most likely actions, as when it is
+    evaluated; in the others they are drawn."""
     finetune_steps: int = Field(default=0, ge=0)
     """How many of `steps`, the last ones, are PPO that starts from what was learnt; 0: none."""
     leash_coef: float = Field(default=1.0, ge=0)

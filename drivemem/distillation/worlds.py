@@ -27,6 +27,7 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import Decision, PolicyDriver, check_fits
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem_agents import CheckpointError
+from drivemem_envs.drivers.constant import action_labels
 
 KEPT = "teacher.safetensors"
 """The teacher's state in a checkpoint."""
@@ -46,6 +47,8 @@ class TeachersWorlds:
     def __init__(self, teacher: Teacher, worlds: Any) -> None:
         self.teacher, self.worlds = teacher, worlds
         self._masked = hasattr(worlds.single_action_space, "n")
+        labels = action_labels(worlds.scenario) if self._masked else []
+        self._idle = labels.index("IDLE") if "IDLE" in labels else None
         if isinstance(teacher.driver, PolicyDriver):
             check_fits(teacher.driver.policy, worlds, worlds.scenario.name)
         with torch.random.fork_rng():  # drivers seed what they draw from
@@ -59,9 +62,19 @@ class TeachersWorlds:
         self._starts = np.ones(self.worlds.num_envs, dtype=bool)
 
     def lesson(self) -> Decision:
-        """What the teacher would do now; to be asked once for each decision."""
+        """What the teacher would do now; to be asked once for each decision.
+
+        A driver may name a manoeuvre that is not available, such as a change to a lane that is not
+        there yet: nothing comes of it, so it is the same as IDLE, which a student can learn.
+        """
         masks = self.worlds.action_masks() if self._masked else None
-        return self.teacher.driver.decide(self._shown, self._starts, masks)
+        said = self.teacher.driver.decide(self._shown, self._starts, masks)
+        if masks is None or said.probs is not None or self._idle is None:
+            return said
+        named = np.asarray(said.actions)
+        return said._replace(
+            actions=np.where(masks[np.arange(len(named)), named], named, self._idle)
+        )
 
     def follow(
         self, actions: Any, rewards: NDArray[np.float64], ended: NDArray[np.bool_]

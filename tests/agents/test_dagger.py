@@ -86,12 +86,21 @@ def test_the_divergence_falls_to_nothing_where_the_student_can_follow() -> None:
 
 def test_the_teacher_drives_whole_episodes_at_first_and_none_at_the_end() -> None:
     env = Taught(delay=3)
-    settings = {"beta": 1.0, "beta_share": 0.5}
+    settings = {"beta": 1.0, "beta_share": 0.5, "greedy_share": 0.0}
     student(env, imitation=settings, learning_rate=1e-9).learn(1024)  # learns nothing
     driven, cues = np.array(env.driven), np.array(env.cues)  # (T, B); episodes last 4 decisions
     episodes = (driven == cues).reshape(-1, 4, 8).all(axis=1)
     assert episodes[:4].all(), "the first rollout is the teacher's"
     assert episodes[-16:].mean() < 0.3, "whole episodes named right by chance"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_students_actions_are_drawn_or_its_most_likely_ones(share: float) -> None:
+    env = Taught(delay=3)
+    settings = {"beta": 0.0, "greedy_share": share}
+    student(env, imitation=settings, learning_rate=1e-9).learn(512)  # learns nothing
+    at_the_cue = np.array(env.driven)[::4][np.array(env.cues)[::4] == 1]
+    assert (len(np.unique(at_the_cue)) == 1) == (share == 1.0)
 
 
 def test_fine_tuning_is_ppo_of_the_student_with_a_leash_that_fades() -> None:
