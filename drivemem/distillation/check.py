@@ -30,7 +30,6 @@ from drivemem_agents.dagger import divergence, target
 from drivemem_agents.heads import CategoricalHead
 from drivemem_agents.policy import MemoryPolicy
 
-FILE = "distillation.json"
 STILL_FALLING = 0.9
 """A divergence that has come below this share of what it was before is still falling."""
 
@@ -120,7 +119,7 @@ def check(run: Run, config: DistillConfig, quiet: bool = False) -> Check:
         agreement=apart.agreement,
         verdict=verdict,
     )
-    write_json_file(run.folder / FILE, asdict(found))
+    write_json_file(run.distillation, asdict(found))
     return found
 
 
@@ -130,7 +129,7 @@ def read_check(run: Run) -> Check | None:
     Raises:
         DrivememError: it is damaged.
     """
-    path = run.folder / FILE
+    path = run.distillation
     if not path.exists():
         return None
     numbers = {name: NUMBER for name in Check.__annotations__ if name not in _NO_NUMBERS}

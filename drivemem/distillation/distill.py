@@ -8,7 +8,7 @@ from pathlib import Path
 from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import DistillConfig
-from drivemem.distillation.check import FILE, check
+from drivemem.distillation.check import check
 from drivemem.distillation.teachers import open_teacher
 from drivemem.distillation.worlds import TaughtVecEnv, TeachersWorlds
 from drivemem.errors import DrivememError
@@ -54,7 +54,7 @@ def distill(
         config, run.folder, resume=resume, quiet=quiet, callback=callback,
         build=partial(_build, run.folder),
     )  # fmt: skip
-    if config.check_episodes and not (run.folder / FILE).exists():
+    if config.check_episodes and not run.distillation.exists():
         check(run, config, quiet)
     return run
 

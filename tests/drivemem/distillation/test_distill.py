@@ -16,7 +16,7 @@ import pytest
 import drivemem
 from drivemem.comparison.collect import collect
 from drivemem.config import DistillConfig, TrainConfig, build_config
-from drivemem.distillation.check import FILE, read_check
+from drivemem.distillation.check import read_check
 from drivemem.distillation.distill import distill
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json, read_metrics, write_json_file
@@ -95,7 +95,7 @@ def test_a_student_is_a_run_that_says_from_whom_it_learnt(teacher: Run, tmp_path
     assert isinstance(run.config(), DistillConfig) and run.config() == config
     told = run.manifest()["teacher"]
     assert told["label"] == "gru (full sensors)" and len(told["weights"]) == 64
-    assert read_json(run.folder / FILE)["episodes"] == 4
+    assert read_json(run.distillation)["episodes"] == 4
     betas = [line["distill/beta"] for line in read_metrics(run.metrics_file)]
     assert betas == [1.0, 0.0]
     (result,) = drivemem.evaluate(run.folder, episodes=10, quiet=True)
