@@ -30,8 +30,9 @@ from drivemem_agents.dagger import divergence, target
 from drivemem_agents.heads import CategoricalHead
 from drivemem_agents.policy import MemoryPolicy
 
-STILL_FALLING = 0.9
-"""A divergence that has come below this share of what it was before is still falling."""
+FALLING, RISING = 0.7, 0.1
+"""A student still learns if, from one fifth of the imitation to the last, its divergence has fallen
+below this share of what it was, or its return has risen by this share of what is still missing."""
 
 NEAR = 0.01
 """A return that is less than this share of the teacher's below it is as good."""
@@ -73,7 +74,7 @@ class Check:
             f"{self.below_high:.3f}] below its teacher's"
         )
         if self.verdict == "still learning":
-            return f"{behind}, and it was still coming nearer: give it more --steps"
+            return f"{behind}, and it was still learning: give it more --steps"
         return (
             f"{behind}, and it has stopped coming nearer at a divergence of {self.divergence:.3f} "
             "on its own states. That speaks of an imitation gap: what the teacher decides by is "
@@ -104,7 +105,7 @@ def check(run: Run, config: DistillConfig, quiet: bool = False) -> Check:
     mean_return = float(_column(theirs, "return").mean())
     verdict: Verdict = "matched"
     if low > 0.0 and below.mean() > NEAR * abs(mean_return):
-        verdict = "still learning" if _still_falling(run) else "imitation gap"
+        verdict = "still learning" if _still_learning(run, mean_return) else "imitation gap"
     found = Check(
         teacher=teacher.label,
         episodes=len(below),
@@ -251,16 +252,22 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-def _still_falling(run: Run) -> bool:
-    """Whether the divergence fell in the last fifth of the imitation, from the fifth before."""
+def _still_learning(run: Run, teachers_return: float) -> bool:
+    """Whether the student was still coming nearer to its teacher in the end of the imitation."""
     lines = read_metrics(run.metrics_file) if run.metrics_file.exists() else []
-    seen = [
-        line["distill/divergence"]
-        for line in lines
-        if line.get("distill/divergence") is not None and line.get("distill/imitates") == 1.0
-    ]
-    fifth = len(seen) // 5
+    imitating = [line for line in lines if line.get("distill/imitates") == 1.0]
+    fifth = len(imitating) // 5
+
+    def means(name: str) -> tuple[float, float]:
+        """Of the fifth before the last, and of the last."""
+        seen = [line.get(name) for line in imitating]
+        parts = (seen[-2 * fifth : -fifth], seen[-fifth:])
+        known = [[value for value in part if value is not None] for part in parts]
+        before, last = (float(np.mean(part)) if part else np.nan for part in known)
+        return before, last
+
     if not fifth:
         return True
-    before, last = np.mean(seen[-2 * fifth : -fifth]), np.mean(seen[-fifth:])
-    return bool(last < STILL_FALLING * before)
+    apart, returns = means("distill/divergence"), means("rollout/ep_rew_mean")
+    rises = returns[1] - returns[0] > RISING * (teachers_return - returns[1])
+    return bool(apart[1] < FALLING * apart[0] or rises)
