@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from drivemem.comparison import compare_runs as compare
-    from drivemem.config import TrainConfig
+    from drivemem.config import DistillConfig, TrainConfig
+    from drivemem.distillation.distill import distill
     from drivemem.errors import DrivememError
     from drivemem.evaluation.evaluate import evaluate
     from drivemem.evaluation.loading import load
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from drivemem.training.train import train
 
 __all__ = [
+    "DistillConfig",
     "DrivememError",
     "TrainConfig",
     "compare",
+    "distill",
     "evaluate",
     "load",
     "probe",
@@ -27,7 +30,9 @@ __all__ = [
 
 _HOMES = {
     "DrivememError": ("errors", "DrivememError"),
+    "DistillConfig": ("config", "DistillConfig"),
     "TrainConfig": ("config", "TrainConfig"),
+    "distill": ("distillation.distill", "distill"),
     "train": ("training.train", "train"),
     "evaluate": ("evaluation.evaluate", "evaluate"),
     "load": ("evaluation.loading", "load"),

@@ -15,6 +15,7 @@ from drivemem.errors import DrivememError, UsageError, did_you_mean
 COMMANDS = {
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
+    "distill": "teach a student what a run or an oracle does, or make a run readable",
     "study": "run a study file: scenarios x agents x seeds x lesions, and report it",
     "gates": "ask whether a scenario may judge memories: oracle, learnable, headroom, shortcuts",
     "tune": "search settings of training, the same budget for every memory",

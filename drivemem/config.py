@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from tyro.constructors import PrimitiveConstructorSpec
 
 from drivemem.errors import DrivememError, one_line
 from drivemem.settings import OneLineErrors, parse_pairs
+from drivemem_agents.imitation_settings import ImitationSettings
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
 from drivemem_envs import registry
@@ -65,8 +75,14 @@ SensorChanges: Any = create_model(
 )  # type: ignore[call-overload]
 
 
+WITHOUT_EFFECT = ("checkpoint_every", "num_workers", "check_episodes")
+"""Settings that change nothing of what is learnt."""
+
+
 class RunSettings(BaseModel):
     """What a run trains on and for how long, whatever learns."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     scenario: str
     """Name of a scenario; `drivemem list scenarios` shows them."""
@@ -124,7 +140,7 @@ class TrainConfig(OneLineErrors, TrainingSettings, RunSettings):
 
     def hash(self) -> str:
         """Identity of the run: SHA-256 of what the result depends on."""
-        plain = self.model_dump(mode="json", exclude={"checkpoint_every", "num_workers"})
+        plain = self.model_dump(mode="json", exclude=set(WITHOUT_EFFECT))
         for name in _LATER:  # not given, they leave the identity of earlier runs as it was
             if plain["sensors"][name] is None:
                 del plain["sensors"][name]
@@ -140,7 +156,11 @@ class TrainConfig(OneLineErrors, TrainingSettings, RunSettings):
         parts += list(self.views or ())
         parts += ["aux"] if self.aux_coef > 0 else []
         parts += [f"from-{Path(self.start_from).name}"] if self.start_from else []
+        parts += self._name_of_teacher()
         return "-".join([*parts, f"s{self.seed}"])
+
+    def _name_of_teacher(self) -> list[str]:
+        return []
 
     def scenario_changes(self) -> dict[str, Any]:
         """Arguments for `drivemem_envs.make_vec` besides the scenario's name."""
@@ -166,6 +186,33 @@ class TrainConfig(OneLineErrors, TrainingSettings, RunSettings):
             return registry.scenario(self.scenario).with_(**self.scenario_changes())
 
 
+class DistillConfig(TrainConfig, ImitationSettings):
+    """Everything that a run depends on which learns from a teacher, and then perhaps by PPO.
+
+    `steps` counts all decisions, those of fine-tuning too.
+    """
+
+    teacher: str
+    """Folder of a run, or a driver such as oracle or planner:horizon_s=6."""
+    check_episodes: int = Field(default=200, ge=0, le=100_000)
+    """Unseen episodes that student and teacher drive in the end, to tell what was not learnt; 0:
+    none."""
+
+    @model_validator(mode="after")
+    def _enough_steps(self) -> Self:
+        if self.finetune_steps > self.steps:
+            raise ValueError(
+                f"finetune_steps is {self.finetune_steps}, more than all {self.steps} steps: the "
+                "last ones of these are fine-tuning"
+            )
+        return self
+
+    def _name_of_teacher(self) -> list[str]:
+        own = self.scenario.removeprefix("drivemem/")
+        name = re.sub(r"-s\d+$", "", Path(self.teacher).name.removeprefix(f"{own}-"))
+        return ["distilled", re.sub(r"[^\w.+-]", "-", name)]
+
+
 def config_from_toml(path: Path) -> dict[str, Any]:
     """Settings from a TOML file.
 
@@ -181,9 +228,9 @@ def config_from_toml(path: Path) -> dict[str, Any]:
 
 
 def build_config(settings: dict[str, Any]) -> TrainConfig:
-    """A configuration from a dict.
+    """A configuration from a dict; with a `teacher` it is a `DistillConfig`.
 
     Raises:
         DrivememError: unknown keys (with the nearest) or values out of range.
     """
-    return TrainConfig(**settings)
+    return DistillConfig(**settings) if "teacher" in settings else TrainConfig(**settings)

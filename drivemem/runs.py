@@ -60,6 +60,11 @@ class Run:
         """How much each weight matters, if it could be measured; see `training.warm_start`."""
         return self.folder / "importance.safetensors"
 
+    @property
+    def distillation(self) -> Path:
+        """How far a student is from its teacher, if it has one; see `distillation.check`."""
+        return self.folder / "distillation.json"
+
     def settings(self) -> dict[str, Any]:
         """The stored configuration as a dict.
 

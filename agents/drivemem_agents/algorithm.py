@@ -19,6 +19,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import FloatSchedule
+from torch import Tensor
 
 from drivemem_agents.consolidation import Consolidation
 from drivemem_agents.devices import check_device
@@ -152,6 +153,13 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         return self.settings.model_copy(
             update={name: schedule(left) for name, schedule in self._schedules.items()}
         )
+
+    def carried(self) -> dict[str, Tensor]:
+        """What else a subclass carries from update to update, which checkpoints keep."""
+        return {}
+
+    def carry_on(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `carried` gave."""
 
     def predict(  # type: ignore[override]
         self,

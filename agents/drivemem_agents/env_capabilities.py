@@ -20,6 +20,11 @@ def privileged_method(env: VecEnv) -> Callable[[], Any] | None:
     return _method(env, "privileged")
 
 
+def lesson_method(env: VecEnv) -> Callable[[], Any] | None:
+    """What asks the environment's teacher about all worlds; see `dagger.Lesson`."""
+    return _method(env, "lesson")
+
+
 def action_masks_method(env: VecEnv, action_space: spaces.Space[Any]) -> Callable[[], Any] | None:
     """What gives the available actions of all worlds, (N, n) bool.
 

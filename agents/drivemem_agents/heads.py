@@ -12,6 +12,8 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 _MASKED = -1e8
+_INSIDE = 0.995
+"""How near to their bounds, as -1 and 1, squashed actions can be asked for."""
 
 
 class ActionHead(nn.Module, ABC):
@@ -41,6 +43,10 @@ class ActionHead(nn.Module, ABC):
     @abstractmethod
     def in_space(self, actions: Tensor) -> Tensor:
         """Stored actions (B, action_size) as the environment takes them (B, ...)."""
+
+    @abstractmethod
+    def from_environment(self, actions: np.ndarray[Any, Any]) -> Tensor:
+        """Actions as the environment takes them (B, ...), as rollouts store them: of `in_space`."""
 
     @abstractmethod
     def describe(self, actions: Tensor) -> Tensor:
@@ -112,6 +118,12 @@ class CategoricalHead(ActionHead):
         shifted: Tensor = actions + self.start  # type: ignore[operator]
         return shifted.reshape(actions.shape[0], *self.shape)
 
+    def from_environment(self, actions: np.ndarray[Any, Any]) -> Tensor:
+        """Indices of choices (B, action_size)."""
+        given = torch.as_tensor(actions, dtype=torch.long, device=self.layer.weight.device)
+        indices: Tensor = given.reshape(len(given), -1) - self.start  # type: ignore[operator]
+        return indices
+
     def describe(self, actions: Tensor) -> Tensor:
         """One-hot rows, joined (..., sum of choices)."""
         parts = [
@@ -180,6 +192,15 @@ class GaussianHead(ActionHead):
         else:
             actions = torch.minimum(torch.maximum(actions, self.low), self.high)  # type: ignore[arg-type]
         return actions.reshape(actions.shape[0], *self.shape)
+
+    def from_environment(self, actions: np.ndarray[Any, Any]) -> Tensor:
+        """Unsquashed actions; where tanh reaches a bound only at infinity, one close to it."""
+        given = torch.as_tensor(actions, dtype=torch.float32, device=self.layer.weight.device)
+        given = given.reshape(len(given), -1)
+        if not self.squash:
+            return given
+        scaled = (given - self.low) / (self.high - self.low) * 2.0 - 1.0  # type: ignore[operator]
+        return torch.atanh(scaled.clamp(-_INSIDE, _INSIDE))
 
     def describe(self, actions: Tensor) -> Tensor:
         """Actions as the environment scales them to [-1, 1], or unsquashed ones as they are."""

@@ -1,4 +1,4 @@
-"""PPO's loss on one minibatch, and the numbers of it that are logged."""
+"""PPO's loss on one minibatch, in the parts that other losses share, and what is logged of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from drivemem_agents.consolidation import Consolidation
 from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.policy_outputs import SequenceOutput
 from drivemem_agents.ppo_settings import PPOSettings
 from drivemem_agents.rollout import Minibatch
 
@@ -18,40 +19,78 @@ def ppo_loss(
     consolidation: Consolidation | None = None,
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss to minimise, and its terms by SB3's names."""
-    new = policy.evaluate_sequence(
+    new = evaluated(policy, batch)
+    loss, logged = surrogate(new, batch, settings)
+    loss = with_companions(loss, logged, new, policy, batch, settings, consolidation)
+    return loss, as_numbers(loss, logged)
+
+
+def evaluated(policy: MemoryPolicy, batch: Minibatch) -> SequenceOutput:
+    """What the policy makes of a minibatch now."""
+    return policy.evaluate_sequence(
         batch.observation, batch.actions, batch.state, batch.starts, batch.masks, batch.privileged
     )
+
+
+def surrogate(
+    new: SequenceOutput, batch: Minibatch, settings: PPOSettings
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """PPO's own terms: the clipped surrogate and the entropy bonus; and what is logged of them."""
     advantages = batch.advantages
     if settings.normalize_advantage and advantages.numel() > 1:
         advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
     policy_loss, log_ratio = clipped_policy_loss(
         new.log_prob, batch.log_prob, advantages, settings.clip_range
     )
-    values = new.values
-    if settings.clip_range_vf is not None:
-        change = (values - batch.values).clamp(-settings.clip_range_vf, settings.clip_range_vf)
-        values = batch.values + change
-    value_loss = nn.functional.mse_loss(values, batch.returns)
     entropy_loss = -new.entropy.mean()
-    loss = policy_loss + settings.ent_coef * entropy_loss + settings.vf_coef * value_loss
-    logged = {
-        "policy_gradient_loss": policy_loss,
-        "value_loss": value_loss,
-        "entropy_loss": entropy_loss,
-    }
-    if policy.prediction_head is not None and batch.privileged is not None:
-        predicted = policy.prediction_head(new.features)
-        logged["aux_loss"] = nn.functional.mse_loss(predicted, batch.privileged)
-        loss = loss + settings.aux_coef * logged["aux_loss"]
-    loss = _with_penalties(loss, policy, settings.l1_coef, consolidation, logged)
+    logged = {"policy_gradient_loss": policy_loss, "entropy_loss": entropy_loss}
     with torch.no_grad():
-        logged["loss"] = loss
         logged["approx_kl"] = approximate_kl(log_ratio)
         logged["clip_fraction"] = (
             ((log_ratio.exp() - 1.0).abs() > settings.clip_range).float().mean()
         )
-        numbers = torch.stack([value.detach() for value in logged.values()]).tolist()
-    return loss, dict(zip(logged, numbers, strict=True))
+    return policy_loss + settings.ent_coef * entropy_loss, logged
+
+
+def with_companions(
+    loss: Tensor,
+    logged: dict[str, Tensor],
+    new: SequenceOutput,
+    policy: MemoryPolicy,
+    batch: Minibatch,
+    settings: PPOSettings,
+    consolidation: Consolidation | None,
+) -> Tensor:
+    """A loss of actions and what is learnt beside them: values, the auxiliary task, penalties.
+
+    Args:
+        loss: of the actions.
+        logged: gets the terms that are added.
+        new: what the policy makes of the minibatch.
+        policy: that learns.
+        batch: the minibatch.
+        settings: the weights of the terms.
+        consolidation: a penalty on moving weights, or None.
+    """
+    values = new.values
+    if settings.clip_range_vf is not None:
+        change = (values - batch.values).clamp(-settings.clip_range_vf, settings.clip_range_vf)
+        values = batch.values + change
+    logged["value_loss"] = nn.functional.mse_loss(values, batch.returns)
+    loss = loss + settings.vf_coef * logged["value_loss"]
+    if policy.prediction_head is not None and batch.privileged is not None:
+        predicted = policy.prediction_head(new.features)
+        logged["aux_loss"] = nn.functional.mse_loss(predicted, batch.privileged)
+        loss = loss + settings.aux_coef * logged["aux_loss"]
+    return _with_penalties(loss, policy, settings.l1_coef, consolidation, logged)
+
+
+def as_numbers(loss: Tensor, logged: dict[str, Tensor]) -> dict[str, float]:
+    """A loss and its terms as numbers, fetched at once."""
+    with torch.no_grad():
+        every = {**logged, "loss": loss}
+        numbers = torch.stack([value.detach() for value in every.values()]).tolist()
+    return dict(zip(every, numbers, strict=True))
 
 
 def _with_penalties(

@@ -283,6 +283,7 @@ class MemoryPolicy(SB3Policy):
             self.action_head.log_prob(parameters, actions),
             self.action_head.entropy(parameters),
             features,
+            parameters,
         )
 
     def state_after(self, observation: Observation, state: State, starts: Tensor) -> State:

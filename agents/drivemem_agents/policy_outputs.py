@@ -54,6 +54,8 @@ class SequenceOutput(NamedTuple):
     """(T, B)."""
     features: Tensor
     """(T, B, H) the memory's output."""
+    parameters: Tensor
+    """(T, B, P) of the action distribution, as the action head gives them."""
 
 
 def split_state(state: State) -> tuple[State, State]:

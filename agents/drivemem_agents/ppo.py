@@ -33,7 +33,9 @@ from drivemem_agents.finite import (
 from drivemem_agents.losses import ppo_loss
 from drivemem_agents.memory import State
 from drivemem_agents.observations import select
+from drivemem_agents.policy_outputs import StepOutput
 from drivemem_agents.ppo_settings import PPOSettings
+from drivemem_agents.rollout import Minibatch
 from drivemem_agents.settings import documented_by
 
 Starts = NDArray[np.bool_]
@@ -91,9 +93,13 @@ class MemoryPPO(MemoryAlgorithm):
         callback.on_rollout_end()
         return True
 
-    @torch.inference_mode()
     def _act(self, t: int) -> NDArray[Any]:
-        """Choose step t's actions, as the environment takes them, and store what led to them."""
+        """Choose step t's actions, as the environment takes them."""
+        return self.policy.to_environment(self._decide(t).actions)
+
+    @torch.inference_mode()
+    def _decide(self, t: int) -> StepOutput:
+        """Choose step t's actions, and store what led to them."""
         rollout, policy = self.rollout, self.policy
         starts = self._tensor(self._last_episode_starts)
         if t % rollout.chunk == 0:
@@ -115,7 +121,7 @@ class MemoryPPO(MemoryAlgorithm):
         rollout.values[t] = act.values
         rollout.log_prob[t] = act.log_prob
         self._state = act.state
-        return policy.to_environment(act.actions)
+        return act
 
     @torch.inference_mode()
     def _record_rewards(
@@ -203,11 +209,11 @@ class MemoryPPO(MemoryAlgorithm):
         for _ in range(settings.n_epochs):
             states = self._chunk_states()
             for batch in self.rollout.minibatches(settings.batch_size, states):
-                loss, terms = ppo_loss(self.policy, batch, settings, self.consolidation)
+                loss, terms = self._loss(batch, settings)
                 for name, value in terms.items():
                     logs.setdefault(name, []).append(value)
                 check_loss(terms, self._n_updates, self.num_timesteps)
-                if settings.target_kl is not None and terms["approx_kl"] > 1.5 * settings.target_kl:
+                if self._moved_too_far(terms, settings):
                     going_on = False
                     break
                 for parameter in parameters:  # what zero_grad does, without its wrappers
@@ -222,6 +228,15 @@ class MemoryPPO(MemoryAlgorithm):
         self._update_normaliser()
         check_weights(self.policy, self._n_updates, self.num_timesteps)
         self._log(logs, settings)
+
+    def _loss(self, batch: Minibatch, settings: PPOSettings) -> tuple[Tensor, dict[str, float]]:
+        """The loss of a minibatch, and its terms."""
+        return ppo_loss(self.policy, batch, settings, self.consolidation)
+
+    def _moved_too_far(self, terms: dict[str, float], settings: PPOSettings) -> bool:
+        """Whether the policy has moved so far from the one that drove that the epochs shall end."""
+        limit = settings.target_kl
+        return limit is not None and terms.get("approx_kl", 0.0) > 1.5 * limit
 
     @torch.no_grad()
     def _chunk_states(self) -> list[State]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -90,6 +90,8 @@ class Minibatch:
     returns: Tensor
     masks: Tensor | None
     privileged: Tensor | None
+    teacher: dict[str, Tensor] = field(default_factory=dict)
+    """What a teacher said of these steps, where there is one: columns named `teacher.NAME`."""
 
 
 class Rollout:
@@ -131,11 +133,7 @@ class Rollout:
 
     def observation(self) -> Observation:
         """The stored observations (T, B, ...)."""
-        return {
-            name.removeprefix("observation."): column
-            for name, column in self.columns.items()
-            if name.startswith("observation.")
-        }
+        return _named(self.columns, "observation.")
 
     def finish(
         self,
@@ -191,11 +189,7 @@ class Rollout:
             # index_select is several times faster than indexing by a tensor
             part = {name: column.index_select(1, picked) for name, column in columns.items()}
             yield Minibatch(
-                {
-                    name.removeprefix("observation."): value
-                    for name, value in part.items()
-                    if name.startswith("observation.")
-                },
+                _named(part, "observation."),
                 part["actions"],
                 {key: value.index_select(0, picked) for key, value in state.items()},
                 part["starts"],
@@ -205,4 +199,14 @@ class Rollout:
                 part["returns"],
                 part.get("masks"),
                 part.get("privileged"),
+                _named(part, "teacher."),
             )
+
+
+def _named(columns: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The columns whose name has a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value
+        for name, value in columns.items()
+        if name.startswith(prefix)
+    }

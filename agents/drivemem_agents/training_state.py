@@ -60,6 +60,7 @@ def carried_tensors(model: MemoryAlgorithm) -> dict[str, Tensor]:
         tensors |= {f"observation.{key}": torch.as_tensor(value) for key, value in raw.items()}
         tensors["starts"] = torch.as_tensor(model._last_episode_starts)
     tensors |= {f"reward.{key}": value for key, value in model.reward_scaler.state_dict().items()}
+    tensors |= {f"own.{key}": value for key, value in model.carried().items()}
     tensors["random.torch"] = torch.get_rng_state()
     if model.device.type == "cuda":
         tensors["random.cuda"] = torch.cuda.get_rng_state(model.device)
@@ -75,6 +76,7 @@ def restore_carried(model: MemoryAlgorithm, tensors: dict[str, Tensor]) -> None:
         key: value.to(model.device) for key, value in part_of(tensors, "state.").items()
     }
     model.reward_scaler.load_state_dict(part_of(tensors, "reward."))
+    model.carry_on(part_of(tensors, "own."))
     if "starts" in tensors:
         parts = part_of(tensors, "observation.").items()
         observation = {key: value.numpy() for key, value in parts}

@@ -63,7 +63,8 @@ class Baseline:
             label: what its table calls it.
         """
         if self.kind == "memory":
-            plain = one.first["tracker"] == "none" and not one.first["full_sensors"]
+            helped = one.first["full_sensors"] or one.is_taught
+            plain = one.first["tracker"] == "none" and not helped
             return not one.is_driver and one.first["driver"] == self.value and plain
         if self.kind == "driver":
             return one.is_driver and one.first["driver"] == self.value

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.config import TrainConfig
+from drivemem.config import WITHOUT_EFFECT, TrainConfig
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
@@ -22,7 +22,7 @@ from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json, search_of
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
-_WITHOUT_EFFECT = ("num_workers", "checkpoint_every", "device", "backend")
+_WITHOUT_EFFECT = (*WITHOUT_EFFECT, "device", "backend")
 """Settings of a run that say how it was computed, not what."""
 
 
@@ -78,9 +78,17 @@ class StoredEvaluation:
             parts.append("(sampled)")
         return " ".join(parts)
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether it learnt from a teacher."""
+        return "teacher" in self.settings
+
     def agent(self) -> str:
-        """What was trained, on what, and what it sees."""
+        """What was trained, by whom and on what, and what it sees."""
         parts = [self.name] if self.name is not None else self._made_of()
+        if self.is_taught:
+            parts.append(f"distilled from {self.settings['teacher']}")
+            parts += ["+ PPO"] if self.settings.get("finetune_steps") else []
         if self.first["full_sensors"]:
             parts.append("(full sensors)")
         trained = self.trained_on
@@ -215,11 +223,21 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     settings = {key: value for key, value in known.items() if key not in _WITHOUT_EFFECT}
     if "driver" not in stored and isinstance(settings["sensors"], dict):
         settings["sensors"] = {**_defaults()["sensors"], **settings["sensors"]}
+    if "teacher" in settings:
+        settings |= _teacher(run, settings["teacher"])
     start = settings.pop("start_from", None)
     if start is None:
         return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)
     settings["first_trained_on"] = _first_scenario(Path(start))
     return StoredEvaluation(run, file.parent, suite, rows, settings, Path(start), name)
+
+
+def _teacher(run: Run, name: Any) -> dict[str, Any]:
+    """From whom a student learnt, the teacher's seed apart: its name is that of one run."""
+    facts = run.manifest().get("teacher")
+    if not isinstance(facts, dict):
+        return {"teacher": name}
+    return {"teacher": facts.get("label", name), "teachers_settings": facts.get("settings")}
 
 
 @cache

@@ -33,6 +33,8 @@ class Decision(NamedTuple):
     memory_change: NDArray[np.float64] | None = None
     attention: NDArray[np.float64] | None = None
     """(N, W) over past frames, the oldest first, mean over heads and layers."""
+    parameters: torch.Tensor | None = None
+    """(N, P) of the distribution that the actions come from, as the policy's head gives them."""
 
 
 class ActingDriver(Protocol):
@@ -105,6 +107,19 @@ class PolicyDriver:
         self._step = np.zeros(worlds, dtype=np.int64)
         self._lesion.begin(self._policy, worlds)
 
+    def carried(self) -> Any:
+        """What it carries from decision to decision, as arrays; see `carry_on`."""
+        state = {key: value.cpu().numpy() for key, value in self._state.items()}
+        return {"state": state, "step": self._step}
+
+    def carry_on(self, carried: Any) -> None:
+        """Go on from where `carried` was asked, in worlds that are there too."""
+        device = self._policy.device
+        self._state = {
+            key: torch.as_tensor(value, device=device) for key, value in carried["state"].items()
+        }
+        self._step = np.asarray(carried["step"])
+
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None
     ) -> Decision:
@@ -126,6 +141,7 @@ class PolicyDriver:
         return Decision(
             actions, _column(act.values), _column(act.entropy), _column(act.log_prob),
             None if act.probs is None else _column(act.probs), norm, change, self._attention(),
+            act.parameters,
         )  # fmt: skip
 
     def _attention(self) -> NDArray[np.float64] | None:
@@ -199,6 +215,14 @@ class ReferenceDriver:
         if hasattr(self._driver, "meet"):
             with one_line(ValueError):
                 self._driver.meet(env)
+
+    def carried(self) -> Any:
+        """The driver's state after the last decision, whatever it is made of."""
+        return self._state
+
+    def carry_on(self, carried: Any) -> None:
+        """Go on from where `carried` was asked, in worlds that are there too."""
+        self._state = carried
 
     def decide(
         self, observation: Any, starts: NDArray[np.bool_], masks: NDArray[np.bool_] | None

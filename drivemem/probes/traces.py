@@ -48,6 +48,10 @@ class Traces:
     cue_age_s: NDArray[np.float64]
     hidden: Hidden
     """Of each row; see `nearest_hidden`."""
+    actions: NDArray[Any]
+    """(R, ...) as the environment took them."""
+    probs: NDArray[np.float64] | None
+    """(R, n) of discrete actions."""
 
 
 def collect_traces(
@@ -103,7 +107,11 @@ class _Collector(SuiteCallback):
             inputs["memory"] = flat_rows(self._driver.state)
         latent = np.asarray(env.latent(), dtype=np.float64)
         kept = np.flatnonzero(moment.episode < self._episodes)
-        self.rows.append(_row(probed, inputs, latent, kept, self._projections))
+        row = _row(probed, inputs, latent, kept, self._projections)
+        row["actions"] = np.asarray(decision.actions)[kept]
+        if decision.probs is not None:
+            row["probs"] = decision.probs[kept]
+        self.rows.append(row)
 
     def _stacked(self, seen: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The newest frames (N, K, D) of each world's episode, zeros before its start."""
@@ -163,4 +171,5 @@ def _joined(rows: list[dict[str, NDArray[Any]]], decision_s: float) -> Traces:
     return Traces(
         decision_s, columns["episode"], columns["step"], part("input "), columns["latent"],
         columns["cue_age_s"], Hidden(**part("hidden ")),
+        columns["actions"], columns.get("probs"),
     )  # fmt: skip

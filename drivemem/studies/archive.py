@@ -40,7 +40,7 @@ _PLACE = ("cell", "evaluation")
 _ORDER = {"config.json": 1, DONE: 2}
 """Files that are restored after all others, in this order."""
 _KEPT = re.compile(
-    rf"(config|manifest)\.json|{re.escape(DONE)}|evaluations/(?!\.\.?/)[^/\\]+/suite\.json"
+    rf"(config|manifest|distillation)\.json|{re.escape(DONE)}|evaluations/(?!\.\.?/)[^/\\]+/suite\.json"
 )
 """Files that an archive may bring; no other is ever written."""
 
@@ -69,7 +69,7 @@ def write_archive(collection: Collection, folder: Path) -> list[Path]:
     found = {one.folder: one.run for group in groups for one in group}
     files: dict[Path, Run] = {}
     for evaluation, run in sorted(found.items()):
-        texts = [run.config_file, run.folder / MANIFEST, run.folder / DONE]
+        texts = [run.config_file, run.folder / MANIFEST, run.distillation, run.folder / DONE]
         files |= dict.fromkeys([*texts, evaluation / "suite.json"], run)
     rows = [
         (run.name, path.relative_to(run.folder).as_posix(), _text(path))

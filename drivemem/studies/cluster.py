@@ -99,9 +99,12 @@ def _run(ray: Any, plan: Plan, todo: list[Cell], board: Board, summary: Summary)
     threads = max(1, int(wanted.cpus))
     folder = str(plan.folder.resolve())
     waiting: dict[Any, Cell] = {}
-    for cell in todo:
+    tasks: dict[str | None, Any] = {}
+    for cell in todo:  # teachers come before their students, whose task waits for theirs
         forget_failure(plan.run(cell))
-        waiting[task.remote(folder, cell.name, threads, wanted.retries)] = cell
+        after = [tasks[cell.teacher]] if cell.teacher in tasks else []
+        tasks[cell.name] = task.remote(folder, cell.name, threads, wanted.retries, *after)
+        waiting[tasks[cell.name]] = cell
     running: dict[str, Cell] = {}
     try:
         while waiting:
@@ -139,8 +142,16 @@ def _finish(
     conclude(plan, cell, why, board, summary)
 
 
-def work(folder: str, name: str, threads: int, retries: int) -> int:
-    """What a task does on its node: the worker of a local study; returns its exit code."""
+def work(folder: str, name: str, threads: int, retries: int, teacher: int = 0) -> int:
+    """What a task does on its node: the worker of a local study; returns its exit code.
+
+    Args:
+        folder: of the study.
+        name: of the cell.
+        threads: for its worlds.
+        retries: how often a killed process is started again.
+        teacher: exit code of its teacher's task: so Ray waits for that one.
+    """
     place = Path(folder)
     if not (place / "study.json").exists():
         raise DrivememError(

@@ -12,6 +12,7 @@ from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
+from drivemem.config import DistillConfig
 from drivemem.runs import NUMBER, check_kinds, read_json, write_json_file
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import State, read_done, state_of
@@ -75,6 +76,7 @@ def _measured(plan: Plan) -> tuple[dict[str, float], float]:
 
 def _measure(plan: Plan, cells: Iterable[Cell], rates: dict[str, float]) -> None:
     """Fill in the rates of agents that have none."""
+    from drivemem.distillation.distill import distill
     from drivemem.training.train import train
 
     unknown = [cell for cell in cells if cell.agent not in rates]
@@ -84,7 +86,15 @@ def _measure(plan: Plan, cells: Iterable[Cell], rates: dict[str, float]) -> None
         short = config.model_copy(update={"steps": steps, "num_workers": 1})
         clock = _Clock()
         with tempfile.TemporaryDirectory() as folder:
-            train(short, Path(folder) / "run", quiet=True, callback=clock)
+            out = Path(folder) / "run"
+            if isinstance(short, DistillConfig):  # its teacher may not be trained yet
+                anyone = {
+                    "teacher": "random", "check_episodes": 0, "finetune_steps": 0,
+                    "checkpoint_every": steps,
+                }  # fmt: skip
+                distill(short.model_copy(update=anyone), out, quiet=True, callback=clock)
+            else:
+                train(short, out, quiet=True, callback=clock)
         rates[cell.agent] = round(clock.rate(), 1)
     if unknown:
         write_json_file(plan.folder / RATES, {k: v for k, v in rates.items() if "/" not in k})

@@ -155,13 +155,24 @@ class _Pool:
     def run(self) -> None:
         try:
             while self.todo or self.workers:
-                while self.todo and len(self.workers) < (1 if self._compiling() else self.size):
-                    self._start(self.todo.popleft())
+                while self._has_room() and (cell := self._next()) is not None:
+                    self._start(cell)
                 self.workers = [worker for worker in self.workers if not self._ended(worker)]
                 self.board.show([worker.cell for worker in self.workers], len(self.todo))
                 time.sleep(_POLL_S)
         finally:
             self._stop()
+
+    def _has_room(self) -> bool:
+        return len(self.workers) < (1 if self._compiling() else self.size)
+
+    def _next(self) -> Cell | None:
+        """The next cell whose teacher does not wait or run itself; it is taken off the list."""
+        unfinished = {cell.name for cell in self.todo} | {one.cell.name for one in self.workers}
+        ready = next((cell for cell in self.todo if cell.teacher not in unfinished), None)
+        if ready is not None:
+            self.todo.remove(ready)
+        return ready
 
     def _compiling(self) -> bool:
         if self.alone and self.workers:

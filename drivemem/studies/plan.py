@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,12 @@ class Cell:
     def is_driver(self) -> bool:
         """Whether nothing is trained."""
         return self.seed is None
+
+    @property
+    def teacher(self) -> str | None:
+        """What it learns from: another cell's name, a run's folder or a driver; or nothing."""
+        found = self.config.get("teacher")
+        return None if found is None or self.is_driver else str(found)
 
     @property
     def steps(self) -> int:
@@ -130,6 +136,18 @@ class Part:
                     names = ", ".join(map(str, known))
                     raise DrivememError(f"study {study.name} has no {what} '{name}' (has: {names})")
 
+    def with_teachers(self, study: Study) -> Part:
+        """The same and whom its agents learn from."""
+        if self.agents is None:
+            return self
+        wanted = [agent for agent in self.agents if agent in study.agents]
+        for agent in wanted:
+            teacher = study.teacher_of(agent)
+            if teacher is not None and teacher not in wanted:
+                wanted.append(teacher)
+        drivers = [agent for agent in self.agents if agent not in study.agents]
+        return replace(self, agents=(*wanted, *drivers))
+
     def in_words(self) -> str:
         """Such as: agents gru, scenarios exit-recall-easy."""
         axes = {"agents": self.agents, "scenarios": self.scenarios, "seeds": self.seeds}
@@ -162,13 +180,16 @@ def make_plan(study: Study, out: str | Path | None = None, part: Part | None = N
     folder = Path(out) if out is not None else RUNS / study.name
     part = part or Part()
     part.check(study)
+    part = part.with_teachers(study)
     stored = _stored(folder, study)
     resolved: dict[str, dict[str, Any]] = {}
     notes: list[str] = []
     cells: list[Cell] = []
     axes: dict[str, tuple[Any, ...]] = {
-        "seed": study.every_seed(), "scenario": tuple(study.scenarios), "agent": tuple(study.agents)
-    }  # fmt: skip
+        "seed": study.every_seed(),
+        "scenario": tuple(study.scenarios),
+        "agent": study.teachers_first(),
+    }
     for values in itertools.product(*(axes[axis] for axis in study.order)):
         place = dict(zip(study.order, values, strict=True))
         scenario, agent, seed = place["scenario"], place["agent"], place["seed"]
@@ -243,12 +264,20 @@ def _stored(folder: Path, study: Study) -> dict[str, dict[str, Any]]:
     return stored
 
 
+def _cell_name(scenario: str, agent: str, seed: int) -> str:
+    return f"{scenario}-{agent}-s{seed}"
+
+
 def _trained_cell(
     study: Study, scenario: str, agent: str, seed: int, resolved: dict[str, Any]
 ) -> Cell:
-    config = build_config({**resolved["settings"], "seed": seed})
+    settings = {**resolved["settings"], "seed": seed}
+    teacher = study.teacher_of(agent)
+    if teacher is not None:  # the name of a folder beside its own, so that studies can be moved
+        settings["teacher"] = _cell_name(scenario, teacher, seed)
+    config = build_config(settings)
     return Cell(
-        f"{scenario}-{agent}-s{seed}", scenario, agent, seed, config.model_dump(mode="json"),
+        _cell_name(scenario, agent, seed), scenario, agent, seed, config.model_dump(mode="json"),
         tuple(_evaluations(study, study.agents[agent])), study.evaluation.probe,
         resolved["scenario_hash"],
     )  # fmt: skip

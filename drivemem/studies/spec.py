@@ -17,12 +17,13 @@ from pydantic import (
     model_validator,
 )
 
-from drivemem.config import TrainConfig, config_from_toml
+from drivemem.config import DistillConfig, config_from_toml
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem.evaluation.suites import MOST_EPISODES
 from drivemem.settings import as_words, check_name
 from drivemem.training.presets import check_settings
 from drivemem_agents.settings import complaint
+from drivemem_envs.drivers import driver_names
 
 Axis = Literal["seed", "scenario", "agent"]
 
@@ -177,6 +178,29 @@ class Study(_Part):
         each = (self.seeds_on(scenario) for scenario in self.scenarios)
         return tuple(dict.fromkeys(itertools.chain(self.seeds, *each)))
 
+    def teacher_of(self, agent: str) -> str | None:
+        """The agent of this study that teaches an agent; None: none of them does."""
+        teacher = self.agents[agent].settings.get("teacher")
+        return teacher if teacher in self.agents else None
+
+    def teachers_first(self) -> tuple[str, ...]:
+        """Its agents, as they are written, but each after its teacher.
+
+        Raises:
+            DrivememError: agents that teach each other.
+        """
+        found: list[str] = []
+        for agent in self.agents:
+            chain = [agent]
+            while (teacher := self.teacher_of(chain[-1])) is not None:
+                if teacher in chain:
+                    raise DrivememError(
+                        f"study {self.name}: agents {', '.join(chain)} teach each other in a circle"
+                    )
+                chain.append(teacher)
+            found += [one for one in reversed(chain) if one not in found]
+        return tuple(found)
+
     def has_run(self, scenario: str, agent: str, seed: int) -> bool:
         """Whether an agent is trained on a scenario with a seed."""
         only = self.agents[agent].scenarios
@@ -256,7 +280,7 @@ def _entry(table: Any, kind: type[_Part], where: str) -> dict[str, Any]:
 
 def _trainable() -> list[str]:
     """Settings of training that a study file may give: the matrix gives the others."""
-    return [name for name in TrainConfig.model_fields if name not in ("scenario", "seed")]
+    return [name for name in DistillConfig.model_fields if name not in ("scenario", "seed")]
 
 
 def _settings(table: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -279,6 +303,8 @@ def _check_names(study: Study, where: str) -> None:
     for name, agent in study.agents.items():
         at = f"{where} [agents.{name}] scenarios"
         _refuse_unknown(agent.scenarios or (), study.scenarios, at)
+        _check_teacher(study, name, f"{where} [agents.{name}]")
+    study.teachers_first()
     for override in study.overrides:
         at = f"{where} [[overrides]]"
         _refuse_unknown(override.scenarios or (), study.scenarios, f"{at} scenarios")
@@ -290,3 +316,28 @@ def _check_names(study: Study, where: str) -> None:
     given = [study.evaluation.lesions, *(agent.lesions or () for agent in study.agents.values())]
     names = [split_lesion(lesion)[0] for lesion in itertools.chain(*given)]
     _refuse_unknown(names, [INTACT, *lesion_names()], f"{where}: lesions")
+
+
+def _check_teacher(study: Study, agent: str, where: str) -> None:
+    """Refuse a teacher that is neither an agent of the study, nor a run, nor a driver."""
+    name = study.agents[agent].settings.get("teacher")
+    if name is None:
+        return
+    if name in study.agents:
+        for scenario in study.scenarios:
+            for seed in study.seeds_on(scenario):
+                taught = study.has_run(scenario, agent, seed)
+                if taught and not study.has_run(scenario, name, seed):
+                    raise DrivememError(
+                        f"{where}: its teacher '{name}' is not trained on {scenario}: add it to "
+                        f"the scenarios of [agents.{name}]"
+                    )
+        return
+    drivers = [known.partition(":")[0] for known in driver_names()]
+    if name.partition(":")[0] in drivers or (Path(name) / "config.json").is_file():
+        return
+    known = [*study.agents, *drivers]
+    raise DrivememError(
+        f"{where}: teacher '{name}' is no agent of this study, no driver and no folder of a run"
+        f"{did_you_mean(name, known)}"
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from drivemem.config import WITHOUT_EFFECT
 from drivemem.errors import DrivememError
 from drivemem.runs import NUMBER, Run, read_json, write_json_file
 from drivemem.studies.plan import Cell
@@ -154,9 +155,9 @@ def _stale(run: Run, cell: Cell) -> str:
             known = run.config().model_dump(mode="json")
         except DrivememError as error:
             return str(error)
-        without_effect = ("num_workers", "checkpoint_every")
         wanted = cell.train_config().model_dump(mode="json")
-        differing = [k for k, v in wanted.items() if known[k] != v and k not in without_effect]
+        keys = {**wanted, **known}.keys() - {*WITHOUT_EFFECT}
+        differing = sorted(key for key in keys if known.get(key) != wanted.get(key))
     if differing:
         return f"holds a run with other settings ({', '.join(differing)})"
     trained = _json(run.folder / "manifest.json").get("scenario_hash")

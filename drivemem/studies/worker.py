@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from drivemem.config import DistillConfig, TrainConfig
 from drivemem.errors import DrivememError
 from drivemem.runs import Run
 from drivemem.studies.plan import Cell, load_cell
@@ -73,16 +74,25 @@ def stale_advice(run: Run, why: str) -> str:
 
 
 def _train(run: Run, cell: Cell, threads: int) -> None:
-    from drivemem.training.train import train
-
     config = cell.train_config().model_copy(update={"num_workers": threads})
     if run.has_agent():
-        train(config, run.folder, resume=True)  # which may have been ended before its last note
+        _learn(config, run)  # which may have been ended before its last note
         return
     before, began = state_of(run, cell).step, time.monotonic()
-    train(config, run.folder, resume=True)
+    _learn(config, run)
     rate = (cell.steps - before) / max(time.monotonic() - began, 1e-9)
     note_done(run, steps_per_s=round(rate, 1), training_s=round(cell.steps / rate, 1))
+
+
+def _learn(config: TrainConfig, run: Run) -> None:
+    if isinstance(config, DistillConfig):
+        from drivemem.distillation.distill import distill
+
+        distill(config, run.folder, resume=True)
+    else:
+        from drivemem.training.train import train
+
+        train(config, run.folder, resume=True)
 
 
 def _evaluate(run: Run, cell: Cell, threads: int) -> None:

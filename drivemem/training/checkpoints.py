@@ -36,6 +36,7 @@ def save_checkpoint(run: Run, model: MemoryPPO, env: WorldsVecEnv) -> Path:
         return folder
     with saving(folder), atomic_folder(folder) as temporary:
         _write_worlds(temporary / "worlds.safetensors", env)
+        env.save_more(temporary)
         write_json_file(temporary / "run.json", _log_position(run, model))
         write_training(model, temporary)  # last: it knows the checksums of all
     for old in run.all_checkpoints()[KEPT:]:
@@ -122,6 +123,7 @@ def _restore(checkpoint: Path, model: MemoryPPO, env: WorldsVecEnv) -> dict[str,
         cuts = np.cumsum(tensors["lengths"])[:-1]
         taken = np.split(tensors["actions"], cuts)
         env.restore(tensors["episodes"], taken, tensors["returns"])
+        env.restore_more(checkpoint)
     except CheckpointError:
         raise
     except (DrivememError, SafetensorError, OSError, KeyError, TypeError, ValueError) as error:

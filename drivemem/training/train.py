@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
 from drivemem.backends import announce, check_device, choose_backend
-from drivemem.config import TrainConfig
+from drivemem.config import DistillConfig, TrainConfig
 from drivemem.errors import DrivememError, first_line
 from drivemem.progress import Progress
 from drivemem.runs import RUNS, Run, manifest, open_run, saving, write_json_file
@@ -29,6 +31,12 @@ from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import AGENT_FILES, save_agent
 from drivemem_agents.files import clear_leavings
 from drivemem_agents.ppo_settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from drivemem_envs import Scenario
+
+Build = Callable[[Any], tuple[MemoryPPO, WorldsVecEnv]]
+"""Makes an untrained agent and its worlds from a configuration."""
 
 WRITTEN = ("model", "checkpoints", "metrics.jsonl", "manifest.json", "importance.safetensors")
 """What training writes into a run's folder after `config.json`."""
@@ -53,6 +61,7 @@ def train(
     resume: bool = False,
     quiet: bool = False,
     callback: BaseCallback | None = None,
+    build: Build | None = None,
 ) -> Run:
     """Train an agent, or go on training one.
 
@@ -63,6 +72,7 @@ def train(
             returned as it is, and one whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
+        build: what makes the untrained agent and its worlds; default: `build_plain`.
 
     Returns:
         The run.
@@ -79,19 +89,25 @@ def train(
             "--consolidation-coef holds weights where another run had them: name it with "
             "--start-from"
         )
+    if isinstance(config, DistillConfig) and build is None:
+        raise DrivememError(
+            f"{config.teacher} is to teach, and training has no teacher: use drivemem.distill"
+        )
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
     _refuse_foreign(run)
     with alone_in(run.folder):
         if not _is_trained(run, config, resume):  # by another process, in the meantime
-            _train(run, config, quiet, callback)
+            _train(run, config, quiet, callback, build or build_plain)
     return run
 
 
-def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None) -> None:
+def _train(
+    run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None, build: Build
+) -> None:
     try:
-        model, env = _build(config)
+        model, env = build(config)
     except (ValueError, TypeError) as error:
         raise DrivememError(first_line(error)) from error
     try:
@@ -105,47 +121,76 @@ def _train(run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | 
         env.close()
 
 
-def build_model(config: TrainConfig, env: WorldsVecEnv) -> MemoryPPO:
-    """The untrained agent of a configuration."""
-    scenario = env.worlds.scenario
-    horizon = scenario.memory_horizon_s
-    steps = None if horizon is None else int(np.ceil(horizon / scenario.decision_s))
-    settings = {name: getattr(config, name) for name in TrainingSettings.model_fields} | {
-        "memory_kwargs": parse_pairs(config.memory_kwargs, "--memory-kwargs"),
-        "encoder_kwargs": parse_pairs(config.encoder_kwargs, "--encoder-kwargs"),
-        "learning_rate": LinearSchedule(config.learning_rate, config.final_learning_rate_share),
-        "ent_coef": LinearSchedule(config.ent_coef, config.final_ent_coef_share),
-        "memory_horizon_steps": steps,
-    }
-    return MemoryPPO("MemoryPolicy", env, **settings, seed=config.seed, device=config.device)
+def build_plain(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
+    """The untrained agent of a configuration, and its worlds."""
+    scenario = config.changed_scenario()
+    env = adapted(config, make_worlds(config, scenario, begin(config, scenario)))
+    return build_model(config, env), env
 
 
-def _build(config: TrainConfig) -> tuple[MemoryPPO, WorldsVecEnv]:
+def begin(config: TrainConfig, *scenarios: Scenario) -> Literal["compiled", "reference"]:
+    """Before worlds are made: threads, the device, and the backend that runs all scenarios.
+
+    Raises:
+        DrivememError: no such device here, or not that backend.
+    """
+    limit_threads()
+    check_device(config.device)
+    backends = [choose_backend(config.backend, scenario) for scenario in scenarios]
+    backend = min(backends, key=["reference", "compiled"].index)
+    announce(backend)
+    return backend
+
+
+def make_worlds(
+    config: TrainConfig, scenario: Scenario, backend: Literal["compiled", "reference"]
+) -> Any:
+    """The worlds that a configuration trains in, as it says how a scenario is seen."""
     import drivemem_envs
     from drivemem_envs.cores import usable_cores
 
-    limit_threads()
-    check_device(config.device)
-    scenario = config.changed_scenario()
-    backend = choose_backend(config.backend, scenario)
-    announce(backend)
-    worlds = drivemem_envs.make_vec(
+    return drivemem_envs.make_vec(
         scenario,
         config.num_envs,
         backend=backend,
         seeds=partial(episode_seed, config.seed, "train"),
         num_workers=config.num_workers or usable_cores(),
     )
-    env = WorldsVecEnv(
-        worlds,
-        final_privileged=config.critic == "privileged",
-        privileged_view=config.privileged_view,
-    )
+
+
+def adapted(config: TrainConfig, worlds: Any) -> WorldsVecEnv:
+    """Worlds as SB3 takes them."""
+    return WorldsVecEnv(worlds, config.critic == "privileged", config.privileged_view)
+
+
+def build_model(
+    config: TrainConfig, env: WorldsVecEnv, kind: type[MemoryPPO] = MemoryPPO, **further: Any
+) -> MemoryPPO:
+    """The untrained agent of a configuration; closes the worlds where that fails.
+
+    Args:
+        config: everything that it depends on.
+        env: its worlds.
+        kind: its class.
+        further: arguments of that class beyond MemoryPPO's.
+    """
+    scenario = env.worlds.scenario
+    horizon = scenario.memory_horizon_s
+    steps = None if horizon is None else int(np.ceil(horizon / scenario.decision_s))
     try:
-        model = build_model(config, env)
+        settings = {name: getattr(config, name) for name in TrainingSettings.model_fields} | {
+            "memory_kwargs": parse_pairs(config.memory_kwargs, "--memory-kwargs"),
+            "encoder_kwargs": parse_pairs(config.encoder_kwargs, "--encoder-kwargs"),
+            "learning_rate": LinearSchedule(config.learning_rate, config.final_learning_rate_share),
+            "ent_coef": LinearSchedule(config.ent_coef, config.final_ent_coef_share),
+            "memory_horizon_steps": steps,
+        }
+        model = kind(
+            "MemoryPolicy", env, **settings, seed=config.seed, device=config.device, **further
+        )
         if config.start_from is not None:
             start_from(model, open_run(config.start_from), config.consolidation_coef)
-        return model, env
+        return model
     except BaseException:
         env.close()
         raise
@@ -253,6 +298,7 @@ def _learn(
         "threads": torch.get_num_threads(),
         "parameters": sum(weight.numel() for weight in model.policy.parameters()),
         "memory_state_bytes": model.policy.memory.state_bytes(),
+        **env.facts(),
     }
     write_json_file(run.folder / "manifest.json", manifest("running", **facts))
     title = f"{run.name} ({env.worlds.backend})"

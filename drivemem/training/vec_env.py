@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class WorldsVecEnv(VecEnv):
             worlds.num_envs, worlds.single_observation_space, worlds.single_action_space
         )
         self._returns = np.zeros(self.num_envs)
+        self.last_rewards: NDArray[np.float64] = np.zeros(self.num_envs)
         self._lengths = np.zeros(self.num_envs, dtype=np.int64)
         self._began = time.time()
         self._actions: Any = None
@@ -70,6 +72,7 @@ class WorldsVecEnv(VecEnv):
         observation, rewards, terminated, truncated, infos = self.worlds.step(self._actions)
         dones = terminated | truncated
         self._remember_actions()
+        self.last_rewards = rewards
         self._returns += rewards
         self._lengths += 1
         told = [_NOTHING] * self.num_envs
@@ -125,7 +128,17 @@ class WorldsVecEnv(VecEnv):
         self._latent = self.worlds.latent()
         return privileged_vector(self.worlds.truth(), self._latent, self._view)
 
+    def facts(self) -> dict[str, Any]:
+        """What the manifest of a run shall say of its worlds beyond backend and scenario."""
+        return {}
+
     # ---- exact resume ---------------------------------------------------------------------
+
+    def save_more(self, folder: Path) -> None:
+        """Write files of its own into a checkpoint; these worlds need none."""
+
+    def restore_more(self, folder: Path) -> None:
+        """Undo `save_more`, after `restore`."""
 
     def position(self) -> tuple[NDArray[np.int64], list[NDArray[Any]], NDArray[np.float64]]:
         """Where the worlds are: episode numbers, actions taken in them, returns so far."""

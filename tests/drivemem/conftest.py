@@ -12,7 +12,7 @@ import torch
 import drivemem_envs
 from drivemem.comparison import Comparison
 from drivemem.comparison.rows import Row
-from drivemem.config import TrainConfig
+from drivemem.config import TrainConfig, build_config
 from drivemem.episodes import as_json, write_table
 from drivemem.evaluation.suites import make_suite
 from drivemem.runs import Run, write_json_file
@@ -62,7 +62,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         config: dict[str, Any] = {"driver": memory, "scenario": scenario}
         if seed is not None:
             known = {"scenario": scenario, "memory": memory, "seed": seed, "full_sensors": full}
-            config = TrainConfig(**{**known, **(settings or {})}).model_dump(mode="json")
+            config = build_config({**known, **(settings or {})}).model_dump(mode="json")
         write_json_file(folder / "config.json", config)
         met = drivemem_envs.scenario(scenario).with_(sensors=sensors, config=dials)
         suite = make_suite(met.twin() if full else met, len(outcomes), stream)  # type: ignore[arg-type]

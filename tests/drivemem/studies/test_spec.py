@@ -126,14 +126,14 @@ def test_later_layers_win(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_memories_get_equally_many_weights(tiny: Path, tmp_path: Path) -> None:
-    from drivemem.training.train import _build
+    from drivemem.training.train import build_plain
 
     text = TINY.replace("seeds = [0]", "seeds = [0]\nmatch_parameters = 5000")
     text = text.replace("match_parameters = 3000", "observe_previous_action = true")
     tiny.write_text(text)
     for cell in make_plan(load_study(tiny), tmp_path / "out").cells:
         config = cell.train_config().model_copy(update={"backend": "reference", "num_workers": 1})
-        model, env = _build(config)
+        model, env = build_plain(config)
         env.close()
         count = sum(weight.numel() for weight in model.policy.memory.parameters())
         assert abs(count - 5000) <= 500, cell.agent

@@ -1,0 +1,182 @@
+"""`drivemem distill`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, make_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from pydantic import ConfigDict, create_model
+
+from drivemem.commands.parsing import read_options
+from drivemem.commands.starting import (
+    chosen_memory,
+    chosen_preset,
+    first_and_preset,
+    merged_words,
+    option,
+    summary,
+    used,
+)
+from drivemem.config import DistillConfig, SensorChanges, build_config
+from drivemem.errors import UsageError
+from drivemem.runs import RUNS, Run
+from drivemem_agents.imitation_settings import ImitationSettings
+
+_OWN = ("teacher", "sensors")
+_GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "teaching": (
+        "How the student learns from the teacher.",
+        (*ImitationSettings.model_fields, "check_episodes"),
+    ),
+    "student": (
+        "What the student is.",
+        ("memory", "memory_kwargs", "encoder", "encoder_kwargs", "start_from"),
+    ),
+    "seen": (
+        "Where the student drives, and what it sees there.",
+        ("scenario", "full_sensors", "slots", "views", "tracker", "dials"),
+    ),
+    "run": (
+        "How long, and on what.",
+        ("steps", "seed", "num_envs", "num_workers", "backend", "device", "checkpoint_every"),
+    ),
+}
+"""Groups of options: what heads each, and the configuration's fields in it."""
+_GROUPS["learning"] = (
+    "The optimiser, and PPO where --finetune-steps asks for it.",
+    tuple(
+        name
+        for name in DistillConfig.model_fields
+        if name not in _OWN and all(name not in names for _, names in _GROUPS.values())
+    ),
+)
+_MODELS: dict[str, Any] = {
+    group: create_model(  # type: ignore[call-overload]
+        group,
+        __config__=ConfigDict(frozen=True, extra="forbid"),
+        __doc__=about,
+        **{
+            name: (DistillConfig.model_fields[name].annotation, DistillConfig.model_fields[name])
+            for name in names
+        },
+    )
+    for group, (about, names) in _GROUPS.items()
+}
+
+
+@dataclass(kw_only=True)
+class _Place:
+    out: str | None = None
+    """The run's folder; default runs/<scenario>-<memory>-distilled-<teacher>-s<seed>."""
+    resume: bool = False
+    """Go on with the run in that folder (the same command again)."""
+
+
+_ABOUT = """Teach a student what TEACHER does: drivemem distill TEACHER --memory gru.
+
+TEACHER is the folder of a run (usually trained with --full-sensors), or a driver that knows what is
+hidden (oracle, planner:..., with --scenario). The student learns on the episodes that it drives
+itself, from what its own sensors leave; its run is evaluated and compared like any other. Settings
+start from the scenario's preset, as for `drivemem train`.
+
+With --to machine or --to tree TEACHER is a run that is made readable; see
+`drivemem distill --to machine --help`.
+"""
+Options: Any = make_dataclass(
+    "Options",
+    [
+        *((group, Annotated[kind, tyro.conf.OmitArgPrefixes]) for group, kind in _MODELS.items()),
+        ("sensors", SensorChanges),
+    ],
+    bases=(_Place,),
+    kw_only=True,
+    namespace={"__doc__": _ABOUT},
+)
+
+
+def run(words: list[str]) -> int:
+    """Teach a student and print what came of it."""
+    if option(words, "--to") is not None:
+        from drivemem.commands.explaining import explain
+
+        return explain(words)
+    teacher, wanted, rest = first_and_preset(words, "teacher")
+    helped = any(word in ("-h", "--help") for word in rest)
+    if teacher is None and not helped:
+        raise UsageError("name a teacher: the folder of a run, or a driver such as oracle")
+    taught = {} if teacher is None else _teachers_own(teacher)
+    scenario = option(rest, "--scenario") or taught.get("scenario")
+    preset = chosen_preset(scenario, wanted, rest)
+    base = {} if preset is None else preset.of(chosen_memory(rest))
+    if scenario == taught.get("scenario"):
+        base = {**base, **taught}
+    first = build_config({**base, "teacher": teacher or "", "scenario": scenario or ""})
+    config = _read(rest, first, base)
+    if not config.scenario:
+        raise UsageError(f"{teacher} is a driver: say with --scenario where it teaches")
+    return _distill(words, config, option(rest, "--out"), "--resume" in rest, preset)
+
+
+def _teachers_own(teacher: str) -> dict[str, Any]:
+    """Where a run was trained: the student learns there unless told otherwise."""
+    run = Run(Path(teacher))
+    if not run.config_file.is_file() or run.is_driver():
+        return {}
+    own = run.config()
+    return {"scenario": own.scenario, **({"dials": own.dials} if own.dials else {})}
+
+
+def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
+    """The configuration that the words make of the first one."""
+    groups = {
+        group: kind(**{name: getattr(first, name) for name in kind.model_fields})
+        for group, kind in _MODELS.items()
+    }
+    options = read_options(Options, "distill", words, Options(**groups, sensors=first.sensors))
+    given: dict[str, Any] = {"sensors": options.sensors}
+    for group, kind in _MODELS.items():
+        chosen = getattr(options, group)
+        given |= {name: getattr(chosen, name) for name in kind.model_fields}
+    config = merged_words(DistillConfig(**given, teacher=first.teacher), base)
+    assert isinstance(config, DistillConfig)
+    return config
+
+
+def _distill(
+    words: list[str], config: DistillConfig, out: str | None, resume: bool, preset: Any
+) -> int:
+    from drivemem.distillation.check import read_check
+    from drivemem.distillation.distill import distill
+    from drivemem.progress import console
+
+    if preset is not None:
+        console().print(used(preset, config), markup=False, soft_wrap=True)
+    try:
+        done = distill(config, out or str(RUNS / config.run_name()), resume=resume)
+    except KeyboardInterrupt:
+        command = " ".join(["drivemem distill", *words])
+        again = command if "--resume" in words else f"{command} --resume"
+        print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
+        return 1
+    console().print(summary(done))
+    found = read_check(done)
+    if found is not None:
+        console().print(_checked(found))
+        console().print(f"{found.words}.", soft_wrap=True, markup=False)
+    console().print(f"run: {done.folder}\nnext: drivemem evaluate {done.folder}")
+    return 0
+
+
+def _checked(found: Any) -> Any:
+    from rich.table import Table
+
+    table = Table(f"{found.episodes} unseen episodes", "student", f"teacher: {found.teacher}")
+    table.add_row("return", f"{found.student_return:z.3f}", f"{found.teacher_return:z.3f}")
+    table.add_row("success", f"{found.student_success:z.3f}", f"{found.teacher_success:z.3f}")
+    table.add_row("divergence on the student's states", f"{found.divergence:.3f}", "0")
+    if found.agreement is not None:
+        table.add_row("the same action there", f"{found.agreement:.3f}", "1")
+    return table
