@@ -8,7 +8,8 @@ from typing import Any
 
 from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.external_drivers import resolve_driver
-from drivemem.gates.verdicts import FULL, NONE, ORACLE, RECALL, SHORTCUTS, Gate
+from drivemem.gates.verdicts import FULL, NONE, ORACLE, RECALL, SHORTCUTS, TAUGHT, Gate
+from drivemem.studies.resolve import resolve_settings
 from drivemem.studies.spec import Study, study_from
 from drivemem_envs import Scenario, registry
 from drivemem_envs.names import LEVELS
@@ -28,9 +29,12 @@ AGENTS: dict[str, dict[str, Any]] = {
         if name != "none" and not facts.only_for_measuring
     },
 }
-"""Settings of the agents that are trained, by arm."""
+"""Settings of the agents that are trained by themselves, by arm."""
+_TAUGHT = {"memory": "none", "teacher": RECALL, "check_episodes": 0}
+"""Those of the one that is taught; the second half of its decisions is PPO."""
 _VARIED = {
-    "seed", "scenario", "memory_kwargs", *(key for one in AGENTS.values() for key in one),
+    "seed", "scenario", "memory_kwargs", "finetune_steps", *_TAUGHT,
+    *(key for one in AGENTS.values() for key in one),
 }  # fmt: skip
 
 
@@ -71,7 +75,7 @@ def gates_study(scenario: Scenario, budget: Budget, oracle: str | None) -> Study
     if budget.preset is not None:
         entry |= {"preset": False if budget.preset == "none" else budget.preset}
         entry |= _with_level(scenario.name)
-    plain = {
+    plain: dict[str, Any] = {
         "name": f"gates-{scenario.name}",
         "claims": f"Whether {scenario.name} may judge memories.",
         "seeds": budget.seeds,
@@ -84,7 +88,10 @@ def gates_study(scenario: Scenario, budget: Budget, oracle: str | None) -> Study
             "drivers": [] if oracle is None else [oracle],
         },
     }
-    return study_from(plain, "gates")
+    alone = study_from(plain, "gates")
+    steps = resolve_settings(alone, scenario.name, NONE, None, [])["settings"]["steps"]
+    taught = {**_TAUGHT, "finetune_steps": steps // 2}
+    return study_from({**plain, "agents": {**AGENTS, TAUGHT: taught}}, "gates")
 
 
 def arms_of(gate: Gate, oracle: str | None) -> list[str]:

@@ -28,6 +28,7 @@ LEFT_LEAST = 1 / 3
 _ROUNDING = 1e-9
 
 ORACLE, FULL, NONE, RECALL = "oracle", "full", "none", "perfect_recall"
+TAUGHT = "none_taught"
 """Arms that gates know by name: all others are shortcuts."""
 SHORTCUTS = "shortcuts"
 """Stands for all of those."""
@@ -118,16 +119,17 @@ def judge_learnable(arms: Arms, judged: Judged) -> Finding:
 
 def judge_headroom(arms: Arms, judged: Judged) -> Finding:
     """Whether remembering what was perceived could give enough: score, or time at equal safety."""
-    gain, saved = _gain(arms[RECALL], arms[NONE]), _saved(arms[RECALL], arms[NONE])
+    none = memoryless(arms)
+    gain, saved = _gain(arms[RECALL], none), _saved(arms[RECALL], none)
     by = headroom_by(arms)
-    safe = _is_as_safe(arms[RECALL], arms[NONE])
+    safe = _is_as_safe(arms[RECALL], none)
     time = "no travel times to compare, for some runs never succeed,"
     if not math.isnan(saved.estimate):
         time = f"travel time saved {_extent(saved)}"
     words = (
-        f"{judged.noun} {arms[RECALL].score:.3f} against {arms[NONE].score:.3f}: "
+        f"{judged.noun} {arms[RECALL].score:.3f} against {none.score:.3f} of {none.name}: "
         f"{_extent(gain)}; {time} at collisions of "
-        f"{arms[RECALL].collision:.3f} against {arms[NONE].collision:.3f}"
+        f"{arms[RECALL].collision:.3f} against {none.collision:.3f}"
         f"{'' if safe else ' (not as safe)'}"
     )
     if by is not None:
@@ -144,15 +146,16 @@ def judge_headroom(arms: Arms, judged: Judged) -> Finding:
 def judge_shortcuts(arms: Arms, judged: Judged) -> Finding:
     """Whether frame stack and trackers leave enough of the headroom for memory to close."""
     by = headroom_by(arms) or _gain
-    top = by(arms[RECALL], arms[NONE]).estimate
+    none = memoryless(arms)
+    top = by(arms[RECALL], none).estimate
     if not top > 0:
         return Finding(Verdict.NOT_RUN, "there is no headroom of which they could leave a part", {})
     figures = {}
     for name in shortcuts(arms):
-        if by is _saved and not _is_as_safe(arms[name], arms[NONE]):
+        if by is _saved and not _is_as_safe(arms[name], none):
             figures[name] = _alone(0.0)  # who saves time by crashing has found no shortcut
         else:
-            figures[name] = _share(arms[name], arms[RECALL], arms[NONE], by)
+            figures[name] = _share(arms[name], arms[RECALL], none, by)
     most = 1 - LEFT_LEAST
     words = ", ".join(f"{name} {one.estimate:.2f}{_limits(one)}" for name, one in figures.items())
     fine = all(one.estimate <= most + _ROUNDING for one in figures.values())
@@ -177,14 +180,15 @@ GATES = (
     Gate(
         "headroom",
         f"perfect recall adds {HEADROOM_LEAST:g}, or saves {TIME_LEAST:.0%} of the travel time at "
-        f"equal safety (at most {EQUAL_SAFETY:g} more collisions)",
-        (NONE, RECALL),
+        f"equal safety (at most {EQUAL_SAFETY:g} more collisions), against the better of two "
+        "agents without memory, one of which it teaches",
+        (NONE, RECALL, TAUGHT),
         judge_headroom,
     ),
     Gate(
         "shortcuts",
         "a frame stack and every tracker that a car could have leave a third of the headroom",
-        (NONE, RECALL, SHORTCUTS),
+        (NONE, RECALL, TAUGHT, SHORTCUTS),
         judge_shortcuts,
     ),
 )  # fmt: skip
@@ -193,12 +197,21 @@ GATES = (
 
 def shortcuts(arms: Arms) -> list[str]:
     """Arms that remember without having learned to."""
-    return [name for name in arms if name not in (ORACLE, FULL, NONE, RECALL)]
+    return [name for name in arms if name not in (ORACLE, FULL, NONE, RECALL, TAUGHT)]
+
+
+def memoryless(arms: Arms) -> Arm:
+    """The better of the agents without memory: trained alone, or taught by the one that recalls.
+
+    What an agent does not find out by itself is no matter of memory: trained alone some give up
+    what would pay, such as overtaking, and leave a headroom that teaching closes.
+    """
+    return max((arms[name] for name in (NONE, TAUGHT) if name in arms), key=lambda arm: arm.score)
 
 
 def headroom_by(arms: Arms) -> Callable[[Arm, Arm], Interval] | None:
     """In what perfect recall is enough better than nothing; None: in nothing."""
-    recall, none = arms[RECALL], arms[NONE]
+    recall, none = arms[RECALL], memoryless(arms)
     gain, saved = _gain(recall, none), _saved(recall, none)
     if gain.estimate >= HEADROOM_LEAST - _ROUNDING and _is_sure(gain):
         return _gain

@@ -114,6 +114,17 @@ def test_a_run_that_never_succeeds_has_no_travel_time() -> None:
     assert "nan" not in found.words and "no travel times to compare" in found.words
 
 
+def test_headroom_is_counted_from_the_better_agent_without_memory() -> None:
+    recall, none = arm("perfect_recall", 0.96, 0.96), arm("none", 0.0, 0.0)
+    alone = judged(judge_headroom, none, recall)
+    assert alone.verdict is PASS
+    taught = judged(judge_headroom, none, recall, arm("none_taught", 0.89, 0.89))
+    assert taught.verdict is FAIL and "0.890 of none_taught" in taught.words
+    assert taught.figures["headroom"].estimate == pytest.approx(0.07)
+    worse = judged(judge_headroom, arm("none", 0.5, 0.5), recall, arm("none_taught", 0.4, 0.4))
+    assert worse.figures["headroom"].estimate == pytest.approx(0.46)
+
+
 def test_shortcuts_leave_a_third() -> None:
     arms = [
         arm("none", 0.5, 0.5),
