@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from drivemem.errors import DrivememError
     from drivemem.evaluation.evaluate import evaluate
     from drivemem.evaluation.loading import load
+    from drivemem.explaining.explain import explain
     from drivemem.probes import probe
     from drivemem.replays import replay
     from drivemem.training.train import train
@@ -22,6 +23,7 @@ __all__ = [
     "compare",
     "distill",
     "evaluate",
+    "explain",
     "load",
     "probe",
     "replay",
@@ -35,6 +37,7 @@ _HOMES = {
     "distill": ("distillation.distill", "distill"),
     "train": ("training.train", "train"),
     "evaluate": ("evaluation.evaluate", "evaluate"),
+    "explain": ("explaining.explain", "explain"),
     "load": ("evaluation.loading", "load"),
     "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),

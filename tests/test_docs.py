@@ -59,8 +59,8 @@ def test_tables_of_the_readme_are_those_of_the_study(corner: str) -> None:
 
 def test_commands_in_the_readme_have_these_options() -> None:
     from drivemem.cli import COMMANDS
-    from drivemem.commands import compare, evaluate, replay, study, train
-    from drivemem.config import TrainConfig
+    from drivemem.commands import compare, distill, evaluate, explaining, replay, study, train
+    from drivemem.config import DistillConfig, TrainConfig
     from drivemem.evaluation.config import EvaluateConfig
 
     known = {
@@ -69,6 +69,11 @@ def test_commands_in_the_readme_have_these_options() -> None:
         "compare": {*compare.Options.__dataclass_fields__},
         "replay": {*replay.Options.__dataclass_fields__},
         "study": {*study.Options.__dataclass_fields__},
+        "distill": {
+            *DistillConfig.model_fields,
+            *distill.Options.__dataclass_fields__,
+            *explaining.Options.__dataclass_fields__,
+        },
     }
     shell = "\n".join(blocks("README.md", "bash")).replace("\\\n", " ")
     lines = [line for line in shell.splitlines() if line.startswith("drivemem ")]
@@ -123,3 +128,27 @@ def test_options_on_the_page_of_gates_are_those_of_the_command() -> None:
     lines = "\n".join(blocks("docs/gates.md", "bash")).splitlines()
     given = {o for line in lines for o in re.findall(r"--([a-z-]+)", line.partition("#")[0])}
     assert given and given <= set(gates.Options.__dataclass_fields__)
+
+
+def test_the_study_of_the_page_of_distillation_can_be_planned(tmp_path: Path) -> None:
+    from drivemem.studies import load_study, make_plan
+
+    file = tmp_path / "distillation.toml"
+    (text,) = blocks("docs/distillation.md", "toml")
+    file.write_text(text)
+    cells = {cell.agent: cell for cell in make_plan(load_study(file)).cells}
+    assert cells["gru-taught"].teacher == f"exit-recall-full-s{cells['gru-taught'].seed}"
+    assert len(cells) == 5
+
+
+def test_options_on_the_page_of_distillation_are_those_of_the_command() -> None:
+    from drivemem.commands import explaining
+    from drivemem.config import DistillConfig
+    from drivemem.explaining.config import ExplainConfig
+
+    known = {*DistillConfig.model_fields, *ExplainConfig.model_fields, "resume"}
+    known |= {*explaining.Options.__dataclass_fields__}
+    shell = "\n".join(blocks("docs/distillation.md", "bash")).replace("\\\n", " ")
+    lines = [line for line in shell.splitlines() if line.startswith("drivemem distill")]
+    given = {o for line in lines for o in re.findall(r"--([a-z-]+)", line.partition("#")[0])}
+    assert given and {option.replace("-", "_") for option in given} <= known

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from drivemem_agents.dagger import MemoryDAgger
     from drivemem_agents.export import ExportError, export_onnx
     from drivemem_agents.finite import NonFiniteError
     from drivemem_agents.policy import MemoryPolicy
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointError",
     "ExportError",
+    "MemoryDAgger",
     "MemoryPPO",
     "MemoryPolicy",
     "NonFiniteError",
@@ -22,6 +24,7 @@ __all__ = [
 
 _HOMES = {
     "CheckpointError": "sealed_files",
+    "MemoryDAgger": "dagger",
     "MemoryPPO": "ppo",
     "MemoryPolicy": "policy",
     "NonFiniteError": "finite",

@@ -23,7 +23,7 @@ class Options:
     to: To
     """machine: states of memory, and what leads from one to another; tree: actions by what is
     seen."""
-    run: Annotated[str, tyro.conf.Positional] = ""
+    run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = ""
     """Folder of a trained run."""
     config: Annotated[ExplainConfig, tyro.conf.arg(name="")] = field(default_factory=ExplainConfig)
 

@@ -108,7 +108,10 @@ def _driver(name: str, student: Scenario) -> Teacher:
             f"{name} cannot teach: give a run of `drivemem train`, or a driver that answers for "
             "many worlds at once, such as oracle (`drivemem list drivers`)"
         )
-    found = resolve_driver(name, student)
+    try:
+        found = resolve_driver(name, student)
+    except DrivememError as error:
+        raise DrivememError(f"teacher '{name}' is no folder of a run, and {error}") from error
     facts = {
         "kind": "driver",
         "name": name,

@@ -7,6 +7,7 @@ import multiprocessing
 import random
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 import drivemem
 from drivemem.comparison.collect import collect
 from drivemem.config import DistillConfig, TrainConfig, build_config
-from drivemem.distillation.check import read_check
+from drivemem.distillation.check import Check, read_check
 from drivemem.distillation.distill import distill
 from drivemem.errors import DrivememError
 from drivemem.runs import Run, read_json, read_metrics, write_json_file
@@ -133,6 +134,28 @@ def test_a_taught_memoryless_agent_is_no_baseline_of_those_that_learnt_alone(
     assert difference is not None and difference.estimate == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("matched", "drives as well as its teacher"),
+        ("still learning", "more --steps"),
+        ("imitation gap", "at a divergence of 0.250 on its own states"),
+    ],
+)
+def test_what_was_not_learnt_is_said_in_words(verdict: Any, words: str, tmp_path: Path) -> None:
+    found = Check(
+        teacher="oracle", episodes=9, student_return=0.5, teacher_return=1.0, below=0.5,
+        below_low=0.4, below_high=0.6, student_success=0.5, teacher_success=1.0,
+        divergence=0.25, agreement=0.9, verdict=verdict,
+    )  # fmt: skip
+    assert words in found.words
+    if verdict != "matched":
+        assert "0.500 [0.400, 0.600] below its teacher's" in found.words
+    run = Run(tmp_path)
+    write_json_file(run.distillation, asdict(found))
+    assert read_check(run) == found
+
+
 def test_configurations_keep_their_kind_and_identity() -> None:
     plain = small().model_dump(mode="json")
     assert type(build_config(plain)) is TrainConfig
@@ -155,7 +178,7 @@ def test_more_fine_tuning_than_decisions_is_refused() -> None:
     ("who", "words"),
     [
         ("runs/nobody-s0", "is no run"),
-        ("orcale", "did you mean 'oracle'"),
+        ("orcale", "is no folder of a run, and unknown driver 'orcale'; did you mean 'oracle'"),
         ("sb3:PPO:model.zip", "cannot teach"),
         ("manual", "cannot teach"),
     ],
