@@ -4,7 +4,7 @@ Task
     Start on the left lane of three, 400 m before an exit on the right, and take it, through
     traffic that is slower the farther to the right it drives.
 What is hidden
-    Everything, for some 2.5 s each time that sight fails; it fails again after some 2 s of sight.
+    Everything, for some 3.5 s each time that sight fails; it fails again after some 2 s of sight.
     The speeds of others are measured badly (5 m/s), as a camera alone does.
 What must be remembered
     The cars around the ego and how they move, for as long as sight fails. Whoever waits for sight
@@ -38,10 +38,10 @@ EASY = camera_exit.EASY.model_copy(
         "name": "glare-exit-easy-v0",
         "config": {"vehicles_density": 1.0, "vehicles_count": 24},
         "sensors": Sensors(
-            blackout_per_s=0.5, blackout_mean_s=2.5, noise_position_m=0.4, noise_speed_mps=5.0
+            blackout_per_s=0.6, blackout_mean_s=3.5, noise_position_m=0.4, noise_speed_mps=5.0
         ),
         "summary": "reach the exit through traffic while low sun blinds the sensors for seconds",
-        "memory_horizon_s": 2.5,
+        "memory_horizon_s": 3.5,
     }
 )
 
@@ -49,6 +49,6 @@ MEDIUM = EASY.level("medium", config={"vehicles_density": 1.3, "vehicles_count":
 HARD = EASY.level(
     "hard",
     config={"vehicles_density": 1.3, "vehicles_count": 28},
-    sensors={"blackout_mean_s": 3.5},
-    memory_horizon_s=3.5,
+    sensors={"blackout_mean_s": 5.0},
+    memory_horizon_s=5.0,
 )
