@@ -15,7 +15,7 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14, 20 and 26 m/s.
 Reward
-    At each decision 0.05 at the allowed speed, nothing at 0.65 of it, and less below; -0.15 in
+    At each decision 0.05 at the allowed speed, nothing at 0.65 of it, and less below; -0.4 in
     its place while faster than allowed; -2 collision, -1 violation, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
@@ -176,7 +176,7 @@ class ChangingLimitsWorld(WindingWorld):
             "collision_reward": -2.0,
             "pace_reward": 0.05,  # at the allowed speed
             "unpaid_share": 0.65,  # of the allowed speed, that pays nothing; less costs
-            "over_limit_reward": -0.15,
+            "over_limit_reward": -0.4,
             "violation_reward": -1.0,
             "success_reward": 1.0,
         }
