@@ -119,7 +119,7 @@ def test_the_scenario_of_the_page_of_gates_can_be_asked(tmp_path: Path) -> None:
     study = gates_study(drivemem_envs.scenario("camera-highway"), Budget(preset=str(file)), None)
     plan = make_plan(study, tmp_path / "out")
     assert {(cell.steps, cell.config["ent_coef"]) for cell in plan.cells} == {(350_000, 0.04)}
-    assert len(plan.cells) == 3 * 7
+    assert len(plan.cells) == 3 * 8
 
 
 def test_options_on_the_page_of_gates_are_those_of_the_command() -> None:
