@@ -42,13 +42,17 @@ EASY = camera_exit.EASY.model_copy(
         ),
         "summary": "reach the exit through traffic while low sun blinds the sensors for seconds",
         "memory_horizon_s": 3.5,
+        "tags": ("free-driving", "gated"),
     }
 )
 
-MEDIUM = EASY.level("medium", config={"vehicles_density": 1.3, "vehicles_count": 28})
+MEDIUM = EASY.level(
+    "medium", config={"vehicles_density": 1.3, "vehicles_count": 28}, tags=("free-driving",)
+)
 HARD = EASY.level(
     "hard",
     config={"vehicles_density": 1.3, "vehicles_count": 28},
     sensors={"blackout_mean_s": 5.0},
     memory_horizon_s=5.0,
+    tags=("free-driving",),
 )
