@@ -1,6 +1,7 @@
 """Speed of compiled worlds beside highway-env's own simulation, in the same run.
 
-`python -m benchmarks.simulation` prints the table; `run` gives its rows.
+`python -m benchmarks.simulation` prints the table of all ids, which takes an hour of an idle
+machine; `run` gives rows of a few.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from drivemem_envs.registry import scenario
 _CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
 _SIGHT = {"line_of_sight": ["actors", "occluders"]}
 _ENDLESS = 40
+_FEW = ("highway-fast-v0", "merge-v1", "intersection-v2", "roundabout-v1", "two-way-v0")
+"""One id of each kind of traffic: what `make bench` measures, in ten minutes."""
 _SHIPPED = {"DISTANCE_WANTED": 10.0, "COMFORT_ACC_MAX": 3.0, "COMFORT_ACC_MIN": -5.0}
 
 
@@ -66,7 +69,10 @@ class Live:
         env, now, steps = self.env, _CLOCKS[clock], 0
         begin = now()
         while (spent := now() - begin) < seconds:
-            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            try:
+                _, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            except ZeroDivisionError:  # two-way-v0 turned around: its reward divides by 0 lanes
+                terminated = truncated = True
             steps, self.taken = steps + 1, self.taken + 1
             if terminated or truncated or self.taken >= episode_decisions(env):
                 env.reset()
@@ -92,6 +98,7 @@ def highway_env_processes(
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, name, config), daemon=True)
         process.start()
+        theirs.close()  # so that a process that dies ends the wait for its answer
         pipes.append(ours)
         processes.append(process)
     try:
@@ -154,11 +161,11 @@ def measure(
     names: Sequence[str] = HIGHWAY_ENV_IDS,
     *,
     worlds: int = 512,
-    seconds: float = 2.0,
+    seconds: float = 10.0,
     rounds: int = 3,
     clock: str = "wall",
 ) -> Iterator[Row]:
-    """Measure ids; contenders take turns, and each one's median round counts.
+    """Measure ids; contenders take turns, and each one's median turn counts.
 
     Both sides do the same work for random actions: simulate, observe, reward, end, reset. (The
     compiled side also computes outcome and metrics.)
@@ -166,15 +173,17 @@ def measure(
     Args:
         names: highway-env ids.
         worlds: worlds in a batch.
-        seconds: length of one measurement.
+        seconds: length of a turn. In turns of a second, in which highway-env takes ten steps of
+            some ids, ratios moved by a factor of two.
         rounds: how often each contender's turn comes.
         clock: "wall", for a quiet machine, compares one process per core with all threads;
             "processor", for any, one process with one thread, each by its own processor time.
 
     Yields:
         A row for each id that compiles: decisions a second of highway-env (`env.step`), of
-        compiled worlds, their ratio, the share of a step that line of sight takes, bytes of a
-        world and where its resets come from.
+        compiled worlds, their ratio and its least and greatest in a round, the gain of all
+        threads over one, the share of a step that line of sight takes, bytes of a world and where
+        its resets come from.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     for name in (name for name in names if compiles(scenario(name)) is None):
@@ -184,7 +193,7 @@ def measure(
             yield _measure_here(name, worlds, seconds, rounds)
 
 
-def run(names: Sequence[str] = HIGHWAY_ENV_IDS, **settings: Any) -> list[Row]:
+def run(names: Sequence[str] = _FEW, **settings: Any) -> list[Row]:
     """`measure` as a list."""
     return list(measure(names, **settings))
 
@@ -220,8 +229,13 @@ def _measure_here(name: str, worlds: int, seconds: float, rounds: int) -> Row:
 def _summary(turns: dict[str, list[float]], batch: Any) -> Row:
     rates = {key: float(np.median(each)) for key, each in turns.items()}
     share = 1.0 - rates.pop("with_sight") / rates["compiled"]
+    rounds = np.divide(turns["compiled"], turns["highway_env"])
+    threads = {}
+    if "one_thread" in rates:
+        threads = {"threads_gain": rates["compiled"] / rates["one_thread"]}
     return {
         **rates, "ratio": rates["compiled"] / rates["highway_env"],
+        "ratio_of_rounds": f"{rounds.min():,.0f} to {rounds.max():,.0f}", **threads,
         "sight_share": max(share, 0.0), "bytes": batch.bytes_of_world(),
         "resets": "compiled" if batch.env._worlds.source.compiled else "bank",
     }  # fmt: skip
@@ -261,8 +275,8 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("ids", nargs="*", default=list(HIGHWAY_ENV_IDS))
     parser.add_argument("--worlds", type=int, default=512)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a turn")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender")
     parser.add_argument("--clock", choices=list(_CLOCKS), default="wall")
     parser.add_argument("--json", help="write the rows to this file, beside what it has")
     parser.add_argument("--growth", action="store_true", help="only growth with worlds and actors")
