@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.tables import Row, machine, markdown, text
 
 TITLES = {
-    "simulation": "Simulation: decisions a second beside highway-env, median of turns of ten seconds",
+    "simulation": "Simulation: decisions a second beside highway-env, by turns of ten seconds",
     "resets": "Resets: milliseconds of processor time to begin an episode, beside highway-env's",
     "memories": "Memories: milliseconds of processor time to learn from and to act T steps",
     "updates": "PPO: seconds of an update and of a rollout beside RecurrentPPO and PPO",
