@@ -25,6 +25,7 @@ from drivemem.comparison.formats import (
 from drivemem.comparison.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.comparison.overall import overall
 from drivemem.comparison.probing import probe_figures
+from drivemem.comparison.readable import readable_runs
 from drivemem.comparison.rows import KINDS, SuiteTable
 from drivemem.episodes import read_episodes, write_table
 from drivemem.errors import DrivememError
@@ -107,6 +108,7 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
         ],
         "figures": suite_figures(table),
         "probes": probe_figures(table),
+        "readable": readable_runs(table),
         "runs": list(runs.values()),
         "pages": _pages(folder, members),
         "differing": _differing(table),

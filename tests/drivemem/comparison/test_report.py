@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,9 @@ from drivemem.comparison import compare_runs
 from drivemem.comparison.formats import cells, header
 from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
-from drivemem.runs import write_json_file
+from drivemem.evaluation.evaluate import evaluate
+from drivemem.explaining.explain import explain
+from drivemem.runs import Run, write_json_file
 from drivemem.schemas import EPISODE_COLUMNS
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -179,3 +182,27 @@ def test_agents_that_met_a_suite_only_with_their_memory_cut_have_curves(
         write("gru", "SCCC", memory="gru", lesion=f"span:{span}")
     compare_runs([tmp_path / "runs"], report=tmp_path / "out")
     assert "How much memory is needed" in "".join(page(tmp_path / "out").words)
+
+
+def test_the_report_shows_what_runs_were_made_into(run: Run, write: Write, tmp_path: Path) -> None:
+    shutil.copytree(run.folder, tmp_path / "runs" / "gru")
+    evaluate(tmp_path / "runs" / "gru", episodes=4, num_workers=1)
+    machine = explain(tmp_path / "runs" / "gru", "machine", episodes=12, states=5, quiet=True)
+    explain(tmp_path / "runs" / "gru", "tree", episodes=12, depth=2, quiet=True)
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    found = page(tmp_path / "out")
+    shown = " ".join(found.words)
+    assert f"machine of {machine.size} states" in shown and "tree of" in shown
+    assert f"{machine.agreement:.3f}" in shown
+    (picture,) = [link for tag, link in found.links if tag == "img"]
+    assert picture.startswith("data:image/png;base64,")
+
+
+def test_a_damaged_machine_is_left_out_of_the_report(study: Path, tmp_path: Path) -> None:
+    for text in ("{", '{"agreement": "x"}', "{}"):
+        folder = study / "gru-s0" / "machine"
+        folder.mkdir(exist_ok=True)
+        (folder / "machine.json").write_text(text, encoding="utf-8")
+        (folder / "machine.png").write_text("<svg onload=alert(1)>", encoding="utf-8")
+        compare_runs([study], report=tmp_path / "out")
+        assert "Runs made readable" not in " ".join(page(tmp_path / "out").words)
