@@ -17,8 +17,8 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14 and 20 m/s.
 Reward
-    0.5 for a right branch, -0.5 for a wrong one; at each decision 0.03 at the allowed speed,
-    nothing at half of it, and less below; -0.15 in its place while too fast in a bend; -1
+    0.5 for a right branch, -1 for a wrong one; at each decision 0.03 at the allowed speed,
+    nothing at half of it, and less below; -0.4 in its place while too fast in a bend; -2
     collision, -1 violation, +1 success.
 Outcome
     success: at the end of the road in time, all branches right; wrong_route and violation (too fast
@@ -191,11 +191,12 @@ class RouteInstructionsWorld(WindingWorld):
             "correction_share": 0.0,  # of junctions whose instruction is replaced in the bend
             "tolerated_s": 1.0,  # faster than a bend allows
             "slack_s": 20.0,  # later than who always goes as fast as the ego can
+            "collision_reward": -2.0,
             "pace_reward": 0.03,  # at the allowed speed; nothing at half of it
-            "over_limit_reward": -0.15,
+            "over_limit_reward": -0.4,
             "violation_reward": -1.0,
             "right_branch_reward": 0.5,
-            "wrong_branch_reward": -0.5,
+            "wrong_branch_reward": -1.0,
             "success_reward": 1.0,
         }
 
@@ -267,6 +268,7 @@ def _drive(reader: WayReader, observation: dict[str, Any], _decisions: Ints) -> 
 EASY = Scenario(
     name="route-instructions-easy-v0",
     world=f"{__name__}:RouteInstructionsWorld",
+    config={"rounds": 2, "spacing_m": [90.0, 150.0]},
     sensors=Sensors(cue_window_s=1.0),
     observation=winding_rows(8, 450.0),
     summary="take the branch that was told before each bend, through slower traffic",
@@ -275,11 +277,13 @@ EASY = Scenario(
     tags=("free-driving", "rewriting"),
     ceiling="measured: bends set speed and lane to the same values whatever was told",
 )
+_FULL = {"rounds": 3, "spacing_m": [60.0, 110.0]}
+"""Of the harder levels: one more junction, and denser traffic."""
 MEDIUM = EASY.level(
-    "medium", config={"correction_share": 0.5},
+    "medium", config={**_FULL, "correction_share": 0.5},
     summary="take the branch that was told last before each bend, where half are corrected",
 )  # fmt: skip
 HARD = EASY.level(
-    "hard", config={"told": "start"}, memory_horizon_s=45.0,
+    "hard", config={**_FULL, "told": "start"}, memory_horizon_s=45.0,
     summary="take the branches of a route that was told once at the start",
 )  # fmt: skip

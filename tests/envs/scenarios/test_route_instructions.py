@@ -12,7 +12,7 @@ from drivemem_envs.scenarios.route_instructions import RouteInstructionsTask
 NAME = "route-instructions"
 
 
-def task_of(level="easy", **config):
+def task_of(level="medium", **config):
     found = drivemem_envs.scenario(f"{NAME}-{level}")._changed(config=config)
     resolved = found.resolved_config()
     road = found.world_class().course_of(resolved)
