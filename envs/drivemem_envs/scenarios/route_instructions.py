@@ -270,7 +270,7 @@ EASY = Scenario(
     world=f"{__name__}:RouteInstructionsWorld",
     config={"rounds": 2, "spacing_m": [90.0, 150.0]},
     sensors=Sensors(cue_window_s=1.0),
-    observation=winding_rows(8, 450.0),
+    observation=winding_rows(8, 300.0),
     summary="take the branch that was told before each bend, through slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
@@ -281,9 +281,11 @@ _FULL = {"rounds": 3, "spacing_m": [60.0, 110.0]}
 """Of the harder levels: one more junction, and denser traffic."""
 MEDIUM = EASY.level(
     "medium", config={**_FULL, "correction_share": 0.5},
+    observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branch that was told last before each bend, where half are corrected",
 )  # fmt: skip
 HARD = EASY.level(
     "hard", config={**_FULL, "told": "start"}, memory_horizon_s=45.0,
+    observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branches of a route that was told once at the start",
 )  # fmt: skip
