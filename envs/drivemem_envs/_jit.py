@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem_envs._kernel_cache import KernelCache, private_folder
+from drivemem_envs._kernel_compiler import PartCompiler, WholeCompiler
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -43,15 +44,9 @@ _FROM = re.compile(
 @overload
 def jit(kernel: Kernel) -> Kernel: ...
 @overload
+def jit(*, inline: str = "never", allocates: bool = False) -> Callable[[Kernel], Kernel]: ...
 def jit(
-    *, inner: bool = False, inline: str = "never", allocates: bool = False
-) -> Callable[[Kernel], Kernel]: ...
-def jit(
-    kernel: Kernel | None = None,
-    *,
-    inner: bool = False,
-    inline: str = "never",
-    allocates: bool = False,
+    kernel: Kernel | None = None, *, inline: str = "never", allocates: bool = False
 ) -> Kernel | Callable[[Kernel], Kernel]:
     """Compile a kernel on its first call.
 
@@ -61,11 +56,8 @@ def jit(
 
     Args:
         kernel: the function, when used without parentheses.
-        inner: only kernels call it, so that no way in from Python is compiled (a fifth of the
-            time where arguments are large). Called from Python it ends the process, so tests call
-            only kernels without it, or run with NUMBA_DISABLE_JIT=1.
-        inline: numba's `inline` option. "never" leaves it to LLVM; "always" saves compiling a
-            level of calls, each of which optimises all below it once more.
+        inline: numba's `inline` option. "never" leaves it to LLVM; "always" saves translating a
+            level of calls.
         allocates: it makes arrays. The others only write what they are given: nobody counts
             references to arrays in them, which took most of their time (each view of an array
             made two atomic additions to a number that all threads share).
@@ -74,26 +66,26 @@ def jit(
         The compiled function; its plain Python form is its attribute `py_func`.
     """
     if kernel is None:
-        return lambda function: _compile(function, inner, inline, allocates)
-    return _compile(kernel, inner, inline, allocates)
+        return lambda function: _compile(function, inline, allocates)
+    return _compile(kernel, inline, allocates)
 
 
-def _compile(kernel: Kernel, inner: bool, inline: str, allocates: bool) -> Kernel:
+def _compile(kernel: Kernel, inline: str, allocates: bool) -> Kernel:
     folder = cache_folder()
+    options: dict[str, Any] = {
+        "no_cfunc_wrapper": True,
+        "inline": inline,
+        "nogil": True,
+        "error_model": "numpy",
+        "_nrt": allocates,
+    }
     # numba reads its CACHE_DIR when the dispatcher is made; pointing it at our folder for that
     # moment keeps the setting of other packages as it is.
     previous = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder) if folder else previous
     try:
         compiled = numba.njit(
-            kernel,
-            cache=folder is not None,
-            no_cpython_wrapper=inner,
-            no_cfunc_wrapper=inner,
-            inline=inline,
-            nogil=True,
-            error_model="numpy",
-            _nrt=allocates,
+            kernel, cache=folder is not None, pipeline_class=WholeCompiler, **options
         )
         if folder is not None and compiled is not kernel:
             compiled._cache = KernelCache(kernel)
@@ -101,6 +93,11 @@ def _compile(kernel: Kernel, inner: bool, inline: str, allocates: bool) -> Kerne
         numba.config.CACHE_DIR = previous
     if compiled is kernel:  # NUMBA_DISABLE_JIT=1
         vars(compiled)["py_func"] = kernel
+        return kernel
+    # Python calls `compiled`; kernels that call it are given what has no way in from Python.
+    part = numba.njit(kernel, no_cpython_wrapper=True, pipeline_class=PartCompiler, **options)
+    compiled.get_call_template = part.get_call_template
+    compiled.get_overload = part.get_overload
     return cast(Kernel, compiled)
 
 

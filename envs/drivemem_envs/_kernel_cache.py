@@ -22,6 +22,14 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
         """Whether anything is kept for this kernel."""
         return Path(self._cache_file._index_path).exists()
 
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        """What tells compiled forms of one kernel apart.
+
+        Without the kernels that a kernel was made from by a function: its name says which, and
+        numba's hash of them differs from process to process.
+        """
+        return sig, codegen.magic_tuple()
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled kernel for a signature; None where there is none, or a damaged one."""
         try:

@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     native: Native
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def _see(
     one: OneWorld,
     sight: Sight,

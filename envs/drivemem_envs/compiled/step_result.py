@@ -83,7 +83,7 @@ def record_decision(sight: Sight, trace: EpisodeTrace, index: int, boxes: Floats
     )  # fmt: skip
 
 
-@jit(inner=True)
+@jit
 def finish_decision(
     one: OneWorld,
     task: Task,
@@ -128,7 +128,7 @@ def finish_decision(
         _conclude(task, sight, trace, index, scratch_row, result)
 
 
-@jit(inner=True)
+@jit
 def _conclude(
     task: Task,
     sight: Sight,

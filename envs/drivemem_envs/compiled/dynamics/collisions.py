@@ -16,7 +16,7 @@ Point = tuple[float, float]
 Polygon = tuple[Point, Point, Point, Point]
 
 
-@jit(inner=True)
+@jit
 def handle_collisions(one: OneWorld) -> None:
     """The second half of `Road.step`: each pair of vehicles, then vehicles against objects.
 
@@ -43,7 +43,7 @@ def handle_collisions(one: OneWorld) -> None:
             _check_pair(one, actor, other)
 
 
-@jit(inner=True)
+@jit
 def _check_against(one: OneWorld, actor: int, first: int, end: int, widest: float) -> None:
     """Check an actor against those of a range that are near enough for any contact."""
     x, y = one.bounds[actor, 0], one.bounds[actor, 1]
@@ -53,7 +53,7 @@ def _check_against(one: OneWorld, actor: int, first: int, end: int, widest: floa
         _check_pair(one, actor, other)
 
 
-@jit(inner=True)
+@jit
 def _check_pair(one: OneWorld, actor: int, other: int) -> None:
     """`handle_collisions` of one pair."""
     it, its = one.actors[actor], one.actors[other]

@@ -51,7 +51,7 @@ def _arcsin(value: float) -> float:
     return math.asin(value) if value != 0.0 else value
 
 
-@jit(inner=True)
+@jit
 def follow_road(one: OneWorld, actor: int) -> None:
     """`ControlledVehicle.follow_road`: at the end of the target lane, go on to the next one."""
     it = one.actors[actor]
@@ -61,7 +61,7 @@ def follow_road(one: OneWorld, actor: int) -> None:
         it.target_lane = next_lane(one, actor, target)
 
 
-@jit(inner=True)
+@jit
 def steering_control(one: OneWorld, actor: int, driver: Record) -> float:
     """`ControlledVehicle.steering_control`: lateral position → heading → yaw rate → steering.
 
@@ -84,7 +84,7 @@ def steering_control(one: OneWorld, actor: int, driver: Record) -> float:
     return clip(steering, -driver.max_steering_angle, driver.max_steering_angle)
 
 
-@jit(inner=True)
+@jit
 def control(one: OneWorld, actor: int) -> None:
     """`ControlledVehicle.act()` without an action: what is asked for in each frame."""
     follow_road(one, actor)
@@ -119,7 +119,7 @@ def meta_action(vocabulary: int, choice: int) -> int:
     return IDLE if choice == 1 else FASTER
 
 
-@jit(inner=True)
+@jit
 def take_meta_action(one: OneWorld, choice: int) -> None:
     """`MDPVehicle.act(action)` of the ego, but for the controls: `control` follows in the frame.
 
@@ -156,7 +156,7 @@ def _stretch(share: np.float32, low: float, high: float, wide: bool) -> float:
     return float(np.float32(low) + (share - np.float32(-1.0)) * span / np.float32(2.0))
 
 
-@jit(inner=True)
+@jit
 def take_low_level_action(one: OneWorld, controls: NDArray[np.float32]) -> None:
     """`ContinuousAction.act` of the ego.
 

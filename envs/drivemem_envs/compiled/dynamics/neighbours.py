@@ -30,7 +30,7 @@ def list_members(one: OneWorld) -> None:
             _enter(one, actor)
 
 
-@jit(inner=True)
+@jit
 def _enter(one: OneWorld, actor: int) -> None:
     """Add an actor to the lanes that it is on."""
     x, y = one.actors[actor].x, one.actors[actor].y
@@ -72,7 +72,7 @@ def neighbours(one: OneWorld, actor: int, lane: int) -> tuple[int, int]:
     return front, rear
 
 
-@jit(inner=True)
+@jit
 def _search_links(one: OneWorld, actor: int, lane: int, front: int, rear: int) -> tuple[int, int]:
     """`neighbour_vehicles_connected_lanes`: search the following and preceding lanes as well.
 
@@ -98,7 +98,7 @@ def _search_links(one: OneWorld, actor: int, lane: int, front: int, rear: int) -
     return front, rear
 
 
-@jit(inner=True)
+@jit
 def _is_listed(one: OneWorld, actor: int, lane: int, first: int, link: int) -> bool:
     """Whether the actor was found on the lane itself or on an earlier link."""
     if one.on_lane[actor, lane] != 0:

@@ -20,14 +20,14 @@ from drivemem_envs.compiled.records import NONE, ROUTE_LANE, ROUTE_ROAD, OneWorl
 _ROUNDING = 1e-6
 
 
-@jit(inner=True)
+@jit
 def forget(one: OneWorld, actor: int) -> None:
     """Drop what is known about an actor that has moved."""
     for lane in range(int(one.world[0].lanes)):
         one.known[actor, lane] = 0
 
 
-@jit(inner=True)
+@jit
 def _project(one: OneWorld, actor: int, lane: int) -> None:
     it = one.actors[actor]
     longitudinal, lateral = local_coordinates(one.lanes[lane], one.points, it.x, it.y)
@@ -36,7 +36,7 @@ def _project(one: OneWorld, actor: int, lane: int) -> None:
     one.known[actor, lane] = 1
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def coordinates(one: OneWorld, actor: int, lane: int) -> tuple[float, float]:
     """An actor's longitudinal and lateral coordinates in a lane, m."""
     if one.known[actor, lane] == 0:
@@ -44,7 +44,7 @@ def coordinates(one: OneWorld, actor: int, lane: int) -> tuple[float, float]:
     return one.coordinates[actor, lane, 0], one.coordinates[actor, lane, 1]
 
 
-@jit(inner=True)
+@jit
 def _weighted_distance(one: OneWorld, actor: int, lane: int) -> float:
     longitudinal, lateral = coordinates(one, actor, lane)
     heading = one.actors[actor].heading
@@ -77,13 +77,13 @@ def closest_lane(one: OneWorld, actor: int) -> int:
     return best
 
 
-@jit(inner=True)
+@jit
 def _distance_to(one: OneWorld, lane: int, x: float, y: float) -> float:
     longitudinal, lateral = local_coordinates(one.lanes[lane], one.points, x, y)
     return lane_distance(one.lanes[lane], longitudinal, lateral)
 
 
-@jit(inner=True)
+@jit
 def _lane_of_next_road(
     one: OneWorld, lane: int, road: int, number: int, x: float, y: float
 ) -> tuple[int, float]:
@@ -102,7 +102,7 @@ def _lane_of_next_road(
     return best, least
 
 
-@jit(inner=True)
+@jit
 def next_lane(one: OneWorld, actor: int, lane: int) -> int:
     """`RoadNetwork.next_lane`: what follows a lane along the actor's route, or the closest one.
 
@@ -133,7 +133,7 @@ def next_lane(one: OneWorld, actor: int, lane: int) -> int:
     return best
 
 
-@jit(inner=True)
+@jit
 def pose_along_route(one: OneWorld, actor: int, longitudinal: float) -> tuple[float, float, float]:
     """`RoadNetwork.position_heading_along_route`: x, y and heading on the centre line.
 
@@ -153,7 +153,7 @@ def pose_along_route(one: OneWorld, actor: int, longitudinal: float) -> tuple[fl
     return x, y, heading_at(one.lanes[lane], one.points, longitudinal)
 
 
-@jit(inner=True)
+@jit
 def _lane_of_step(one: OneWorld, actor: int, step: int) -> int:
     road = one.roads[one.routes[actor, step, ROUTE_ROAD]]
     number = int(one.routes[actor, step, ROUTE_LANE])

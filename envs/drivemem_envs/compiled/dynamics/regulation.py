@@ -18,7 +18,7 @@ _STEP = 0.25
 _LONGER, _NARROWER = 1.5, 0.9
 
 
-@jit(inner=True)
+@jit
 def regulate(one: OneWorld) -> None:
     """The first half of `RegulatedRoad.step`."""
     world = one.world[0]
@@ -27,7 +27,7 @@ def regulate(one: OneWorld) -> None:
         _enforce_road_rules(one)
 
 
-@jit(inner=True)
+@jit
 def _enforce_road_rules(one: OneWorld) -> None:
     """`RegulatedRoad.enforce_road_rules`."""
     world = one.world[0]
@@ -52,7 +52,7 @@ def _enforce_road_rules(one: OneWorld) -> None:
                     it.yield_timer = 0
 
 
-@jit(inner=True)
+@jit
 def _predict(one: OneWorld, actor: int) -> None:
     """`predict_trajectory_constant_speed`: along the route, or on with the present steering."""
     it = one.actors[actor]
@@ -66,7 +66,7 @@ def _predict(one: OneWorld, actor: int) -> None:
     _predict_by_steps(one, actor, table)
 
 
-@jit(inner=True)
+@jit
 def _predict_by_steps(one: OneWorld, actor: int, table: Floats) -> None:
     """`Vehicle.predict_trajectory_constant_speed`: let a copy of the vehicle move."""
     it = one.actors[actor]
@@ -94,7 +94,7 @@ def _note(table: Floats, k: int, x: float, y: float, heading: float) -> None:
     table[k, 2], table[k, 3] = math.cos(heading), math.sin(heading)
 
 
-@jit(inner=True)
+@jit
 def _is_conflict_possible(one: OneWorld, actor: int, other: int) -> bool:
     """`RegulatedRoad.is_conflict_possible`."""
     it, its = one.actors[actor], one.actors[other]
@@ -131,7 +131,7 @@ def _has_corner_inside(it: Record, here: Floats, its: Record, there: Floats) -> 
     return False
 
 
-@jit(inner=True)
+@jit
 def _who_yields(one: OneWorld, actor: int, other: int) -> int:
     """`RegulatedRoad.respect_priorities`: the lower priority, else the one behind."""
     it, its = one.actors[actor], one.actors[other]

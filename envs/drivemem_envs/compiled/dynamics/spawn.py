@@ -24,7 +24,7 @@ ARMS = 4
 _NEAREST_SPAWN = 15.0
 
 
-@jit(inner=True)
+@jit
 def place(
     one: OneWorld,
     template: Template,
@@ -57,7 +57,7 @@ def place(
     return row
 
 
-@jit(inner=True)
+@jit
 def place_on_lane(
     one: OneWorld, template: Template, prototype: int, lane: int, longitudinal: float, speed: float
 ) -> int:
@@ -67,7 +67,7 @@ def place_on_lane(
     return place(one, template, prototype, x, y, heading, speed)
 
 
-@jit(inner=True)
+@jit
 def plan_route(one: OneWorld, template: Template, row: int, destination: int) -> None:
     """`ControlledVehicle.plan_route_to`; plain vehicles have no route."""
     it = one.actors[row]
@@ -80,14 +80,14 @@ def plan_route(one: OneWorld, template: Template, row: int, destination: int) ->
     it.route_start, it.route_end, it.has_route = 0, steps, True
 
 
-@jit(inner=True)
+@jit
 def randomize_behavior(one: OneWorld, template: Template, row: int) -> None:
     """`IDMVehicle.randomize_behavior`."""
     low, high = template.spawning[DELTA_LOW], template.spawning[DELTA_HIGH]
     one.actors[row].delta = random.uniform(one.stream, low, high)
 
 
-@jit(inner=True)
+@jit
 def remove(one: OneWorld, row: int) -> None:
     """Take a vehicle off the road; those behind it in the list move up."""
     world = one.world[0]
@@ -101,7 +101,7 @@ def remove(one: OneWorld, row: int) -> None:
     world.vehicles -= 1
 
 
-@jit(inner=True)
+@jit
 def number_actors(one: OneWorld) -> None:
     """Ids at the begin of an episode: the ego 0, others in order of the list."""
     world = one.world[0]
@@ -115,7 +115,7 @@ def number_actors(one: OneWorld) -> None:
     world.next_id = identity
 
 
-@jit(inner=True)
+@jit
 def spawn_vehicle(
     one: OneWorld,
     template: Template,
@@ -149,7 +149,7 @@ def spawn_vehicle(
     world.next_id += 1
 
 
-@jit(inner=True)
+@jit
 def _is_leaving(one: OneWorld, template: Template, row: int) -> bool:
     """Whether a vehicle is at the end of a lane that leads away."""
     it = one.actors[row]
@@ -161,7 +161,7 @@ def _is_leaving(one: OneWorld, template: Template, row: int) -> bool:
     return False
 
 
-@jit(inner=True)
+@jit
 def clear_vehicles(one: OneWorld, template: Template) -> None:
     """`IntersectionEnv._clear_vehicles`."""
     world = one.world[0]

@@ -71,7 +71,7 @@ def forget_all(one: OneWorld) -> None:
         forget(one, actor)
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
     """`ActionType.act` of the ego.
 
@@ -91,7 +91,7 @@ def take_action(one: OneWorld, action: NDArray[np.float32]) -> None:
         take_low_level_action(one, action)
 
 
-@jit(inner=True)
+@jit
 def frame(one: OneWorld, has_traffic: bool) -> None:
     """`Road.act` and `Road.step` once."""
     world = one.world[0]
@@ -114,7 +114,7 @@ def frame(one: OneWorld, has_traffic: bool) -> None:
     world.steps += 1
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def advance(one: OneWorld, action: NDArray[np.float32], frames: int, acts: bool) -> None:
     """`AbstractEnv._simulate`: the agent's action, then some frames.
 

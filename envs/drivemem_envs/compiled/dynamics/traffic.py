@@ -27,7 +27,7 @@ from drivemem_envs.compiled.records import (
 )
 
 
-@jit(inner=True)
+@jit
 def lane_gap(one: OneWorld, actor: int, other: int) -> float:
     """`RoadObject.lane_distance_to`: how far ahead another is along the actor's own lane, m."""
     lane = int(one.actors[actor].lane)
@@ -36,7 +36,7 @@ def lane_gap(one: OneWorld, actor: int, other: int) -> float:
     return there - here
 
 
-@jit(inner=True)
+@jit
 def desired_gap(one: OneWorld, driver: Record, actor: int, front: int) -> float:
     """`IDMVehicle.desired_gap`, m, with the speeds projected on the actor's heading."""
     it, ahead = one.actors[actor], one.actors[front]
@@ -47,7 +47,7 @@ def desired_gap(one: OneWorld, driver: Record, actor: int, front: int) -> float:
     return float(gap + it.speed * dv / driver.twice_root_ab)
 
 
-@jit(inner=True)
+@jit
 def _idm_acceleration(one: OneWorld, driver: Record, delta: float, actor: int, front: int) -> float:
     """`IDMVehicle.acceleration`: of any vehicle, by the parameters of the one who thinks."""
     if actor == NONE or one.actors[actor].kind >= OBSTACLE:
@@ -67,7 +67,7 @@ def _idm_acceleration(one: OneWorld, driver: Record, delta: float, actor: int, f
     return float(acceleration)
 
 
-@jit(inner=True)
+@jit
 def _linear_acceleration(one: OneWorld, driver: Record, actor: int, front: int) -> float:
     """`LinearVehicle.acceleration`: three weighted features. Speed limits play no part."""
     speed_error = front_speed = front_gap = 0.0
@@ -84,7 +84,7 @@ def _linear_acceleration(one: OneWorld, driver: Record, actor: int, front: int) 
     return float(weighted + driver.front_gap_weight * front_gap)
 
 
-@jit(inner=True)
+@jit
 def acceleration_of(one: OneWorld, thinker: int, actor: int, front: int) -> float:
     """What the thinker expects an actor behind `front` to accelerate, m/s²; NONE: nobody."""
     mind = one.actors[thinker]
@@ -94,7 +94,7 @@ def acceleration_of(one: OneWorld, thinker: int, actor: int, front: int) -> floa
     return _idm_acceleration(one, driver, mind.delta, actor, front)
 
 
-@jit(inner=True)
+@jit
 def _linear_steering(one: OneWorld, actor: int, driver: Record) -> float:
     """`LinearVehicle.steering_control`: two weighted features."""
     it = one.actors[actor]
@@ -115,7 +115,7 @@ def _sign(value: int) -> int:
     return (value > 0) - (value < 0)
 
 
-@jit(inner=True)
+@jit
 def mobil(one: OneWorld, actor: int, lane: int) -> bool:
     """`IDMVehicle.mobil`: whether to change to a lane. Leaves out what has weight zero."""
     it = one.actors[actor]
@@ -142,7 +142,7 @@ def mobil(one: OneWorld, actor: int, lane: int) -> bool:
     return bool(gain >= driver.min_acc_gain)
 
 
-@jit(inner=True)
+@jit
 def _abort_lane_change(one: OneWorld, actor: int) -> None:
     """Give way to another vehicle that is changing into the same lane just ahead.
 
@@ -165,7 +165,7 @@ def _abort_lane_change(one: OneWorld, actor: int) -> None:
                 return
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def change_lane_policy(one: OneWorld, actor: int) -> None:
     """`IDMVehicle.change_lane_policy`: once per `lane_change_delay`, look at both sides."""
     it = one.actors[actor]
@@ -192,7 +192,7 @@ def change_lane_policy(one: OneWorld, actor: int) -> None:
             it.target_lane = candidate
 
 
-@jit(inner=True, inline="always")
+@jit(inline="always")
 def drive(one: OneWorld, actor: int) -> None:
     """`IDMVehicle.act` and `LinearVehicle.act`. A crashed vehicle keeps its last controls."""
     it = one.actors[actor]

@@ -80,7 +80,7 @@ class View(NamedTuple):
     """(T, STANCE) scratch."""
 
 
-@jit(inner=True)
+@jit
 def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, given: int) -> None:
     """Write a world's observation.
 
@@ -135,7 +135,7 @@ def show(one: OneWorld, sight: Sight, view: View, index: int, scratch_row: int, 
         )  # fmt: skip
 
 
-@jit(inner=True)
+@jit
 def _take_stance(one: OneWorld, it: Record, lane: Record, stance: Floats) -> None:
     """Write what the ego's lane and its own aims are; its place in the lane is written already."""
     along = stance[lane_views.ALONG]
@@ -151,7 +151,7 @@ def _take_stance(one: OneWorld, it: Record, lane: Record, stance: Floats) -> Non
             stance[lane_views.TARGET_NUMBER] = aim.number
 
 
-@jit(inner=True)
+@jit
 def _show_cue(sight: Sight, view: View, index: int) -> None:
     decision = sight.decisions[index] - 1
     is_shown = decision * sight.limits[DECISION_S] < view.window_s[0] - 1e-9
@@ -163,7 +163,7 @@ def _show_cue(sight: Sight, view: View, index: int) -> None:
             view.shown[index, k] = 0.0
 
 
-@jit(inner=True)
+@jit
 def is_available(one: OneWorld, choice: int) -> bool:
     """`DiscreteMetaAction.get_available_actions`, for one index of the action space."""
     world = one.world[0]

@@ -97,7 +97,7 @@ def make_sight(
     )
 
 
-@jit(inner=True)
+@jit
 def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
     """`Vehicle.destination_direction` and `Vehicle.lane_offset`; nothing for objects."""
     it = one.actors[actor]
@@ -121,7 +121,7 @@ def _lane_features(one: OneWorld, actor: int, row: Floats) -> None:
         row[COS_D], row[SIN_D] = dx / away, dy / away
 
 
-@jit(inner=True)
+@jit
 def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) -> None:
     """Write one actor's columns."""
     it = one.actors[actor]
@@ -141,7 +141,7 @@ def _take_in(one: OneWorld, sight: Sight, index: int, place: int, actor: int) ->
         _lane_features(one, actor, row)
 
 
-@jit(inner=True)
+@jit
 def look(one: OneWorld, sight: Sight, index: int, scratch_row: int) -> int:
     """Perceive a world at its next decision.
 

@@ -45,7 +45,7 @@ def first_road(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows["0", "1", number] for number in range(len(env.road.network.graph["0"]["1"]))]
 
 
-@jit(inner=True)
+@jit
 def _create_random(
     one: OneWorld, template: Template, prototype: int, lane: int, speed: float, spacing: float
 ) -> int:
@@ -61,7 +61,7 @@ def _create_random(
     return place_on_lane(one, template, prototype, lane, ahead, speed)
 
 
-@jit(inner=True)
+@jit
 def reset_highway(one: OneWorld, template: Template) -> None:
     """`HighwayEnv._create_vehicles`."""
     params, lanes = template.params, template.lane_rows.shape[0]
@@ -76,7 +76,7 @@ def reset_highway(one: OneWorld, template: Template) -> None:
         randomize_behavior(one, template, row)
 
 
-@jit(inner=True)
+@jit
 def reset_exit(one: OneWorld, template: Template) -> None:
     """`ExitEnv._create_vehicles`: more traffic on the right, which keeps its lanes."""
     params = template.params

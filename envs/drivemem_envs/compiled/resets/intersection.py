@@ -38,7 +38,7 @@ def intersection_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return [*enter, *(row for index, row in rows.items() if "il" in index[0] and "o" in index[1])]
 
 
-@jit(inner=True)
+@jit
 def reset_intersection(one: OneWorld, template: Template) -> None:
     """`IntersectionEnv._make_vehicles`."""
     world, params = one.world[0], template.params

@@ -34,7 +34,7 @@ def merge_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows["j", "k", 0], *(rows["a", "b", number] for number in range(lanes))]
 
 
-@jit(inner=True)
+@jit
 def _place(
     one: OneWorld, template: Template, prototype: int, lane: int, longitudinal: float, speed: float
 ) -> int:
@@ -44,7 +44,7 @@ def _place(
     return place(one, template, prototype, x, y, 0.0, speed)
 
 
-@jit(inner=True)
+@jit
 def reset_merge(one: OneWorld, template: Template) -> None:
     """`MergeEnv._make_vehicles`."""
     one.world[0].ego = _place(one, template, EGO, 2, _EGO_AT, 30.0)
@@ -56,7 +56,7 @@ def reset_merge(one: OneWorld, template: Template) -> None:
     one.actors[merging].target_speed = 30.0
 
 
-@jit(inner=True)
+@jit
 def _is_free(one: OneWorld, template: Template, lane: int, longitudinal: float) -> bool:
     """Whether no vehicle was put near a coordinate of a lane (kept in `bounds` by row)."""
     for row in range(int(one.world[0].vehicles)):
@@ -65,7 +65,7 @@ def _is_free(one: OneWorld, template: Template, lane: int, longitudinal: float) 
     return True
 
 
-@jit(inner=True)
+@jit
 def reset_merge_generic(one: OneWorld, template: Template) -> None:
     """`MergeGenericEnv._make_vehicles`."""
     world, params, lanes = one.world[0], template.params, template.lane_rows.shape[0] - 1

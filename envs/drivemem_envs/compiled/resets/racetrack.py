@@ -39,7 +39,7 @@ def racetrack_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return found
 
 
-@jit(inner=True)
+@jit
 def _put(one: OneWorld, template: Template, lane: int, length: float) -> int:
     """A vehicle anywhere on a lane."""
     along = random.uniform(one.stream, 0.0, length)
@@ -47,7 +47,7 @@ def _put(one: OneWorld, template: Template, lane: int, length: float) -> int:
     return place_on_lane(one, template, OTHER, lane, along, speed)
 
 
-@jit(inner=True)
+@jit
 def _random_lane(one: OneWorld, template: Template) -> int:
     """`RoadNetwork.random_lane_index`."""
     node = _NODES + 2 * random.integers(one.stream, (template.lane_rows.shape[0] - _NODES) // 2)
@@ -57,7 +57,7 @@ def _random_lane(one: OneWorld, template: Template) -> int:
     return lane + random.integers(one.stream, int(one.roads[road].lanes))
 
 
-@jit(inner=True)
+@jit
 def _is_clear(one: OneWorld, row: int) -> bool:
     """Whether a vehicle is away from all those put before it."""
     for other in range(row):
@@ -68,7 +68,7 @@ def _is_clear(one: OneWorld, row: int) -> bool:
     return True
 
 
-@jit(inner=True)
+@jit
 def reset_racetrack(one: OneWorld, template: Template) -> None:
     """`RacetrackEnv._make_vehicles` with one agent."""
     world, params, lane_rows = one.world[0], template.params, template.lane_rows

@@ -57,7 +57,7 @@ def generic_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return found
 
 
-@jit(inner=True)
+@jit
 def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wished: int) -> None:
     lane = int(template.lane_rows[place_index])
     longitudinal = along + random.normal(one.stream) * 2.0
@@ -67,7 +67,7 @@ def _spawn(one: OneWorld, template: Template, place_index: int, along: float, wi
     randomize_behavior(one, template, row)
 
 
-@jit(inner=True)
+@jit
 def reset_roundabout(one: OneWorld, template: Template) -> None:
     """`RoundaboutEnv._make_vehicles`."""
     lane = int(template.lane_rows[0])
@@ -81,7 +81,7 @@ def reset_roundabout(one: OneWorld, template: Template) -> None:
     _spawn(one, template, 3, 50.0, NONE)
 
 
-@jit(inner=True)
+@jit
 def _is_safe(one: OneWorld, x: float, y: float) -> bool:
     for row in range(int(one.world[0].vehicles)):
         dx, dy = x - one.actors[row].x, y - one.actors[row].y
@@ -90,7 +90,7 @@ def _is_safe(one: OneWorld, x: float, y: float) -> bool:
     return True
 
 
-@jit(inner=True)
+@jit
 def reset_roundabout_generic(one: OneWorld, template: Template) -> None:
     """`RoundaboutGenericEnv._make_vehicles`."""
     params, lane_rows = template.params, template.lane_rows

@@ -22,7 +22,7 @@ def two_way_params(env: Any) -> list[float]:
     return [0.0]
 
 
-@jit(inner=True)
+@jit
 def reset_two_way(one: OneWorld, template: Template) -> None:
     """`TwoWayEnv._make_vehicles`."""
     lane, oncoming = int(template.lane_rows[0]), int(template.lane_rows[1])

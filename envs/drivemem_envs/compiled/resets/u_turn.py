@@ -33,7 +33,7 @@ def u_turn_params(env: Any) -> list[float]:
     return [0.0]
 
 
-@jit(inner=True)
+@jit
 def _spawn(one: OneWorld, template: Template, which: int, along: float, speed: float) -> int:
     longitudinal = along + random.normal(one.stream) * _DEVIATION
     driven = speed + random.normal(one.stream) * _DEVIATION
@@ -43,7 +43,7 @@ def _spawn(one: OneWorld, template: Template, which: int, along: float, speed: f
     return row
 
 
-@jit(inner=True)
+@jit
 def reset_u_turn(one: OneWorld, template: Template) -> None:
     """`UTurnEnv._make_vehicles`. Only the first of the others gets a character of its own."""
     lane = int(template.lane_rows[0])

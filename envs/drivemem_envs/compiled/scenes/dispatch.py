@@ -1,25 +1,15 @@
-"""One world's reset, whatever its world; callable in parallel loops."""
+"""Resets of many worlds: one kernel for each kind of reset, so that only the one in use compiles."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
-from drivemem_envs.compiled.codes import (
-    EXIT,
-    EXIT_RECALL,
-    HIGHWAY,
-    INTERSECTION,
-    MERGE,
-    MERGE_GENERIC,
-    RACETRACK,
-    ROUNDABOUT,
-    ROUNDABOUT_GENERIC,
-    SINGLE_DECISION,
-    TWO_WAY,
-    U_TURN,
-)
 from drivemem_envs.compiled.dynamics.spawn import number_actors
 from drivemem_envs.compiled.dynamics.step import world_of
 from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
@@ -35,65 +25,24 @@ from drivemem_envs.compiled.resets.u_turn import reset_u_turn
 from drivemem_envs.compiled.tasks import exit_recall, single_decision
 from drivemem_envs.compiled.template import Template
 
-
-@jit(inner=True, inline="always")
-def _reset_own(one: OneWorld, template: Template, latent: Floats) -> None:
-    """Worlds of drivemem's own, which hide one of several: which it is becomes `latent`."""
-    if template.reset == EXIT_RECALL:
-        task_state = exit_recall.reset_scene(one, template)
-    else:
-        task_state = single_decision.reset_scene(one, template)
-    for number in range(latent.shape[0]):
-        latent[number] = 1.0 if number == task_state else 0.0
+Resetting = Callable[..., Any]
 
 
-@jit(inner=True, inline="always")
-def _make_vehicles(one: OneWorld, template: Template) -> None:
-    """`_make_vehicles` of highway-env's own worlds."""
-    reset = template.reset
-    if reset == HIGHWAY:
-        reset_highway(one, template)
-    elif reset == EXIT:
-        reset_exit(one, template)
-    elif reset == MERGE:
-        reset_merge(one, template)
-    elif reset == MERGE_GENERIC:
-        reset_merge_generic(one, template)
-    elif reset == INTERSECTION:
-        reset_intersection(one, template)
-    elif reset == ROUNDABOUT:
-        reset_roundabout(one, template)
-    elif reset == ROUNDABOUT_GENERIC:
-        reset_roundabout_generic(one, template)
-    elif reset == TWO_WAY:
-        reset_two_way(one, template)
-    elif reset == RACETRACK:
-        reset_racetrack(one, template)
-    elif reset == U_TURN:
-        reset_u_turn(one, template)
-
-
-@jit(inner=True, inline="always")
-def reset_world(one: OneWorld, template: Template, seed: int, latent: Floats) -> None:
-    """Begin the episode of a seed, as highway-env's `reset(seed=seed)` does.
-
-    Args:
-        one: the world, of the template's scenario; all of its state is written.
-        template: a scenario's, with a compiled reset.
-        seed: 0 to 2**63 - 1.
-        latent: (H,) written: what the world hides that is no actor.
-    """
+@jit
+def _begin(one: OneWorld, template: Template, seed: int) -> None:
+    """What every world begins with: nothing on the road but objects, and its seed's draws."""
     world = one.world[0]
     world.vehicles = world.steps = world.road_steps = 0
     seed_stream(one.stream, seed)
     for thing in range(template.objects.shape[0]):
         one.actors[world.first_object + thing] = template.objects[thing]
-    if template.reset in (EXIT_RECALL, SINGLE_DECISION):
-        _reset_own(one, template, latent)
-    else:
-        _make_vehicles(one, template)
-    world.steps = 0
-    number_actors(one)
+
+
+@jit
+def _hide(which: int, latent: Floats) -> None:
+    """Worlds of drivemem's own hide one of several: which it is becomes `latent`."""
+    for number in range(latent.shape[0]):
+        latent[number] = 1.0 if number == which else 0.0
 
 
 @jit(allocates=True)
@@ -104,26 +53,62 @@ def shuffle_slots(seed: int, slots: Ints) -> None:
     permutation(stream, slots)
 
 
-@jit
-def _reset_some(
-    worlds: Worlds,
-    scratch: Scratch,
-    template: Template,
-    rows: Ints,
-    seeds: Ints,
-    latent: Floats,
-    sensor_seeds: Ints,
-    slots: Ints,
-    scratch_row: int,
-    first: int,
-    last: int,
-) -> None:
-    for k in range(first, last):
-        row = rows[k]
-        one = by_pointer(world_of(worlds, scratch, row, scratch_row))
-        reset_world(one, template, seeds[k], latent[row])
-        sensor_seeds[row] = sensor_seed(one.stream)
-        shuffle_slots(sensor_seeds[row], slots[row])
+def _resetting(reset: Resetting, hides: bool = False) -> Resetting:
+    """The kernel that begins episodes as highway-env's `reset(seed=seed)` does.
+
+    Args:
+        reset: the kernel that makes the vehicles of one world, `(one, template)`; all of the
+            world's state is written.
+        hides: whether it returns which of several its world hides.
+    """
+
+    def reset_some(
+        worlds: Worlds,
+        scratch: Scratch,
+        template: Template,
+        rows: Ints,
+        seeds: Ints,
+        latent: Floats,
+        sensor_seeds: Ints,
+        slots: Ints,
+        scratch_row: int,
+        first: int,
+        last: int,
+    ) -> None:
+        for k in range(first, last):
+            row = rows[k]
+            one = by_pointer(world_of(worlds, scratch, row, scratch_row))
+            _begin(one, template, seeds[k])
+            if hides:
+                _hide(reset(one, template), latent[row])
+            else:
+                reset(one, template)
+            one.world[0].steps = 0
+            number_actors(one)
+            sensor_seeds[row] = sensor_seed(one.stream)
+            shuffle_slots(sensor_seeds[row], slots[row])
+
+    # numba tells compiled kernels apart by their names, in its cache too.
+    reset_some.__name__ = reset_some.__qualname__ = (
+        f"{reset.__module__.rpartition('.')[2]}_{reset.__name__}_some"
+    )
+    return jit(reset_some)
+
+
+_RESETS = {
+    codes.HIGHWAY: _resetting(reset_highway),
+    codes.EXIT: _resetting(reset_exit),
+    codes.MERGE: _resetting(reset_merge),
+    codes.MERGE_GENERIC: _resetting(reset_merge_generic),
+    codes.INTERSECTION: _resetting(reset_intersection),
+    codes.ROUNDABOUT: _resetting(reset_roundabout),
+    codes.ROUNDABOUT_GENERIC: _resetting(reset_roundabout_generic),
+    codes.TWO_WAY: _resetting(reset_two_way),
+    codes.RACETRACK: _resetting(reset_racetrack),
+    codes.U_TURN: _resetting(reset_u_turn),
+    codes.EXIT_RECALL: _resetting(exit_recall.reset_scene, hides=True),
+    codes.SINGLE_DECISION: _resetting(single_decision.reset_scene, hides=True),
+}
 
 
 def reset_worlds(
@@ -136,8 +121,19 @@ def reset_worlds(
     sensor_seeds: Ints,
     slots: Ints,
 ) -> None:
-    """Reset some worlds on several threads; arguments as in `scenes.SceneSource`."""
+    """Reset some worlds on several threads.
+
+    Args:
+        worlds: of the template's scenario; written.
+        scratch: working memory of as many threads as shall share the work.
+        template: a scenario's, with a compiled reset.
+        rows: (n,) which worlds.
+        seeds: (n,) of their episodes, 0 to 2**63 - 1.
+        latent: (N, H) written: what a world hides that is no actor.
+        sensor_seeds: (N,) written, as in `scenes.SceneSource`.
+        slots: (N, V) written, likewise.
+    """
     parallel_for(
-        _reset_some, threads_of(scratch.known), len(rows),
+        _RESETS[template.reset], threads_of(scratch.known), len(rows),
         worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots,
     )  # fmt: skip

@@ -46,14 +46,14 @@ def before(one: OneWorld, task: Task, index: int, action: NDArray[np.float32]) -
     return float(action[0])
 
 
-@jit(inner=True)
+@jit
 def after(one: OneWorld, task: Task, index: int) -> None:
     """What a world does when a decision is simulated, before it is perceived; see `before`."""
     if task.vector[FAMILY] == EXIT_RECALL:
         exit_recall.after(one, task.params, task.task_state[index])
 
 
-@jit(inner=True)
+@jit
 def find_facts(one: OneWorld, task: Task, index: int, facts: Floats) -> None:
     """Write what a world knows besides the facts that all worlds have.
 

@@ -57,7 +57,7 @@ def before(task_state: Ints, choice: float) -> float:
     return float(IDLE) if committed else choice
 
 
-@jit(inner=True)
+@jit
 def after(one: OneWorld, params: Floats, task_state: Ints) -> None:
     """`_gate`: fix what the ego could have stored a bit in, and take the traffic away."""
     ego = one.actors[one.world[0].ego]
@@ -68,7 +68,7 @@ def after(one: OneWorld, params: Floats, task_state: Ints) -> None:
     take_traffic_away(one)
 
 
-@jit(inner=True)
+@jit
 def find_facts(one: OneWorld, params: Floats, task_state: Ints, facts: Floats) -> None:
     """`taken_exit`, as facts."""
     ego = one.actors[one.world[0].ego]
@@ -100,7 +100,7 @@ def reset_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows["a", "b", number] for number in range(env.config["exits_count"])]
 
 
-@jit(inner=True, allocates=True)
+@jit(allocates=True)
 def reset_scene(one: OneWorld, template: Template) -> int:
     """`ExitRecallWorld._reset`; returns the exit that the sign names."""
     params = template.params

@@ -37,7 +37,7 @@ class Task(NamedTuple):
     """(1,) drivemem's own time limit or inf."""
 
 
-@jit(inner=True)
+@jit
 def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     """Where the ego is, and whether it has reached the goal."""
     world = one.world[0]
@@ -58,7 +58,7 @@ def _lane_facts(one: OneWorld, task: Task, facts: Floats) -> None:
     facts[codes.GOAL] = 1.0 if reached else 0.0
 
 
-@jit(inner=True)
+@jit
 def merging_shortfall(one: OneWorld, task: Task) -> float:
     """Sum over cars on the ramp's last lane of how far below their wished speed they are."""
     world = one.world[0]
@@ -77,7 +77,7 @@ def action_norm(action: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.float32(float(first) + float(second))))
 
 
-@jit(inner=True)
+@jit
 def find_facts(one: OneWorld, task: Task, action: NDArray[np.float32], facts: Floats) -> None:
     """Write the facts (FACTS,) about a world after a decision.
 

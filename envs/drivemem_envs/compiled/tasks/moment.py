@@ -13,7 +13,7 @@ from drivemem_envs.compiled.records import MDP, OneWorld
 MOMENT = 11
 
 
-@jit(inner=True)
+@jit
 def leave_moment(one: OneWorld, time_s: float, moment: Floats) -> None:
     """Write what a world is like.
 

@@ -80,7 +80,7 @@ def task_state_of(kinds: Floats) -> Ints:
     return task_state
 
 
-@jit(inner=True)
+@jit
 def _happen(one: OneWorld, params: Floats, task_state: Ints, first: int) -> None:
     """Let happen to cars and signs what is due."""
     for event in range(int(params[EVENTS])):
@@ -97,7 +97,7 @@ def _happen(one: OneWorld, params: Floats, task_state: Ints, first: int) -> None
             it.steering, it.acceleration = 0.0, params[at + EVENT_A]
 
 
-@jit(inner=True)
+@jit
 def before(one: OneWorld, params: Floats, task_state: Ints, action: float) -> float:
     """`_simulate`, up to highway-env's: what is planned and what happens in this decision.
 
@@ -129,7 +129,7 @@ def before(one: OneWorld, params: Floats, task_state: Ints, action: float) -> fl
     return float(IDLE)
 
 
-@jit(inner=True)
+@jit
 def _violates(params: Floats, task_state: Ints, way: float, speed: float) -> bool:
     """`is_violation`."""
     if way < params[ZONE_FROM] or way > params[ZONE_TO]:
@@ -148,7 +148,7 @@ def _violates(params: Floats, task_state: Ints, way: float, speed: float) -> boo
     return False
 
 
-@jit(inner=True)
+@jit
 def find_facts(one: OneWorld, params: Floats, task_state: Ints, facts: Floats) -> None:
     """`is_violation`, `is_success` and `is_late`, as facts."""
     ego = one.actors[one.world[0].ego]
@@ -175,8 +175,8 @@ def find_facts(one: OneWorld, params: Floats, task_state: Ints, facts: Floats) -
 RESET_KINDS, RESET_RELEASE_S, RESET_EGO_ALONG, RESET_PACE = range(4)
 RESET_HEAD = 4
 
-_along_at_start = jit(inner=True)(along_at_start)
-_slip_of = jit(inner=True)(slip_of)
+_along_at_start = jit(along_at_start)
+_slip_of = jit(slip_of)
 
 
 def reset_params(env: Any) -> list[float]:
@@ -199,7 +199,7 @@ def reset_lane_rows(env: Any, rows: dict[Any, int]) -> list[int]:
     return [rows[env.ego_start()[0]], *(rows[car.lane] for car in env.cars())]
 
 
-@jit(inner=True)
+@jit
 def reset_scene(one: OneWorld, template: Template) -> int:
     """`SingleDecisionWorld._reset`; returns the kind of scene."""
     params, lane_rows = template.params, template.lane_rows

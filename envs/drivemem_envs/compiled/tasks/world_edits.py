@@ -8,7 +8,7 @@ from drivemem_envs._jit import jit
 from drivemem_envs.compiled.records import OneWorld
 
 
-@jit(inner=True)
+@jit
 def put_ego(one: OneWorld, lane: int, x: float, y: float, heading: float, speed: float) -> None:
     """Fix the ego's pose, speed, controls and lanes, so that none of them can store a bit.
 
@@ -29,7 +29,7 @@ def put_ego(one: OneWorld, lane: int, x: float, y: float, heading: float, speed:
     ego.lane = ego.target_lane = lane
 
 
-@jit(inner=True)
+@jit
 def take_traffic_away(one: OneWorld) -> None:
     """Leave no vehicle but the ego."""
     world = one.world[0]
