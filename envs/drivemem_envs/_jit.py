@@ -101,6 +101,20 @@ def _compile(kernel: Kernel, inline: str, allocates: bool) -> Kernel:
     return cast(Kernel, compiled)
 
 
+def named(kernel: Kernel, name: str) -> Kernel:
+    """Name a function that a function makes, before it is compiled.
+
+    Kernels are told apart by the names of their modules and functions, in the cache and in
+    machine code: two of one name and different insides would be taken for each other.
+
+    Args:
+        kernel: the function.
+        name: that no other kernel of its module has.
+    """
+    kernel.__name__ = kernel.__qualname__ = name
+    return kernel
+
+
 def is_cached(kernel: Callable[..., Any]) -> bool:
     """Whether a kernel was compiled before, for whatever arguments, and kept."""
     kept = getattr(kernel, "_cache", None)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem_envs._jit import Ints, jit
+from drivemem_envs._jit import Ints, jit, named
 from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.spawn import clear_and_spawn
 from drivemem_envs.compiled.dynamics.step import advance, world_of
 from drivemem_envs.compiled.parallel_for import parallel_for, threads_of
-from drivemem_envs.compiled.perception.native_observations import Native, show_native
+from drivemem_envs.compiled.perception.native_observations import (
+    NO_NATIVE,
+    Native,
+    show_native,
+)
 from drivemem_envs.compiled.perception.observe import View, show
 from drivemem_envs.compiled.perception.sight import Sight, look
 from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
@@ -44,62 +49,65 @@ class Batch(NamedTuple):
     native: Native
 
 
-@jit(inline="always")
-def _see(
-    one: OneWorld,
-    sight: Sight,
-    shown: View,
-    task: Task,
-    trace: EpisodeTrace,
-    result: StepResult,
-    native: Native,
-    index: int,
-    scratch_row: int,
-) -> None:
-    """Perceive, show and remember a world as it is."""
-    given = look(one, sight, index, scratch_row)
-    show(one, sight, shown, index, scratch_row, given)
-    show_native(one, sight, task, native, index, scratch_row, given)
-    record_decision(sight, trace, index, result.boxes[scratch_row])
+def _advancing(shows_native: bool) -> Callable[..., None]:
+    """The kernel that takes one decision, or perceives worlds as they are.
+
+    Args:
+        shows_native: whether it knows highway-env's own observations. drivemem's scenarios do
+            without, and need not compile them.
+    """
+
+    def advance_some(
+        worlds: Worlds,
+        scratch: Scratch,
+        sight: Sight,
+        shown: View,
+        task: Task,
+        trace: EpisodeTrace,
+        result: StepResult,
+        template: Template,
+        native: Native,
+        rows: Ints,
+        actions: NDArray[np.float32],
+        acts: bool,
+        scratch_row: int,
+        first: int,
+        last: int,
+    ) -> None:
+        # Lane keeping observes after acting, before it simulates.
+        lags = task.vector[codes.FAMILY] == codes.KEEPING
+        for place in range(first, last):
+            index = rows[place]
+            one = by_pointer(world_of(worlds, scratch, index, scratch_row))
+            chosen = np.float32(0.0)
+            if acts:
+                chosen = actions[place, 0]
+                actions[place, 0] = custom_tasks.before(one, task, index, actions[place])
+            for phase in range(2):  # one place in the code for each half, which is compiled once
+                if (phase == 1) != lags:
+                    given = look(one, sight, index, scratch_row)
+                    show(one, sight, shown, index, scratch_row, given)
+                    if shows_native:
+                        show_native(one, sight, task, native, index, scratch_row, given)
+                    record_decision(sight, trace, index, result.boxes[scratch_row])
+                elif acts:
+                    advance(one, actions[place], one.world[0].frames, not lags)
+                    custom_tasks.after(one, task, index)
+            if acts:
+                actions[place, 0] = chosen
+                finish_decision(
+                    one, task, sight, trace, actions[place], index, scratch_row, result
+                )
+                clear_and_spawn(one, template)
+
+    return jit(named(advance_some, "advance_and_show_native" if shows_native else "advance_some"))
 
 
-@jit
-def _advance(
-    worlds: Worlds,
-    scratch: Scratch,
-    sight: Sight,
-    shown: View,
-    task: Task,
-    trace: EpisodeTrace,
-    result: StepResult,
-    template: Template,
-    native: Native,
-    rows: Ints,
-    actions: NDArray[np.float32],
-    acts: bool,
-    scratch_row: int,
-    first: int,
-    last: int,
-) -> None:
-    # Lane keeping observes after acting, before it simulates.
-    lags = task.vector[codes.FAMILY] == codes.KEEPING
-    for place in range(first, last):
-        index = rows[place]
-        one = by_pointer(world_of(worlds, scratch, index, scratch_row))
-        chosen = np.float32(0.0)
-        if acts:
-            chosen = actions[place, 0]
-            actions[place, 0] = custom_tasks.before(one, task, index, actions[place])
-        for phase in range(2):  # one place in the code for each half, which is compiled once
-            if (phase == 1) != lags:
-                _see(one, sight, shown, task, trace, result, native, index, scratch_row)
-            elif acts:
-                advance(one, actions[place], one.world[0].frames, not lags)
-                custom_tasks.after(one, task, index)
-        if acts:
-            actions[place, 0] = chosen
-            finish_decision(one, task, sight, trace, actions[place], index, scratch_row, result)
-            clear_and_spawn(one, template)
+_advance, _advance_and_show_native = (_advancing(shows_native) for shows_native in (False, True))
+
+
+def _kernel(batch: Batch) -> Callable[..., None]:
+    return _advance if batch.native.kind[0] == NO_NATIVE else _advance_and_show_native
 
 
 def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
@@ -110,7 +118,8 @@ def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:
         rows: (R,) which worlds.
         actions: (R, 2) index of a discrete action first, or continuous controls.
     """
-    parallel_for(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, actions, True)
+    threads = threads_of(batch.scratch.known)
+    parallel_for(_kernel(batch), threads, len(rows), *batch, rows, actions, True)
 
 
 def begin(batch: Batch, rows: Ints) -> None:
@@ -123,7 +132,8 @@ def begin(batch: Batch, rows: Ints) -> None:
     batch.sight.decisions[rows] = 0
     batch.task.time_s[rows] = 0.0
     nothing = np.zeros((0, 2), dtype=np.float32)
-    parallel_for(_advance, threads_of(batch.scratch.known), len(rows), *batch, rows, nothing, False)
+    threads = threads_of(batch.scratch.known)
+    parallel_for(_kernel(batch), threads, len(rows), *batch, rows, nothing, False)
 
 
 def end(batch: Batch, rows: Ints, endings: Flags) -> None:

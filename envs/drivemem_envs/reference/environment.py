@@ -62,6 +62,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         if scenario.observation.native is not None:
             config["observation"] = dict(scenario.observation.native)
         config["other_vehicles_type"] = private_path(config["other_vehicles_type"], scenario.world)
+        self.is_made = False
         told = inspect.signature(super().__init__).parameters
         if "render_mode" in told:
             super().__init__(config=config, render_mode=render_mode)
@@ -69,6 +70,7 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             super().__init__(config=config)
             self.render_mode = render_mode
         self._has_begun = False  # highway-env resets itself when it is made, without a seed
+        self.is_made = True
 
     # ---- what highway-env calls -----------------------------------------------------------
 
@@ -111,6 +113,8 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
         self._has_begun = True
         # highway-env's info holds the rewards of an action that it draws without a seed: left out.
         observation, _ = super().reset(seed=seed, options=options)
+        if not self.is_made:  # highway-env resets itself when it is made: nobody looks
+            return observation, {}
         self.metrics.add(self.perception.truth())
         return observation, {}
 

@@ -61,6 +61,7 @@ class Observed(Protocol):
     scenario: Scenario
     perception: Perception
     first_road_lanes: int
+    is_made: bool
     road: Any
     vehicle: Any
     config: dict[str, Any]
@@ -146,7 +147,7 @@ class DriverView(ObservationType):  # type: ignore[misc]
     def observe(self) -> Observation:
         """Perceive and observe; call once per decision."""
         env = self.env
-        if not env.road or env.vehicle is None:
+        if not env.road or env.vehicle is None or not (env.is_made or self.native):
             return {}
         env.perceive()
         parts: dict[str, np.ndarray[Any, Any]] = {}

@@ -39,7 +39,7 @@ class CompiledResets:
         if isinstance(found, str):
             raise CompiledUnsupported(f"{found}: use the scene bank or backend='reference'")
         self.env = make_reference(scenario)
-        self.env.reset(seed=0)
+        self.env.reset_scene(0)
         self.scene = export(self.env, own_time=True)
         self.template = make_template(self.scene, self.env, found)
         most = found.most_vehicles(self.env) if found.most_vehicles else 0

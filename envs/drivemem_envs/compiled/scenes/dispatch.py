@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drivemem_envs._jit import Floats, Ints, jit
+from drivemem_envs._jit import Floats, Ints, jit, named
 from drivemem_envs.compiled import codes
 from drivemem_envs.compiled.by_pointer import by_pointer
 from drivemem_envs.compiled.dynamics.spawn import number_actors
@@ -88,11 +88,7 @@ def _resetting(reset: Resetting, hides: bool = False) -> Resetting:
             sensor_seeds[row] = sensor_seed(one.stream)
             shuffle_slots(sensor_seeds[row], slots[row])
 
-    # numba tells compiled kernels apart by their names, in its cache too.
-    reset_some.__name__ = reset_some.__qualname__ = (
-        f"{reset.__module__.rpartition('.')[2]}_{reset.__name__}_some"
-    )
-    return jit(reset_some)
+    return jit(named(reset_some, f"{reset.__module__.rpartition('.')[2]}_{reset.__name__}_some"))
 
 
 _RESETS = {

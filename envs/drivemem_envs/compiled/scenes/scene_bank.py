@@ -69,7 +69,7 @@ class SceneBank:
         self._kept: OrderedDict[int, InitialScene] = OrderedDict()
         scenes = []
         for seed in range(_PROBES):
-            self.env.reset(seed=seed)
+            self.env.reset_scene(seed)
             scenes.append(export(self.env, own_time=True))
         self.scene = scenes[-1]
         keys = {scene.network.key() for scene in scenes}
