@@ -83,7 +83,7 @@ class PartCompiler(Compiler):  # type: ignore[misc]
     _library: type[JITCodeLibrary] = _Part
 
     def define_pipelines(self) -> Any:
-        """numba's own passes, into a library of this module."""
+        """Numba's own passes, into a library of this module."""
         state = self.state
         if state.library is None:
             state.library = self._library(state.targetctx.codegen(), state.func_id.func_qualname)

@@ -21,7 +21,7 @@ from drivemem_envs.compiled.perception.native_observations import (
 )
 from drivemem_envs.compiled.perception.observe import View, show
 from drivemem_envs.compiled.perception.sight import Sight, look
-from drivemem_envs.compiled.records import OneWorld, Scratch, Worlds
+from drivemem_envs.compiled.records import Scratch, Worlds
 from drivemem_envs.compiled.step_result import (
     Flags,
     StepResult,
@@ -95,9 +95,7 @@ def _advancing(shows_native: bool) -> Callable[..., None]:
                     custom_tasks.after(one, task, index)
             if acts:
                 actions[place, 0] = chosen
-                finish_decision(
-                    one, task, sight, trace, actions[place], index, scratch_row, result
-                )
+                finish_decision(one, task, sight, trace, actions[place], index, scratch_row, result)
                 clear_and_spawn(one, template)
 
     return jit(named(advance_some, "advance_and_show_native" if shows_native else "advance_some"))

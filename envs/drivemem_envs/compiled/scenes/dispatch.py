@@ -1,4 +1,4 @@
-"""Resets of many worlds: one kernel for each kind of reset, so that only the one in use compiles."""
+"""Resets of many worlds: one kernel for each kind of reset, and only the one in use compiles."""
 
 from __future__ import annotations
 
