@@ -10,6 +10,8 @@ from drivemem.errors import DrivememError
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
 
+_COMPILE_S = 25
+"""Processor time that compiling takes at most, s: benchmarks/results/waiting.md."""
 _WAY_OUT = ": use backend='reference'"
 """What the reasons end with where Python code asks."""
 
@@ -70,12 +72,20 @@ def check_device(wanted: str) -> str:
     return wanted
 
 
-def announce(backend: str) -> None:
-    """Say why the first episode of all takes minutes to begin."""
-    from drivemem.progress import console
-    from drivemem_envs.making import kernels_are_cached
+def compile_ahead(scenario: Scenario, quiet: bool = False) -> None:
+    """Compile the kernels of a scenario that runs on the compiled backend, and show how far it is.
 
-    if backend == "compiled" and not kernels_are_cached():
-        console().print(
-            "Compiling the simulation kernels: once on this machine, one to three minutes."
-        )
+    Does nothing where they are kept from before. Without this the first episode would wait in
+    silence.
+
+    Args:
+        scenario: the scenario.
+        quiet: show nothing.
+    """
+    from drivemem.progress import Waiting
+    from drivemem_envs.making import compile_kernels, is_compiled
+
+    if is_compiled(scenario):
+        return
+    with Waiting("Compiling the simulation kernels, once on this machine", _COMPILE_S, quiet) as it:
+        compile_kernels(scenario, it.update)

@@ -133,3 +133,31 @@ class Progress(Display):
             f"{self.title}: {self.done:,}/{self.total:,} {self.unit}, {self.rate():,.0f}/s, "
             f"{left} s left  {note}".rstrip()
         )
+
+
+class Waiting(Display):
+    """A share that rises to 1, with time left; off a terminal one line says how long it may take.
+
+    Args:
+        title: what is waited for.
+        about_s: how long it takes at most on an idle machine, s.
+        quiet: print nothing.
+    """
+
+    def __init__(self, title: str, about_s: int, quiet: bool = False) -> None:
+        super().__init__(quiet, line_every_s=float("inf"))
+        self.line(f"{title}: about {about_s} s")
+        if self.is_live:
+            from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._live = Bar(
+                TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )  # fmt: skip
+            self._task = self._live.add_task(title, total=1.0)
+
+    def update(self, share: float) -> None:
+        """Say which share is done."""
+        if self.is_live:
+            self._live.update(self._task, completed=share)

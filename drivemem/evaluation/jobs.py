@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from drivemem.backends import announce, choose_backend
+from drivemem.backends import choose_backend, compile_ahead
 from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.config import Backend, EvaluateConfig
 from drivemem.evaluation.drivers import (
@@ -174,7 +174,8 @@ def open_worlds(suite: Suite, seeds: SuiteSeeds, backend: Backend, num_workers: 
     if num_workers is not None and num_workers < 1:
         raise DrivememError(f"num_workers is {num_workers}; give at least 1")
     chosen = choose_backend(backend, suite.scenario)
-    announce(chosen)
+    if chosen == "compiled":
+        compile_ahead(suite.scenario)
     workers = usable_cores() if num_workers is None else num_workers
     return make_vec(suite.scenario, seeds.worlds, backend=chosen, seeds=seeds, num_workers=workers)
 

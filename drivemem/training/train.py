@@ -14,7 +14,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter, Logger
 
-from drivemem.backends import announce, check_device, choose_backend
+from drivemem.backends import check_device, choose_backend, compile_ahead
 from drivemem.config import DistillConfig, TrainConfig
 from drivemem.errors import DrivememError, first_line
 from drivemem.progress import Progress
@@ -138,7 +138,9 @@ def begin(config: TrainConfig, *scenarios: Scenario) -> Literal["compiled", "ref
     check_device(config.device)
     backends = [choose_backend(config.backend, scenario) for scenario in scenarios]
     backend = min(backends, key=["reference", "compiled"].index)
-    announce(backend)
+    if backend == "compiled":
+        for scenario in scenarios:
+            compile_ahead(scenario)
     return backend
 
 

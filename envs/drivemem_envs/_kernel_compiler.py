@@ -12,7 +12,6 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from llvmlite.binding import Linkage
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.environment import lookup_environment
@@ -49,9 +48,11 @@ class _Nowhere:
 class _Whole(JITCodeLibrary):  # type: ignore[misc]
     """A kernel that Python calls, with all parts that it needs, each once."""
 
+    _linking_libraries: list[Any]
+
     def finalize(self) -> None:
         """Link the parts, optimise all of it and make machine code."""
-        found = dict.fromkeys(self._linking_libraries)
+        found: dict[Any, None] = dict.fromkeys(self._linking_libraries)
         pending = list(found)
         while pending:
             library = pending.pop()
@@ -65,7 +66,7 @@ class _Whole(JITCodeLibrary):  # type: ignore[misc]
             self._final_module.link_in(part._final_module, preserve=True)
         for each in self._final_module.functions:
             is_of_part = not each.is_declaration and each.name not in own
-            if is_of_part and each.linkage == Linkage.external:
+            if is_of_part and each.linkage.name == "external":
                 each.linkage = "linkonce_odr"  # so that it may be inlined and then dropped
         # numba's own libraries come last: LLVM links only what is needed by then.
         self._linking_libraries = [each for each in found if not isinstance(each, _Part)]

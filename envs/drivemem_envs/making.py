@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
 from typing import Any, Literal
@@ -150,12 +151,27 @@ def _price(description: str, reason: str) -> str:
     )
 
 
-def kernels_are_cached() -> bool:
-    """Whether the kernels are compiled already; the first use on a machine takes minutes."""
-    from drivemem_envs._jit import is_cached
-    from drivemem_envs.compiled.decision import _advance  # it calls all the others
+def is_compiled(scenario: Scenario) -> bool:
+    """Whether the kernels that a scenario needs are kept: else the first episode waits for them.
 
-    return is_cached(_advance)
+    Args:
+        scenario: one that the compiled backend runs.
+    """
+    from drivemem_envs.compiled.compiling import missing_kernels
+
+    return missing_kernels(scenario) == 0
+
+
+def compile_kernels(scenario: Scenario, tell: Callable[[float], None]) -> None:
+    """Compile the kernels that a scenario needs, if they are not kept: once on a machine.
+
+    Args:
+        scenario: one that the compiled backend runs.
+        tell: called with the share that is done, rising to 1.
+    """
+    from drivemem_envs.compiled import compiling
+
+    compiling.compile_kernels(scenario, tell)
 
 
 def make_registered(

@@ -104,8 +104,17 @@ def _advancing(shows_native: bool) -> Callable[..., None]:
 _advance, _advance_and_show_native = (_advancing(shows_native) for shows_native in (False, True))
 
 
+def decision_kernel(shows_native: bool) -> Callable[..., None]:
+    """The kernel of `decide` and `begin`, which calls nearly all the others.
+
+    Args:
+        shows_native: whether the scenario has an observation of highway-env's own.
+    """
+    return _advance_and_show_native if shows_native else _advance
+
+
 def _kernel(batch: Batch) -> Callable[..., None]:
-    return _advance if batch.native.kind[0] == NO_NATIVE else _advance_and_show_native
+    return decision_kernel(bool(batch.native.kind[0] != NO_NATIVE))
 
 
 def decide(batch: Batch, rows: Ints, actions: NDArray[np.float32]) -> None:

@@ -17,7 +17,7 @@ class Pair(NamedTuple):
     right: np.ndarray
 
 
-@jit(inner=True)
+@jit
 def add(pair: Pair, value: float) -> float:
     """Write to one array, read the other."""
     pair.left[0] += value

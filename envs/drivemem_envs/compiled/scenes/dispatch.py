@@ -107,6 +107,11 @@ _RESETS = {
 }
 
 
+def reset_kernel(code: int) -> Resetting:
+    """The kernel of `reset_worlds` for a kind of reset, by the code of a `families.Reset`."""
+    return _RESETS[code]
+
+
 def reset_worlds(
     worlds: Worlds,
     scratch: Scratch,
@@ -130,6 +135,6 @@ def reset_worlds(
         slots: (N, V) written, likewise.
     """
     parallel_for(
-        _RESETS[template.reset], threads_of(scratch.known), len(rows),
+        reset_kernel(template.reset), threads_of(scratch.known), len(rows),
         worlds, scratch, template, rows, seeds, latent, sensor_seeds, slots,
     )  # fmt: skip
