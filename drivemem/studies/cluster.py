@@ -14,10 +14,11 @@ from typing import Any
 
 from drivemem.errors import DrivememError, first_line
 from drivemem.studies.board import Board
-from drivemem.studies.local import Summary, conclude, outstanding, start_worker
+from drivemem.studies.local import Summary, conclude, outstanding
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.spec import Resources
-from drivemem.studies.state import LOCK, LOG, forget_failure, state_of
+from drivemem.studies.state import LOCK, forget_failure, state_of
+from drivemem.studies.warm import WarmWorker
 
 _POLL_S = 1.0
 _PATIENCE_S = 10.0
@@ -161,8 +162,12 @@ def work(folder: str, name: str, threads: int, retries: int, teacher: int = 0) -
     (place / name).mkdir(exist_ok=True)
     code = 0
     for _ in range(retries + 1):  # killed processes only: an error would come again
-        with (place / name / LOG).open("ab") as log:
-            code = start_worker(place, name, threads, log).wait()
+        worker = WarmWorker(place, threads)
+        try:
+            worker.begin(name)
+            code = worker.wait()
+        finally:
+            worker.end()
         if code >= 0:
             break
     return code

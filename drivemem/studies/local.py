@@ -1,22 +1,19 @@
-"""Running a study on this machine: one process per run, as many at once as there are cores."""
+"""Running a study on this machine: as many runs at once as there are cores, each in a process."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
 
 from drivemem.errors import DrivememError
 from drivemem.studies.board import Board
 from drivemem.studies.plan import Cell, Plan
-from drivemem.studies.state import LOG, State, forget_failure, note_failure, state_of
+from drivemem.studies.state import State, forget_failure, note_failure, state_of
+from drivemem.studies.warm import WarmWorker
 from drivemem.studies.worker import stale_advice
 from drivemem_envs.cores import usable_cores
 
@@ -37,19 +34,9 @@ class Summary:
 
 @dataclass
 class _Worker:
-    cell: Cell
-    process: subprocess.Popen[bytes]
-    log: Any
-
-    def signal(self, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(number)
-
-    def close(self) -> None:
-        self.log.close()
-        if self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
+    process: WarmWorker
+    cell: Cell | None = None
+    """What it runs; None: it waits for a cell."""
 
 
 def threads_each(workers: int) -> int:
@@ -84,15 +71,6 @@ def outstanding(plan: Plan) -> tuple[list[Cell], Summary]:
     plan.save()
     todo = [cell for cell in plan.cells if cell.name in missing]
     return todo, Summary([cell.name for cell in plan.cells if cell.name not in missing])
-
-
-def start_worker(folder: Path, name: str, threads: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """A process that runs one cell; it ends when its standard input does."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "drivemem.studies.worker", str(folder), name, str(threads)],
-        stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True,
-        env=worker_environment(threads),
-    )  # fmt: skip
 
 
 def conclude(plan: Plan, cell: Cell, why: str, board: Board, summary: Summary) -> None:
@@ -151,33 +129,38 @@ class _Pool:
         compile them at the same time."""
         self.before = 0
         self.workers: list[_Worker] = []
+        self.news = threading.Event()
+        """Set when a cell may have ended."""
 
     def run(self) -> None:
         try:
-            while self.todo or self.workers:
+            while self.todo or self._running():
                 while self._has_room() and (cell := self._next()) is not None:
                     self._start(cell)
-                self.workers = [worker for worker in self.workers if not self._ended(worker)]
-                self.board.show([worker.cell for worker in self.workers], len(self.todo))
-                time.sleep(_POLL_S)
+                self.board.show(self._running(), len(self.todo))
+                self.news.wait(_POLL_S)
+                self.news.clear()
+                self.workers = [worker for worker in self.workers if self._stays(worker)]
         finally:
             self._stop()
 
+    def _running(self) -> list[Cell]:
+        return [worker.cell for worker in self.workers if worker.cell is not None]
+
     def _has_room(self) -> bool:
-        return len(self.workers) < (1 if self._compiling() else self.size)
+        return len(self._running()) < (1 if self._compiling() else self.size)
 
     def _next(self) -> Cell | None:
         """The next cell whose teacher does not wait or run itself; it is taken off the list."""
-        unfinished = {cell.name for cell in self.todo} | {one.cell.name for one in self.workers}
+        unfinished = {cell.name for cell in [*self.todo, *self._running()]}
         ready = next((cell for cell in self.todo if cell.teacher not in unfinished), None)
         if ready is not None:
             self.todo.remove(ready)
         return ready
 
     def _compiling(self) -> bool:
-        if self.alone and self.workers:
-            cell = self.workers[0].cell
-            state = state_of(self.plan.run(cell), cell)
+        if self.alone and (running := self._running()):
+            state = state_of(self.plan.run(running[0]), running[0])
             self.alone = state.step <= self.before and not state.evaluated
         return self.alone
 
@@ -187,48 +170,44 @@ class _Pool:
             self.before = state_of(run, cell).step
         run.folder.mkdir(parents=True, exist_ok=True)
         forget_failure(run)
-        log = (run.folder / LOG).open("ab")
-        process = start_worker(self.plan.folder, cell.name, self.threads, log)
-        self.workers.append(_Worker(cell, process, log))
+        worker = next((each for each in self.workers if each.cell is None), None)
+        if worker is None:
+            worker = _Worker(WarmWorker(self.plan.folder, self.threads, self.news))
+            self.workers.append(worker)
+        worker.cell = cell
+        worker.process.begin(cell.name)
         self.board.started(cell)
 
-    def _ended(self, worker: _Worker) -> bool:
-        code = worker.process.poll()
-        if code is None:
-            return False
-        worker.close()
-        self.alone = False
+    def _stays(self, worker: _Worker) -> bool:
+        """Whether a worker is still of use; what came of its cell is noted, if that has ended."""
         cell = worker.cell
+        if cell is None or (code := worker.process.code()) is None:
+            return True
+        self.alone, worker.cell = False, None
         if code < 0 and self.lost.get(cell.name, 0) < self.plan.study.resources.retries:
             self.lost[cell.name] = self.lost.get(cell.name, 0) + 1
             self.todo.appendleft(cell)
             self.board.say(f"{cell.name}: its process was killed ({_signal(code)}); it goes on")
+        else:
+            why = f"its process ended with {_signal(code) if code < 0 else code}"
+            conclude(self.plan, cell, why, self.board, self.summary)
+        if worker.process.may_go_on:
             return True
-        why = f"its process ended with {_signal(code) if code < 0 else code}"
-        conclude(self.plan, cell, why, self.board, self.summary)
-        return True
+        worker.process.end()
+        return False
 
     def _stop(self) -> None:
-        """End workers that still run; what they have done is kept."""
-        for worker in self.workers:
-            worker.signal(signal.SIGINT)
+        """End all workers; what they have done is kept."""
+        busy = [worker.process for worker in self.workers if worker.cell is not None]
+        for process in busy:
+            process.interrupt()
         until = time.monotonic() + _PATIENCE_S
         try:
-            while time.monotonic() < until and any(w.process.poll() is None for w in self.workers):
+            while time.monotonic() < until and any(process.is_alive for process in busy):
                 time.sleep(0.05)
         finally:
             for worker in self.workers:
-                worker.process.kill()
-                worker.process.wait()
-                worker.close()
-
-
-def worker_environment(threads: int) -> dict[str, str]:
-    """The environment of a worker: one thread for PyTorch, so that results do not depend on it."""
-    return {
-        **os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
-        "NUMBA_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1",
-    }  # fmt: skip
+                worker.process.end()
 
 
 def _signal(code: int) -> str:

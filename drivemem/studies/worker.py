@@ -1,13 +1,16 @@
-"""One cell from beginning to end, in a process of its own: train, evaluate, say that it is done.
+"""Cells from beginning to end, in a process of their own: train, evaluate, say that it is done.
 
-`python -m drivemem.studies.worker FOLDER CELL THREADS` reads the stored study. It ends when its
-standard input does, so that it never outlives whoever started it.
+`python -m drivemem.studies.worker FOLDER THREADS` reads the stored study, and names of cells from
+its standard input, a line each; it writes the exit code of each to its standard output. What a
+cell prints goes to its log. It ends when its standard input does, so that it never outlives
+whoever started it (`warm.WarmWorker`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sys
 import threading
 import time
@@ -21,6 +24,7 @@ from drivemem.errors import DrivememError
 from drivemem.runs import Run
 from drivemem.studies.plan import Cell, load_cell
 from drivemem.studies.state import (
+    LOG,
     clear,
     evaluation_key,
     finished_evaluations,
@@ -154,23 +158,32 @@ def _probe(run: Run, cell: Cell, threads: int) -> None:
         note_done(run, left_out={"probe": str(error)})
 
 
-def _end_with_parent() -> None:
-    """End this process when its standard input ends: the parent is gone, however it went."""
+def _names() -> queue.SimpleQueue[str]:
+    """Names of cells as they come in; this process ends when no more can, however that comes."""
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
 
-    def watch() -> None:
+    def listen() -> None:
         with contextlib.suppress(OSError):
-            while os.read(0, 4096):
-                pass
+            for line in sys.stdin:
+                names.put(line.rstrip("\n"))
         os._exit(ORPHANED)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=listen, daemon=True).start()
+    return names
 
 
-def main(arguments: list[str]) -> int:
-    """Run one cell; returns the exit code."""
-    folder, name, threads = Path(arguments[0]), arguments[1], int(arguments[2])
-    warnings.filterwarnings("ignore", message=".*out of date.*")
-    _end_with_parent()
+def _print_to(log: Path) -> None:
+    """Let everything that this process prints go to a file, what libraries print too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+
+
+def _attempt(folder: Path, name: str, threads: int) -> int:
+    """Run a cell; returns its exit code."""
+    _print_to(folder / name / LOG)
     try:
         run_cell(folder, name, threads)
     except KeyboardInterrupt:
@@ -185,8 +198,24 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    """Run cells until one fails, for nobody knows what it left behind; returns its exit code."""
+    folder, threads = Path(arguments[0]), int(arguments[1])
+    warnings.filterwarnings("ignore", message=".*out of date.*")
+    names, code = _names(), 0
+    with os.fdopen(os.dup(1), "w") as told:
+        while code == 0:
+            try:
+                name = names.get()
+            except KeyboardInterrupt:
+                return 130
+            code = _attempt(folder, name, threads)
+            print(code, file=told, flush=True)
+    return code
+
+
 if __name__ == "__main__":
     code = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # the watching thread sits in a read; nothing is left to tidy up
+    os._exit(code)  # the listening thread sits in a read; nothing is left to tidy up
