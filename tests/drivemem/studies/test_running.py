@@ -84,6 +84,22 @@ def test_killed_workers_and_killed_studies_go_on_bit_for_bit(
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
 
 
+def test_a_process_runs_one_cell_after_another_and_each_is_as_if_alone(
+    tiny: Path, tmp_path: Path
+) -> None:
+    for out, agents in (("both", ("none", "gru")), ("alone", ("gru",))):
+        words = ("--jobs", "1", "--agents", *agents, "--results", "none")
+        study = command(tiny, tmp_path / out, *words)
+        output, _ = study.communicate()
+        assert study.returncode == 0, output
+    both, gru = tmp_path / "both", AGENTS[1:]
+    assert len({(both / name / ".lock").read_text() for name in AGENTS}) == 1
+    assert results(both, gru) == results(tmp_path / "alone", gru)
+    for name in AGENTS:  # what a run prints is in its own log
+        log = (both / name / "log.txt").read_text()
+        assert name in log and not any(other in log for other in AGENTS if other != name)
+
+
 def test_only_what_is_new_is_missing(ran: tuple[Path, Path, str, int], tmp_path: Path) -> None:
     _, out, _, _ = ran
     file = tmp_path / "tiny.toml"
