@@ -20,6 +20,9 @@ from benchmarks.tables import Row, report
 
 SCENARIO = "exit-recall"
 
+_ROLLOUT = 2_048
+"""Decisions between updates by the scenario's preset: runs of whole rollouts take what they say."""
+
 _STUDY = """
 seeds = {runs}
 [train]
@@ -28,13 +31,12 @@ steps = {steps}
 [agents.{memory}]
 memory = "{memory}"
 [evaluation]
-episodes = 1
+episodes = {episodes}
 """
 
 
-def _row(what: str, processor_s: float, wall_s: float, ratio: float | None = None) -> Row:
-    shown = "" if ratio is None else f"{ratio:.2f}"
-    return {"what": what, "processor_s": processor_s, "wall_s": wall_s, "ratio": shown}
+def _row(what: str, processor_s: float, wall_s: float) -> Row:
+    return {"what": what, "processor_s": processor_s, "wall_s": wall_s, "ratio": ""}
 
 
 def _program(words: Sequence[str], cache: Path | None = None) -> tuple[float, float, str]:
@@ -92,25 +94,33 @@ def first_decisions(folder: Path, scenario: str = SCENARIO) -> list[Row]:
     return rows
 
 
-def short_runs(folder: Path, runs: int = 20, steps: int = 5_000, memory: str = "none") -> list[Row]:
+def short_runs(
+    folder: Path, runs: int = 20, steps: int = 3 * _ROLLOUT, memory: str = "none"
+) -> list[Row]:
     """A study of short runs beside one run of as many decisions.
 
     Args:
         folder: an empty one.
-        runs: of the study.
+        runs: of the study; one episode evaluates each, and as many the single run.
         steps: decisions of each.
         memory: of the agents.
+
+    Returns:
+        Rows whose ratio is their processor time by that of the first, which only trains.
     """
-    file = folder / "short.toml"
-    file.write_text(
-        _STUDY.format(runs=runs, steps=steps, scenario=SCENARIO, memory=memory), encoding="utf-8"
-    )
     single = ["train", SCENARIO, "--memory", memory, "--steps", str(runs * steps)]
-    whole = _whole(f"one run of {runs * steps:,} decisions", [*single, "--out", str(folder / "1")])
-    words = ["study", str(file), "--out", str(folder / "many"), "--jobs", "1", "--results", "none"]
-    study = _whole(f"a study of {runs} runs of {steps:,}", words)
-    ratio = study["processor_s"] / whole["processor_s"]
-    return [whole, {**study, "ratio": f"{ratio:.2f}"}]
+    rows = [_whole(f"train, {runs * steps:,} steps", [*single, "--out", str(folder / "train")])]
+    for count in (1, runs):
+        each = runs * steps // count
+        file = folder / f"{count}.toml"
+        text = _STUDY.format(
+            runs=count, steps=each, scenario=SCENARIO, memory=memory, episodes=runs // count
+        )
+        file.write_text(text, encoding="utf-8")
+        words = ["study", str(file), "--out", str(folder / str(count)), "--jobs", "1"]
+        row = _whole(f"study, {count} x {each:,} steps", [*words, "--results", "none"])
+        rows.append({**row, "ratio": f"{row['processor_s'] / rows[0]['processor_s']:.2f}"})
+    return rows
 
 
 def run() -> list[Row]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +92,18 @@ def write_columns(path: Path, columns: dict[str, str], values: dict[str, Any]) -
 
     flat: dict[str, Any] = {}
     parts = [f'{_cast(name, kind, values, flat)} AS "{name}"' for name, kind in columns.items()]
-    with duckdb.connect() as connection:
+    with _database(os.getpid()).cursor() as connection:
         connection.register("frame", pandas.DataFrame(flat))
         write_query(path, connection, f"SELECT {', '.join(parts)} FROM frame")
+
+
+@cache
+def _database(process: int) -> duckdb.DuckDBPyConnection:
+    """What tables are written through: making one takes longer than most tables do.
+
+    Each process has its own; a forked child cannot use its parent's.
+    """
+    return duckdb.connect()
 
 
 def write_query(

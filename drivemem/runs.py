@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -270,16 +271,10 @@ def _shown(line: bytes) -> str:
 
 def manifest(status: str, **facts: Any) -> dict[str, Any]:
     """What a result depends on besides its configuration."""
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
     return {
         "status": status,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": versions,
+        "versions": dict(_versions()),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -289,6 +284,22 @@ def manifest(status: str, **facts: Any) -> dict[str, Any]:
     }
 
 
+# Both stay what they were when this process loaded its code.
+
+
+@cache
+def _versions() -> dict[str, str | None]:
+    """Versions of the packages that results depend on; None: not installed."""
+    versions: dict[str, str | None] = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = None
+    return versions
+
+
+@cache
 def _git_revision() -> str | None:
     folder = Path(__file__).parent
     try:
