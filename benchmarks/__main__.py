@@ -16,6 +16,7 @@ TITLES = {
     "resets": "Resets: milliseconds of processor time to begin an episode, beside highway-env's",
     "memories": "Memories: milliseconds of processor time to learn from and to act T steps",
     "updates": "PPO: seconds of an update and of a rollout beside RecurrentPPO and PPO",
+    "waiting": "Waiting: seconds of processor time and of the wall until something happens",
     "training": "Training end to end on CartPole without velocities beside RecurrentPPO and PPO",
 }
 

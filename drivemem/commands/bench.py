@@ -12,7 +12,7 @@ import tyro
 from drivemem.commands.parsing import read_options
 from drivemem.errors import DrivememError
 
-Part = Literal["simulation", "memories", "updates", "training"]
+Part = Literal["simulation", "memories", "updates", "waiting", "training"]
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Options:
     """
 
     only: Annotated[tuple[Part, ...], tyro.conf.arg(metavar="PART …")] = ()
-    """simulation, memories, updates, training; none: all."""
+    """simulation, memories, updates, waiting, training; none: all."""
     json: Path | None = None
     """Also write all rows to this file."""
     markdown: Path | None = None
