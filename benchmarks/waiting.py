@@ -95,7 +95,7 @@ def first_decisions(folder: Path, scenario: str = SCENARIO) -> list[Row]:
 
 
 def short_runs(
-    folder: Path, runs: int = 20, steps: int = 3 * _ROLLOUT, memory: str = "none"
+    folder: Path, runs: int = 20, steps: int = 10 * _ROLLOUT, memory: str = "none"
 ) -> list[Row]:
     """A study of short runs beside one run of as many decisions.
 
