@@ -143,8 +143,8 @@ def cache_folder() -> Path | None:
         if danger is not None:
             warnings.warn(
                 f"compiled kernels are not kept, for {danger} and could plant code in the cache: "
-                "every process compiles them again (half a minute); set NUMBA_CACHE_DIR to a folder "
-                "that only you can write",
+                "every process compiles them again (half a minute); set NUMBA_CACHE_DIR to a "
+                "folder that only you can write",
                 RuntimeWarning,
                 stacklevel=2,
             )
