@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from drivemem.comparison.collect import StoredEvaluation, bare
-from drivemem.comparison.rows import SuiteTable
+from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.comparison.statistics import Interval, bootstrap
 from drivemem.comparison.tables import all_conditions
 from drivemem.errors import DrivememError
@@ -58,25 +58,26 @@ class Transfer:
 
     trained: tuple[str, ...]
     met: tuple[str, ...]
-    success: dict[tuple[str, str], tuple[Interval, int]]
-    """(trained, met) to success and the number of runs; pairs that were not driven are absent."""
+    scores: dict[tuple[str, str], tuple[Interval, int]]
+    """(trained, met) to the score there (success, or being on time) and the number of runs; pairs
+    that were not driven are absent."""
 
 
 @dataclass(frozen=True)
 class Generalisation:
-    """Success of the same runs on the episodes that they were trained on, and on unseen ones."""
+    """Score of the same runs on the episodes that they were trained on, and on unseen ones."""
 
     label: str
     runs: int
     trained: float
     unseen: float
     loss: Interval
-    """Success on trained episodes less that on unseen ones, runs paired."""
+    """Score on trained episodes less that on unseen ones, runs paired."""
 
 
 @dataclass(frozen=True)
 class Forgetting:
-    """Success on the first scenario before and after the same agents learned a second one."""
+    """Score on the first scenario before and after the same agents learned a second one."""
 
     label: str
     """The agent before."""
@@ -107,7 +108,7 @@ def forgetting(table: SuiteTable) -> list[Forgetting]:
             continue
         held = float(one.settings.get("consolidation_coef") or 0.0)
         key = (found[0].label, str(one.trained_on), held)
-        means = [float(which.column("success").mean()) for which in (found[1], one)]
+        means = [float(which.column(table.judged).mean()) for which in (found[1], one)]
         pairs.setdefault(key, []).append((means[0], means[1]))
     return [
         Forgetting(
@@ -120,7 +121,7 @@ def forgetting(table: SuiteTable) -> list[Forgetting]:
 
 
 def generalisation(table: SuiteTable, training: Sequence[StoredEvaluation]) -> list[Generalisation]:
-    """How much of success is lost on unseen episodes: what an agent has learned by heart.
+    """How much of the score is lost on unseen episodes: what an agent has learned by heart.
 
     Args:
         table: of a suite of unseen episodes.
@@ -130,13 +131,14 @@ def generalisation(table: SuiteTable, training: Sequence[StoredEvaluation]) -> l
     found = []
     for row in table.rows:
         pairs = [
-            (own.column("success").mean(), one.column("success").mean())
+            (own.column(table.judged).mean(), one.column(table.judged).mean())
             for one in row.members
             for own in training
             if own.run.folder == one.run.folder
             and own.label() == one.label()
             and own.suite["scenario"] == table.scenario
         ]
+        pairs = [pair for pair in pairs if np.isfinite(pair).all()]  # older ones lack `on_time`
         if pairs and row.kind != "reference":
             trained, unseen = np.array(pairs).T
             loss = bootstrap([(trained - unseen)[:, None]], generator)
@@ -245,9 +247,10 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
 
     Returns:
         The matrix; None unless some agent met a scenario that it was not trained on. Where
-        several agents of the memory share a cell, it holds the best, so that no cell flatters.
+        several agents of the memory share a cell, it holds one of those that were trained for the
+        most decisions, of these the best, so that no cell flatters.
     """
-    cells: dict[tuple[str, str], tuple[Interval, int]] = {}
+    cells: dict[tuple[str, str], Row] = {}
     for table in tables:
         for row in table.rows:
             if row.kind != "agent" or row.driver != memory:
@@ -259,15 +262,19 @@ def transfer_matrix(tables: Sequence[SuiteTable], memory: str) -> Transfer | Non
             if trained or home is None:
                 continue
             pair = (home, bare(table.scenario))
-            if pair not in cells or row.success.estimate > cells[pair][0].estimate:
-                cells[pair] = (row.success, row.runs)
+            cells[pair] = max(cells.get(pair, row), row, key=_trained_and_good)
     if all(trained == met for trained, met in cells):
         return None
     return Transfer(
         tuple(sorted({pair[0] for pair in cells})),
         tuple(sorted({pair[1] for pair in cells})),
-        cells,
+        {pair: (row.score, row.runs) for pair, row in cells.items()},
     )
+
+
+def _trained_and_good(row: Row) -> tuple[float, float]:
+    """Decisions trained for, and the score."""
+    return min(float(one.settings.get("steps") or 0) for one in row.members), row.score.estimate
 
 
 def _rising(points: list[Point]) -> tuple[Point, ...]:

@@ -22,9 +22,10 @@ class Overall:
     label: str
     runs: int
     """Fewest runs in any suite."""
-    success: Interval
+    score: Interval
+    """Share of episodes that succeed, or are on time where a scenario states a speed."""
     middle: Interval
-    """Interquartile mean over runs and suites."""
+    """Interquartile mean of the score over runs and suites."""
     improvement: float | None
     """Mean over suites of the probability of improvement over the baseline."""
 
@@ -47,7 +48,7 @@ def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
     found = []
     for label in common:
         rows = [rows[label] for rows in by_label]
-        strata = [row.successes for row in rows]
+        strata = [row.scores for row in rows]
         found.append(
             Overall(
                 label, min(row.runs for row in rows),
@@ -56,7 +57,7 @@ def overall(tables: list[SuiteTable], seed: int = 0) -> list[Overall]:
                 _improvement(rows, [table.base for table in tables], generator),
             )
         )  # fmt: skip
-    return sorted(found, key=lambda one: -one.success.estimate)
+    return sorted(found, key=lambda one: -one.score.estimate)
 
 
 def _improvement(

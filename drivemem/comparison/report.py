@@ -84,12 +84,22 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
         metrics=MEASURES,
         kinds=KINDS,
         overall=overall(tables),
+        **_score_words(tables),
         retention=retention_figures(tables),
         transfers=_transfers(tables),
         excluded=collection.excluded,
         facts=manifest("done"),
         trained_with=_versions(collection),
     )
+
+
+def _score_words(tables: list[SuiteTable]) -> dict[str, str]:
+    """What scores are that stand for several suites."""
+    nouns = {table.judged.noun for table in tables}
+    if len(nouns) == 1:
+        return {"score": nouns.pop(), "judged_note": ""}
+    note = " Where a scenario states a speed, the score is being on time, else success."
+    return {"score": "score", "judged_note": note}
 
 
 def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:

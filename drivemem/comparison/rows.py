@@ -161,11 +161,6 @@ class Row:
     """A lesion against the same runs without it."""
 
     @property
-    def successes(self) -> list[NDArray[np.float64]]:
-        """Success of each run's episodes."""
-        return [one.column(Judged.SUCCESS) for one in self.members]
-
-    @property
     def scores(self) -> list[NDArray[np.float64]]:
         """By run, whether each episode succeeded or was on time."""
         return [one.column(self.judged) for one in self.members]

@@ -98,7 +98,7 @@ def test_queries_of_the_page_give_the_figures(
     levels = [line["threshold"] for line in profile[:21]]
     assert levels == pytest.approx([k / 20 for k in range(21)])
     of_gru = [p for p in profile if p["driver"] == "gru" and p["lesion"] == "intact"]
-    shares = performance_profile(gru.successes, levels)
+    shares = performance_profile(gru.scores, levels)
     assert [line["share_of_runs"] for line in of_gru] == pytest.approx(shares.tolist())
     found = {(line["driver"], line["full_sensors"]): line["improvement"] for line in improvement}
     assert gru.improvement is not None and full.improvement is not None

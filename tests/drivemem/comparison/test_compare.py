@@ -539,8 +539,8 @@ def test_over_all_scenarios_runs_are_resampled_within_each(write: Write, tmp_pat
     tables = compare_runs([tmp_path / "runs"], report=tmp_path / "out").tables
     gru, none = overall(tables)
     assert (gru.label, gru.runs, none.label) == ("gru", 3, "none")
-    assert gru.success.estimate == pytest.approx((11 / 12 + 1 / 12) / 2)
-    assert gru.success.low > 0.3  # pooled over scenarios it would reach far lower
+    assert gru.score.estimate == pytest.approx((11 / 12 + 1 / 12) / 2)
+    assert gru.score.low > 0.3  # pooled over scenarios it would reach far lower
     assert gru.improvement == pytest.approx((1.0 + (3 * 1 + 6 * 0.5) / 9) / 2)
     assert none.improvement is None
     assert overall(tables[:1]) == []

@@ -18,6 +18,7 @@ from drivemem.comparison.measures import (
     swept_lesions,
     transfer_matrix,
 )
+from drivemem.comparison.overall import overall
 from drivemem.errors import DrivememError
 from drivemem.runs import write_json_file
 
@@ -128,13 +129,55 @@ def test_transfer_matrix_by_hand(write: Write, tmp_path: Path) -> None:
     transfer = transfer_matrix(tables, "gru")
     assert transfer is not None
     assert transfer.trained == transfer.met == ("exit-recall", "occluded-intersection")
-    found = {pair: success.estimate for pair, (success, _) in transfer.success.items()}
+    found = {pair: score.estimate for pair, (score, _) in transfer.scores.items()}
     assert found == {
         ("exit-recall", "exit-recall"): 1.0,
         ("occluded-intersection", "exit-recall"): 0.25,
         ("occluded-intersection", "occluded-intersection"): 0.75,
     }
     assert transfer_matrix(tables, "lstm") is None
+
+
+def test_a_cell_holds_the_agent_that_was_trained_longest(write: Write, tmp_path: Path) -> None:
+    abroad = {"scenario": "occluded-intersection"}
+    write("short", "SSSS", memory="gru", settings={**abroad, "steps": 1_000})
+    write("long", "SSCC", memory="gru", settings={**abroad, "steps": 9_000})
+    write("worse", "SCCC", memory="gru", settings={**abroad, "steps": 9_000, "aux_coef": 1.0})
+    transfer = transfer_matrix(compared(tmp_path).tables, "gru")
+    assert transfer is not None
+    (cell,) = transfer.scores.values()
+    assert cell[0].estimate == 0.5
+
+
+def test_where_a_speed_is_stated_every_measure_is_of_being_on_time(
+    write: Write, tmp_path: Path
+) -> None:
+    timely, late = [1.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]
+    there = "occluded-intersection"
+    write("first", "SSSS", memory="gru", on_time=timely)
+    write("first", "SSSS", memory="gru", stream="train", on_time=[1.0] * 4)
+    write(
+        "second", "SSSS", memory="gru", on_time=late,
+        settings={"scenario": there, "start_from": str(tmp_path / "runs" / "first")},
+    )  # fmt: skip
+    write("abroad", "SSSS", memory="gru", on_time=late, settings={"scenario": there})
+    write("there", "SSSS", memory="gru", scenario=there, on_time=timely)
+    write("none-a", "SSSS", on_time=late)
+    write("none-b", "SSSS", on_time=late, scenario=there)
+    comparison = compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    here = next(table for table in comparison.tables if "exit-recall" in table.scenario)
+    (lost,) = generalisation(here, comparison.collection.training)
+    assert (lost.trained, lost.unseen) == (1.0, 0.75)
+    (forgotten,) = forgetting(here)
+    assert (forgotten.before, forgotten.after) == (0.75, 0.25)
+    transfer = transfer_matrix(comparison.tables, "gru")
+    assert transfer is not None
+    assert transfer.scores[there, "exit-recall"][0].estimate == 0.25
+    gru, none = overall(comparison.tables)
+    assert (gru.score.estimate, none.score.estimate) == (0.75, 0.25)
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "On time of agents trained on one scenario" in report
+    assert "on time, training episodes" in report and "on time before" in report
 
 
 def test_agents_that_stay_at_home_make_no_matrix(write: Write, tmp_path: Path) -> None:
