@@ -12,11 +12,11 @@ from pydantic import ConfigDict, create_model
 
 from drivemem.commands.parsing import read_options
 from drivemem.commands.starting import (
-    chosen_memory,
     chosen_preset,
     first_and_preset,
     merged_words,
     option,
+    preset_settings,
     summary,
     used,
 )
@@ -110,14 +110,18 @@ def run(words: list[str]) -> int:
     taught = {} if teacher is None else _teachers_own(teacher)
     scenario = option(rest, "--scenario") or taught.get("scenario")
     preset = chosen_preset(scenario, wanted, rest)
-    base = {} if preset is None else preset.of(chosen_memory(rest))
+    base = preset_settings(preset, rest)
     if scenario == taught.get("scenario"):
         base = {**base, **taught}
     first = build_config({**base, "teacher": teacher or "", "scenario": scenario or ""})
     config = _read(rest, first, base)
     if not config.scenario:
         raise UsageError(f"{teacher} is a driver: say with --scenario where it teaches")
-    return _distill(words, config, option(rest, "--out"), "--resume" in rest, preset)
+    from drivemem.progress import console
+
+    if preset is not None:
+        console().print(used(preset, base, config), markup=False, soft_wrap=True)
+    return _distill(words, config, option(rest, "--out"), "--resume" in rest)
 
 
 def _teachers_own(teacher: str) -> dict[str, Any]:
@@ -145,15 +149,11 @@ def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
     return config
 
 
-def _distill(
-    words: list[str], config: DistillConfig, out: str | None, resume: bool, preset: Any
-) -> int:
+def _distill(words: list[str], config: DistillConfig, out: str | None, resume: bool) -> int:
     from drivemem.distillation.check import read_check
     from drivemem.distillation.distill import distill
     from drivemem.progress import console
 
-    if preset is not None:
-        console().print(used(preset, config), markup=False, soft_wrap=True)
     try:
         done = distill(config, out or str(RUNS / config.run_name()), resume=resume)
     except KeyboardInterrupt:

@@ -46,9 +46,14 @@ def chosen_preset(scenario: str | None, wanted: str | None, rest: list[str]) -> 
     return found
 
 
-def chosen_memory(rest: list[str]) -> str:
-    """The memory that was asked for."""
-    return option(rest, "--memory") or str(TrainConfig.model_fields["memory"].default)
+def preset_settings(preset: Preset | None, rest: list[str]) -> dict[str, Any]:
+    """What a preset says of the memory and of the encoder that words ask for."""
+    if preset is None:
+        return {}
+    memory = option(rest, "--memory") or str(TrainConfig.model_fields["memory"].default)
+    own, encoder = preset.of(memory), option(rest, "--encoder")
+    kept = own if encoder is None else merged(own, {"encoder": encoder})
+    return {name: kept[name] for name in own if name in kept}
 
 
 def option(words: list[str], name: str) -> str | None:
@@ -68,12 +73,18 @@ def merged_words(config: TrainConfig, preset: dict[str, Any]) -> TrainConfig:
     return config.model_copy(update={name: tuple(words[name]) for name in WORDS})
 
 
-def used(preset: Preset, config: TrainConfig) -> str:
-    """Which preset was used, and what it chose."""
+def used(preset: Preset, settings: dict[str, Any], config: TrainConfig) -> str:
+    """Which preset was used, and what it chose.
+
+    Args:
+        preset: the preset.
+        settings: of `preset_settings`.
+        config: what became of them.
+    """
     values = config.model_dump(mode="json")
     kept = [
         f"{key}={values[key] if not isinstance(values[key], list) else ' '.join(values[key])}"
-        for key in preset.of(config.memory)
+        for key in settings
         if key != "scenario"
     ]
     return f"preset {preset.name}: {', '.join(kept)} (--preset none: without it)"

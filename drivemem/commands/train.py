@@ -10,10 +10,10 @@ import tyro
 
 from drivemem.commands.parsing import read_options
 from drivemem.commands.starting import (
-    chosen_memory,
     chosen_preset,
     first_and_preset,
     merged_words,
+    preset_settings,
     summary,
     used,
 )
@@ -43,7 +43,7 @@ def run(words: list[str]) -> int:
     """Train and print a summary."""
     scenario, wanted, rest = first_and_preset(words, "scenario")
     preset = chosen_preset(scenario, wanted, rest)
-    base = {} if preset is None else preset.of(chosen_memory(rest))
+    base = preset_settings(preset, rest)
     first = build_config({"scenario": "", **base, **({"scenario": scenario} if scenario else {})})
     options = read_options(Options, "train", rest, Options(config=first))
     config = merged_words(options.config, base)
@@ -53,7 +53,7 @@ def run(words: list[str]) -> int:
     from drivemem.training.train import train
 
     if preset is not None:
-        console().print(used(preset, config), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config), markup=False, soft_wrap=True)
     out = options.out or str(RUNS / config.run_name())
     try:
         done = train(config, out, resume=options.resume)

@@ -145,9 +145,14 @@ def check_settings(settings: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings in which later layers win; key=value words and sensors win key by key."""
+    """Settings in which later layers win; key=value words and sensors win key by key.
+
+    Settings of an encoder are dropped where a later layer chooses another encoder.
+    """
     result: dict[str, Any] = {}
     for layer in layers:
+        if layer.get("encoder", _encoder(result)) != _encoder(result):
+            result.pop("encoder_kwargs", None)
         for key, value in layer.items():
             before = result.get(key)
             if key == "sensors" and before:
@@ -157,6 +162,10 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
                 value = (*(w for w in before if w.partition("=")[0] not in given), *value)
             result[key] = value
     return result
+
+
+def _encoder(settings: Mapping[str, Any]) -> Any:
+    return settings.get("encoder", TrainConfig.model_fields["encoder"].default)
 
 
 WORDS = tuple(

@@ -101,6 +101,15 @@ def test_sensors_and_words_are_merged_by_key() -> None:
     }  # fmt: skip
 
 
+def test_settings_of_one_encoder_are_not_given_to_another() -> None:
+    preset = {"encoder_kwargs": ("widths=[128]",), "steps": 1}
+    same = merged(preset, {"encoder": "vector", "encoder_kwargs": ("normalise=true",)})
+    assert same["encoder_kwargs"] == ("widths=[128]", "normalise=true")
+    assert merged(preset, {"encoder": "vehicles"}) == {"steps": 1, "encoder": "vehicles"}
+    other = merged(preset, {"encoder": "vehicles", "encoder_kwargs": ("width=32",)})
+    assert other["encoder_kwargs"] == ("width=32",)
+
+
 def test_training_starts_from_the_preset_and_flags_win(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +128,11 @@ def test_training_starts_from_the_preset_and_flags_win(
     run_command("train", [*words, "--memory", "elman", "--preset"])
     output = capsys.readouterr().out
     assert "preset exit-recall" in output and "steps=1000" in output
+    run_command("train", ["blackout-highway", "--encoder", "vehicles", "--preset"])
+    run_command("train", ["blackout-highway", "--encoder=vector", "--preset"])
+    *seen, vehicles, vector = seen
+    assert (vehicles.encoder, vehicles.encoder_kwargs) == ("vehicles", ())
+    assert vector.encoder_kwargs == ("widths=[128, 128]",) and vehicles.steps == vector.steps
     preset, plain, elman = seen
     assert (preset.steps, preset.num_envs, preset.aux_coef) == (1000, 32, 1.0)
     assert sorted(preset.memory_kwargs) == ["gate_bias=100", "hidden_size=8"]
