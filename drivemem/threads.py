@@ -1,16 +1,12 @@
-"""PyTorch's threads: one for small networks, unless the user says otherwise."""
+"""PyTorch's threads while the product drives, trains and probes."""
 
 from __future__ import annotations
 
-import os
-
 
 def limit_threads() -> None:
-    """Use one thread: more only wait for each other on networks of this size, and for the worlds.
-
-    OMP_NUM_THREADS, when set, is left in charge.
-    """
+    """Use as many threads as help from here on: see `helpful_threads`."""
     import torch
 
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(1)
+    from drivemem_agents.threads import helpful_threads
+
+    torch.set_num_threads(helpful_threads())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from gymnasium import spaces
@@ -30,6 +30,7 @@ from drivemem_agents.policy import MemoryPolicy
 from drivemem_agents.ppo_settings import PolicySettings, PPOSettings
 from drivemem_agents.rollout import Rollout, chunk_steps
 from drivemem_agents.setting_attributes import checked_settings, with_sb3_settings
+from drivemem_agents.threads import threads
 
 
 @with_sb3_settings
@@ -58,9 +59,13 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
         verbose: int = 0,
         seed: int | None = None,
         device: torch.device | str = "auto",
+        torch_threads: int | None = None,
         _init_setup_model: bool = True,
         **changes: Any,
     ) -> None:
+        if torch_threads is not None and torch_threads < 1:
+            raise ValueError(f"torch_threads is {torch_threads}: give 1 or more, or None")
+        self.torch_threads = torch_threads
         if stats_window_size < 1:
             raise ValueError(f"stats_window_size is {stats_window_size}: average 1 episode or more")
         if seed is not None and not (isinstance(seed, Integral) and 0 <= seed < 2**32):
@@ -134,6 +139,11 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     @lr_schedule.setter
     def lr_schedule(self, schedule: Callable[[float], float]) -> None:
         self.learning_rate = schedule
+
+    def learn(self, *args: Any, **kwargs: Any) -> Self:
+        """Learn, as SB3's algorithms do, on `torch_threads` threads."""
+        with threads(self.torch_threads):
+            return super().learn(*args, **kwargs)
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
         if self.lost_schedules:

@@ -55,6 +55,9 @@ class MemoryPPO(MemoryAlgorithm):
         verbose: 0 or 1.
         seed: of PyTorch, NumPy and the environment.
         device: "auto", "cpu", "cuda".
+        torch_threads: PyTorch's threads while it learns; None: one, which networks of this size
+            are fastest with, unless OMP_NUM_THREADS is set. Results are the same to the last bit
+            for the same number of threads.
         changes: settings by name, as listed below; learning_rate, clip_range, clip_range_vf and
             ent_coef may also be functions of the remaining progress (1 to 0).
 
