@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from numbers import Integral
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from gymnasium import spaces
@@ -30,7 +30,6 @@ from drivemem_agents.policy import MemoryPolicy
 from drivemem_agents.ppo_settings import PolicySettings, PPOSettings
 from drivemem_agents.rollout import Rollout, chunk_steps
 from drivemem_agents.setting_attributes import checked_settings, with_sb3_settings
-from drivemem_agents.threads import threads
 
 
 @with_sb3_settings
@@ -139,11 +138,6 @@ class MemoryAlgorithm(OnPolicyAlgorithm):
     @lr_schedule.setter
     def lr_schedule(self, schedule: Callable[[float], float]) -> None:
         self.learning_rate = schedule
-
-    def learn(self, *args: Any, **kwargs: Any) -> Self:
-        """Learn, as SB3's algorithms do, on `torch_threads` threads."""
-        with threads(self.torch_threads):
-            return super().learn(*args, **kwargs)
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
         if self.lost_schedules:

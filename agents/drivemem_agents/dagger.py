@@ -23,6 +23,7 @@ from drivemem_agents.policy_outputs import StepOutput
 from drivemem_agents.ppo import MemoryPPO
 from drivemem_agents.ppo_settings import PPOSettings
 from drivemem_agents.rollout import Minibatch
+from drivemem_agents.threads import on_own_threads
 
 
 class Lesson(Protocol):
@@ -85,6 +86,7 @@ class MemoryDAgger(MemoryPPO):
 
     # ---- collect --------------------------------------------------------------------------
 
+    @on_own_threads
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
     ) -> bool:

@@ -37,6 +37,7 @@ from drivemem_agents.policy_outputs import StepOutput
 from drivemem_agents.ppo_settings import PPOSettings
 from drivemem_agents.rollout import Minibatch
 from drivemem_agents.settings import documented_by
+from drivemem_agents.threads import on_own_threads
 
 Starts = NDArray[np.bool_]
 
@@ -69,6 +70,7 @@ class MemoryPPO(MemoryAlgorithm):
 
     # ---- collect --------------------------------------------------------------------------
 
+    @on_own_threads
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: Any, n_rollout_steps: int
     ) -> bool:
@@ -200,6 +202,7 @@ class MemoryPPO(MemoryAlgorithm):
 
     # ---- learn ----------------------------------------------------------------------------
 
+    @on_own_threads
     def train(self) -> None:
         """Improve the policy on the rollout: n_epochs passes over minibatches of chunks."""
         self.policy.set_training_mode(True)

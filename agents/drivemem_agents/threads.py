@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def helpful_threads() -> int:
@@ -35,3 +39,14 @@ def threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def on_own_threads(method: Method) -> Method:
+    """A method that runs on its object's `torch_threads`."""
+
+    @wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with threads(self.torch_threads):
+            return method(self, *args, **kwargs)
+
+    return cast(Method, run)
