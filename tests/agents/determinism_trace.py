@@ -32,7 +32,7 @@ SETTINGS: dict[str, Any] = {
     "normalize_rewards": False, "squash": True, "observe_previous_action": False,
     "observe_previous_reward": False, "precision": "float32", "compile": False,
     "memory_horizon_steps": None, "stats_window_size": 100, "tensorboard_log": None,
-    "policy_kwargs": None, "verbose": 0, "seed": 0, "device": "cpu",
+    "policy_kwargs": None, "verbose": 0, "seed": 0, "device": "cpu", "torch_threads": 1,
 }  # fmt: skip
 
 
