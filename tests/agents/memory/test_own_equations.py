@@ -162,22 +162,55 @@ def test_linear_attention_recalls_what_it_stored():
         memory.rate.bias.fill_(50.0)  # correct errors fully
     x = frames(1, 1)
     _, state = run(memory, x)
-    _, k, v, _ = memory._project(x[0])
-    torch.testing.assert_close((state["fast"] @ k.unsqueeze(-1)).squeeze(-1), v)
+    told = memory._project(x[0])
+    read = (state["fast"] @ told.key.unsqueeze(-1)).squeeze(-1)
+    torch.testing.assert_close(read, told.value)
     _, again = run(memory, torch.cat([x, x, x]))
     torch.testing.assert_close(again["fast"], state["fast"])  # replaced, not added to
 
 
-def test_linear_attention_follows_the_delta_rule():
-    memory = build("linear_attention", heads=2, head_size=3)
+@pytest.mark.parametrize("name", ["linear_attention", "gated_delta"])
+def test_fast_weights_follow_the_delta_rule(name):
+    memory = build(name, heads=2, head_size=3)
     x = frames(45)
     fast = torch.zeros(2, 2, 3, 3).double()
     _, state = run(memory, x)
     for frame in x:
-        _, k, v, rate = memory._project(frame)
-        error = v - torch.einsum("bnvk,bnk->bnv", fast, k)
-        fast = fast + torch.einsum("bnv,bnk->bnvk", rate * error, k)
+        told = memory._project(frame)
+        if told.log_keep is not None:
+            fast = torch.exp(told.log_keep).unsqueeze(-1) * fast
+        error = told.value - torch.einsum("bnvk,bnk->bnv", fast, told.key)
+        fast = fast + torch.einsum("bnv,bnk->bnvk", told.rate * error, told.key)
     torch.testing.assert_close(state["fast"], fast.detach())
+
+
+def test_gated_delta_that_forgets_nothing_is_linear_attention():
+    gated, plain = build("gated_delta"), build("linear_attention")
+    with torch.no_grad():
+        gated.forget.weight.zero_()
+        gated.forget.bias.fill_(-80.0)
+    gated.load_state_dict({**gated.state_dict(), **plain.state_dict()})
+    x = frames(70, 3)
+    torch.testing.assert_close(run(gated, x)[0], run(plain, x)[0])
+
+
+def test_gated_delta_remembers_for_as_long_as_it_is_told_at_the_start():
+    memory = build("gated_delta", heads=3, shortest=2.0, longest=200.0)
+    steps = 1.0 / torch.nn.functional.softplus(memory.forget.bias.detach())
+    torch.testing.assert_close(steps, torch.tensor([2.0, 20.0, 200.0]).double())
+    with pytest.raises(ValueError, match="shortest=300 is above longest=200"):
+        build("gated_delta", shortest=300.0, longest=200.0)
+
+
+def test_what_is_forgotten_at_once_leaves_no_trace():
+    memory = build("gated_delta", heads=1)
+    with torch.no_grad():
+        memory.forget.weight.zero_()
+        memory.forget.bias.fill_(800.0)
+    x = frames(40, 2)
+    _, state = run(memory, x)
+    _, last = run(memory, x[-1:])
+    torch.testing.assert_close(state["fast"], last["fast"])
 
 
 def test_hebbian_potentiates_agreement_and_depresses_disagreement():
