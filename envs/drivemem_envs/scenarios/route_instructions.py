@@ -17,7 +17,7 @@ Observation
 Actions
     LANE_LEFT, IDLE, LANE_RIGHT, FASTER, SLOWER; target speeds 8, 14 and 20 m/s.
 Reward
-    0.5 for a right branch, -1 for a wrong one; at each decision 0.03 at the allowed speed,
+    1 for a right branch, -1 for a wrong one; at each decision 0.03 at the allowed speed,
     nothing at half of it, and less below; -0.4 in its place while too fast in a bend; -2
     collision, -1 violation, +1 success.
 Outcome
@@ -195,7 +195,7 @@ class RouteInstructionsWorld(WindingWorld):
             "pace_reward": 0.03,  # at the allowed speed; nothing at half of it
             "over_limit_reward": -0.4,
             "violation_reward": -1.0,
-            "right_branch_reward": 0.5,
+            "right_branch_reward": 1.0,
             "wrong_branch_reward": -1.0,
             "success_reward": 1.0,
         }
