@@ -13,7 +13,7 @@ SUITE = (
     "exit-recall", "hidden-crossing", "yield-recall", "truck-overtake", "blind-merge",
     "signal-recall", "limit-recall", "occluded-intersection", "blackout-highway",
     "hidden-velocity-highway", "occluded-roundabout", "delayed-highway", "range-only-highway",
-    "camera-highway", "camera-exit", "glare-exit", "missed-exit",
+    "camera-highway", "camera-exit", "glare-exit", "glare-highway", "missed-exit",
     "two-way-trucks", "crossing-traffic",
     "route-instructions", "changing-limits", "driver-types",
 )  # fmt: skip

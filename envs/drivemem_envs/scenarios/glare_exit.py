@@ -31,15 +31,13 @@ Source
 from __future__ import annotations
 
 from drivemem_envs.scenarios import camera_exit
-from drivemem_envs.sensing.spec import Sensors
+from drivemem_envs.scenarios.shared.reactive_traffic import GLARE
 
 EASY = camera_exit.EASY.model_copy(
     update={
         "name": "glare-exit-easy-v0",
         "config": {"vehicles_density": 1.0, "vehicles_count": 24},
-        "sensors": Sensors(
-            blackout_per_s=0.6, blackout_mean_s=3.5, noise_position_m=0.4, noise_speed_mps=5.0
-        ),
+        "sensors": GLARE,
         "summary": "reach the exit through traffic while low sun blinds the sensors for seconds",
         "memory_horizon_s": 3.5,
         "tags": ("free-driving", "gated"),

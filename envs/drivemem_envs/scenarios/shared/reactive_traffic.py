@@ -25,6 +25,10 @@ FRONT_CAMERA = Sensors(
 or less than some 11 m ahead on the next lane, is in the blind zone."""
 
 
+GLARE = Sensors(blackout_per_s=0.6, blackout_mean_s=3.5, noise_position_m=0.4, noise_speed_mps=5.0)
+"""Low sun: 3.5 s of darkness, 1.7 s of sight, and speeds that a camera alone measures badly."""
+
+
 class DenseVehicle(IDMVehicle):  # type: ignore[misc]
     """IDM and MOBIL with short headways, as drivers keep them in dense traffic.
 
