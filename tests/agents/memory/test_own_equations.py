@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -342,3 +344,132 @@ def test_adaptive_attention_with_the_whole_window_is_attention():
     plain.transformer.load_state_dict(memory.transformer.state_dict())
     x = frames(30)
     torch.testing.assert_close(run(memory, x)[0], run(plain, x)[0])
+
+
+def test_mlstm_reads_means_of_what_it_stored_by_the_equations():
+    memory = build("mlstm", heads=2, head_size=3)
+    with torch.no_grad():
+        memory.gates.weight.mul_(10.0)  # gates that differ by many orders of magnitude
+    x = frames(45)
+    y, _ = run(memory, x)
+    cell, total = torch.zeros(2, 2, 3, 3).double(), torch.zeros(2, 2, 3).double()
+    for frame, expected in zip(x, y, strict=True):
+        told = memory._project(frame)
+        keep, weight = told.log_keep.exp(), told.log_weight.exp()
+        value = told.value[..., :-1]
+        added = torch.einsum("bnv,bnk->bnvk", value, told.key)
+        cell = keep[..., None, None] * cell + weight[..., None, None] * added
+        total = keep[..., None] * total + weight[..., None] * told.key
+        norm = torch.einsum("bnk,bnk->bn", total, told.query).abs().clamp(min=1.0)
+        mean = torch.einsum("bnvk,bnk->bnv", cell, told.query) / norm[..., None]
+        h = torch.sigmoid(memory.open(frame)) * mean.flatten(-2)
+        out = torch.tanh(memory.layer(torch.cat([h, frame], dim=-1)))
+        torch.testing.assert_close(out, expected)
+
+
+def test_mlstm_does_not_overflow():
+    memory = build("mlstm").float()
+    with torch.no_grad():
+        memory.gates.bias[4:] = 300.0  # exp(300) is no 32-bit number
+    y, state = run(memory, frames(40).float())
+    assert y.isfinite().all() and all(part.isfinite().all() for part in state.values())
+
+
+def test_mlstm_keeps_for_as_long_as_its_gate_bias_says():
+    bias = build("mlstm", gate_bias=100.0).gates.bias[:4]
+    assert ((bias >= 0.0) & (bias <= 4.7)).all() and bias.unique().numel() == 4
+
+
+def test_mamba2_follows_its_equations():
+    memory = build("mamba2", heads=2, head_size=3, state_size=5)
+    x = frames(45)
+    _, state = run(memory, x)
+    sums = torch.zeros(2, 2, 3, 5).double()
+    for frame in x:
+        _, value, _ = memory._project(frame)
+        pace = torch.nn.functional.softplus(memory.pace(frame))
+        key = memory.project(frame)[:, 12:17]
+        added = torch.einsum("bnv,bk->bnvk", pace[..., None] * value, key)
+        sums = torch.exp(-memory.log_rate.exp() * pace)[..., None, None] * sums + added
+    torch.testing.assert_close(state["sums"], sums.detach())
+
+
+def test_mamba2_remembers_for_as_long_as_it_is_told_at_the_start():
+    memory = build("mamba2", heads=3, shortest=2.0, longest=200.0)
+    pace = torch.nn.functional.softplus(memory.pace.bias.detach())
+    steps = 1.0 / (memory.log_rate.detach().exp() * pace)
+    torch.testing.assert_close(steps, torch.tensor([2.0, 20.0, 200.0]).double())
+    with pytest.raises(ValueError, match="shortest=300 is above longest=200"):
+        build("mamba2", shortest=300.0, longest=200.0)
+
+
+def test_ffm_holds_what_was_added_faded_and_turned():
+    memory = build("ffm", memory_size=3, context_size=2, shortest=2.0, longest=8.0)
+    x = frames(6, 1)
+    _, state = run(memory, x)
+    value, gate = memory.enter(x[:, 0]).chunk(2, dim=-1)
+    added = (value * torch.sigmoid(gate)).detach().to(torch.complex128)  # (T, m)
+    fade = torch.tensor([2.0, 4.0, 8.0]).reciprocal()
+    turn = 2.0 * math.pi / torch.tensor([4.0, 8.0])
+    age = torch.arange(5, -1, -1)
+    faded = torch.exp(torch.complex(-fade[:, None], turn).to(torch.complex128) * age[:, None, None])
+    expected = (faded * added[..., None]).sum(0).flatten()
+    torch.testing.assert_close(state["real"][0], expected.real, atol=1e-6, rtol=0)
+    torch.testing.assert_close(state["imaginary"][0], expected.imag, atol=1e-6, rtol=0)
+
+
+def test_a_kalman_layer_grows_unsure_while_nothing_is_told_and_sure_when_it_is():
+    memory = build("kalman", beliefs=3)
+    with torch.no_grad():
+        memory.measure.weight.zero_()
+        memory.measure.bias[3:] = 1e9  # variances of measurements
+    _, blind = run(memory, frames(50, 1))
+    torch.testing.assert_close(blind["variance"], torch.ones(1, 3).double(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(blind["mean"], torch.zeros(1, 3).double(), atol=1e-6, rtol=0)
+    with torch.no_grad():
+        memory.measure.bias[:3] = torch.tensor([1.0, -2.0, 0.5])
+        memory.measure.bias[3:] = -30.0
+    _, sure = run(memory, frames(1, 1))
+    assert (sure["variance"] < 1e-5).all()
+    expected = torch.tensor([[1.0, -2.0, 0.5]]).double()
+    torch.testing.assert_close(sure["mean"], expected, atol=1e-4, rtol=0)
+
+
+def test_a_kalman_layer_weighs_measurements_as_a_filter_does():
+    memory = build("kalman", beliefs=1)
+    with torch.no_grad():
+        memory.log_rate.fill_(-40.0)  # nothing moves: the mean of measurements, by their precision
+        memory.log_drift.fill_(-40.0)
+    x = frames(20, 1)
+    _, state = run(memory, x)
+    seen, noise = (part[:, 0, 0].detach() for part in memory._measure(x))
+    precision = 1.0 + (1.0 / noise).sum()
+    torch.testing.assert_close(state["mean"][0, 0], (seen / noise).sum() / precision)
+    torch.testing.assert_close(state["variance"][0, 0], 1.0 / precision)
+
+
+def test_shm_calibrates_by_the_step_of_the_episode():
+    memory = build("shm", memory_size=3, calibrations=5)
+    x = frames(12, 1)
+    _, state = run(memory, x)
+    matrix = torch.zeros(3, 3).double()
+    for number, frame in enumerate(x[:, 0]):
+        change, value, key, _ = memory.project(frame).chunk(4)
+        chosen = memory.calibrations[memory.order[number % 5]]
+        key = torch.relu(key) / (torch.relu(key).sum() + 1e-5)
+        keep = 1.0 + torch.tanh(torch.outer(chosen, change))
+        matrix = keep * matrix + torch.sigmoid(memory.rate(frame)) * torch.outer(value, key)
+    torch.testing.assert_close(state["matrix"][0], matrix.flatten().detach())
+    assert float(state["step"]) == 12.0
+
+
+def test_shm_stores_for_good_where_nothing_is_calibrated():
+    memory = build("shm", memory_size=3)
+    with torch.no_grad():
+        memory.calibrations.zero_()
+        memory.rate.bias[:] = -800.0  # nothing is added
+    x = frames(30, 1)
+    first = {"matrix": torch.randn(1, 9).double(), "step": torch.tensor([[3.0]]).double()}
+    with torch.no_grad():
+        _, state = memory.sequence(x, first, torch.zeros(30, 1, dtype=torch.bool))
+    torch.testing.assert_close(state["matrix"], first["matrix"])
