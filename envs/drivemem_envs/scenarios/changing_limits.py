@@ -238,21 +238,23 @@ EASY = Scenario(
     summary="speed limits replace each other along a winding road with slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
-    tags=("free-driving", "rewriting"),
+    tags=("free-driving", "rewriting", "gated"),
     ceiling="measured: bends set speed and lane to the same values whatever the limit",
 )
+_TAGS = ("free-driving", "rewriting")
 _FULL = {"slack_s": 6.0, "spacing_m": [60.0, 110.0]}
 """Of the harder levels: denser traffic, and time for more changes of speed."""
 MEDIUM = EASY.level(
     "medium",
     config={**_FULL, "rounds": 4, "sign_every_m": [120.0, 320.0]},
-    memory_horizon_s=12.0, observation=winding_rows(6, 450.0).model_dump(),
+    memory_horizon_s=12.0, observation=winding_rows(6, 450.0).model_dump(), tags=_TAGS,
     summary="speed limits replace each other at random distances along a winding road",
 )  # fmt: skip
 HARD = EASY.level(
     "hard",
     config={**_FULL, "rounds": 6, "sign_every_m": [100.0, 500.0]},
     memory_horizon_s=25.0,
+    tags=_TAGS,
     observation=winding_rows(6, 650.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
 )  # fmt: skip
