@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._durations import LastingSettings
 from drivemem_agents.memory._scan import linear_recurrence
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory.base import Memory, State, register_memory
 
 _SHORTEST_PERIOD = 4.0
 """Steps of the quickest turn at the start: quicker ones mix up neighbouring frames."""
 
 
-class FFMSettings(MemorySettings):
+class FFMSettings(LastingSettings):
     """Settings of `ffm`."""
 
     hidden_size: int = Field(default=64, ge=1)
@@ -28,15 +29,6 @@ class FFMSettings(MemorySettings):
     """For how many steps the first trace lasts at the start."""
     longest: float = Field(default=1024.0, gt=0.0)
     """For how many steps the last one does, and the steps of the slowest turn."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> FFMSettings:
-        if self.shortest > self.longest:
-            raise ValueError(
-                f"shortest={self.shortest:g} is above longest={self.longest:g}: they bound for how "
-                "many steps traces last at the start"
-            )
-        return self
 
 
 @register_memory("ffm")
@@ -71,9 +63,9 @@ class FFM(Memory):
         """Draw the weights anew; how long traces last and turns take is not drawn."""
         for layer in (self.enter, self.read, self.leave):
             layer.reset_parameters()
-        low, high = math.log(self.settings.shortest), math.log(self.settings.longest)
         with torch.no_grad():
-            self.log_fade.copy_(-torch.linspace(low, high, len(self.log_fade)))
+            self.log_fade.copy_(-self.settings.log_steps(len(self.log_fade), self.log_fade))
+            high = math.log(self.settings.longest)
             quick = min(math.log(_SHORTEST_PERIOD), high)
             periods = torch.linspace(quick, high, len(self.turn)).exp()
             self.turn.copy_(2.0 * math.pi / periods)

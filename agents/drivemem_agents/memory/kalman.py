@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._durations import LastingSettings
 from drivemem_agents.memory._scan import linear_recurrence
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory.base import Memory, State, register_memory
 
 _UNSURE = 1.0
 """P before anything is seen."""
 
 
-class KalmanSettings(MemorySettings):
+class KalmanSettings(LastingSettings):
     """Settings of `kalman`."""
 
     hidden_size: int = Field(default=64, ge=1)
     """H, width of the output layer."""
     beliefs: int = Field(default=64, ge=1)
     """N, number of Gaussian beliefs."""
-    shortest: float = Field(default=4.0, gt=0.0)
-    """For how many steps the first belief lasts at the start."""
-    longest: float = Field(default=256.0, gt=0.0)
-    """For how many steps the last one does; those between are spaced evenly by ratio."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> KalmanSettings:
-        if self.shortest > self.longest:
-            raise ValueError(
-                f"shortest={self.shortest:g} is above longest={self.longest:g}: they bound for how "
-                "many steps beliefs last at the start"
-            )
-        return self
 
 
 @register_memory("kalman")
@@ -71,9 +57,8 @@ class KalmanLayer(Memory):
         """Draw the weights anew; how long beliefs last is not drawn."""
         self.measure.reset_parameters()
         self.layer.reset_parameters()
-        low, high = math.log(self.settings.shortest), math.log(self.settings.longest)
         with torch.no_grad():
-            self.log_rate.copy_(-torch.linspace(low, high, len(self.log_rate)))
+            self.log_rate.copy_(-self.settings.log_steps(len(self.log_rate), self.log_rate))
             drift = -torch.expm1(-2.0 * torch.exp(self.log_rate))
             self.log_drift.copy_(drift.log())
 

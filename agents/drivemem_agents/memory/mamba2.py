@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._durations import LastingSettings
 from drivemem_agents.memory._outer_products import Products, Sums, add, add_all
-from drivemem_agents.memory.base import Memory, MemorySettings, State, register_memory
+from drivemem_agents.memory.base import Memory, State, register_memory
 
 
-class Mamba2Settings(MemorySettings):
+class Mamba2Settings(LastingSettings):
     """Settings of `mamba2`."""
 
     hidden_size: int = Field(default=64, ge=1)
@@ -23,19 +24,6 @@ class Mamba2Settings(MemorySettings):
     """p, values of a head."""
     state_size: int = Field(default=16, ge=1)
     """d, numbers that are held of each value."""
-    shortest: float = Field(default=4.0, gt=0.0)
-    """For how many steps the first head remembers at the start."""
-    longest: float = Field(default=256.0, gt=0.0)
-    """For how many steps the last one does; those between are spaced evenly by ratio."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Mamba2Settings:
-        if self.shortest > self.longest:
-            raise ValueError(
-                f"shortest={self.shortest:g} is above longest={self.longest:g}: they bound for how "
-                "many steps heads remember at the start"
-            )
-        return self
 
 
 @register_memory("mamba2")
@@ -71,10 +59,11 @@ class Mamba2(Memory):
         """Draw the weights anew; paces and rates are not drawn."""
         for layer in (self.project, self.pace, self.layer):
             layer.reset_parameters()
-        low, high = math.log(self.settings.shortest), math.log(self.settings.longest)
         with torch.no_grad():
             self.pace.bias.fill_(math.log(math.expm1(_PACE)))
-            self.log_rate.copy_(-torch.linspace(low, high, self.heads) - math.log(_PACE))
+            self.log_rate.copy_(
+                -self.settings.log_steps(self.heads, self.log_rate) - math.log(_PACE)
+            )
             self.skip.fill_(1.0)
 
     def initial_state(self, batch: int) -> State:

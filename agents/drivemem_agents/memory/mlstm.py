@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
+from drivemem_agents.memory._fast_weights import FastWeightSettings
 from drivemem_agents.memory._outer_products import NOTHING, Products, Sums, add, add_all
 from drivemem_agents.memory._recurrent import GatedSettings, chronometric_bias
 from drivemem_agents.memory.base import Memory, State, register_memory
@@ -14,15 +14,8 @@ _KEEP_LOW, _KEEP_HIGH = 3.0, 6.0
 """Biases of the forget gates at the start, from head to head, as the source has them."""
 
 
-class MLSTMSettings(GatedSettings):
+class MLSTMSettings(FastWeightSettings, GatedSettings):
     """Settings of `mlstm`."""
-
-    hidden_size: int = Field(default=64, ge=1)
-    """H, width of the output layer."""
-    heads: int = Field(default=4, ge=1)
-    """n, number of matrices."""
-    head_size: int = Field(default=16, ge=1)
-    """d, their side."""
 
 
 @register_memory("mlstm")
