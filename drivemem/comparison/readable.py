@@ -15,7 +15,7 @@ from drivemem.runs import NUMBER, read_json
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NUMBERS = ("agreement", "commonest", "success", "agents_success", "size")
-_KINDS = {"machine": "states", "tree": "leaves"}
+_KINDS = {"machine": ("state", "states"), "tree": ("leaf", "leaves")}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,9 @@ def readable_runs(table: SuiteTable) -> list[Readable]:
     return found
 
 
-def _read(one: StoredEvaluation, kind: str, parts: str, pictured: bool) -> Readable | None:
+def _read(
+    one: StoredEvaluation, kind: str, parts: tuple[str, str], pictured: bool
+) -> Readable | None:
     folder = one.run.folder / kind
     if not (folder / f"{kind}.json").is_file():
         return None
@@ -71,7 +73,7 @@ def _read(one: StoredEvaluation, kind: str, parts: str, pictured: bool) -> Reada
     except (DrivememError, KeyError):
         return None  # damaged: made again in seconds
     return Readable(
-        one.label(), one.first["train_seed"], f"{kind} of {size} {parts}", agreement, commonest,
+        one.label(), one.first["train_seed"], f"{kind} of {size:g} {parts[size != 1]}", agreement, commonest,
         success, agents, _told(facts), _picture(folder / f"{kind}.png") if pictured else None,
     )  # fmt: skip
 

@@ -198,6 +198,14 @@ def test_the_report_shows_what_runs_were_made_into(run: Run, write: Write, tmp_p
     assert picture.startswith("data:image/png;base64,")
 
 
+@pytest.mark.parametrize(("leaves", "said"), [(1, "tree of 1 leaf "), (2, "tree of 2 leaves ")])
+def test_one_leaf_is_no_leaves(study: Path, tmp_path: Path, leaves: int, said: str) -> None:
+    facts = dict.fromkeys(("agreement", "commonest", "success", "agents_success"), 0.5)
+    write_json_file(study / "gru-s0" / "tree" / "tree.json", {**facts, "size": leaves})
+    compare_runs([study], report=tmp_path / "out")
+    assert said in " ".join(page(tmp_path / "out").words)
+
+
 def test_a_damaged_machine_is_left_out_of_the_report(study: Path, tmp_path: Path) -> None:
     for text in ("{", '{"agreement": "x"}', "{}"):
         folder = study / "gru-s0" / "machine"
