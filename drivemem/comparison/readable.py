@@ -72,9 +72,11 @@ def _read(
         agreement, commonest, success, agents, size = (facts[name] for name in _NUMBERS)
     except (DrivememError, KeyError):
         return None  # damaged: made again in seconds
+    what = f"{kind} of {size:g} {parts[size != 1]}"
+    picture = _picture(folder / f"{kind}.png") if pictured else None
     return Readable(
-        one.label(), one.first["train_seed"], f"{kind} of {size:g} {parts[size != 1]}", agreement, commonest,
-        success, agents, _told(facts), _picture(folder / f"{kind}.png") if pictured else None,
+        one.label(), one.first["train_seed"], what, agreement, commonest, success, agents,
+        _told(facts), picture,
     )  # fmt: skip
 
 
