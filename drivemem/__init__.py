@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from drivemem.explaining.explain import explain
     from drivemem.probes import probe
     from drivemem.replays import replay
+    from drivemem.submissions.submit import submit
     from drivemem.training.train import train
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "load",
     "probe",
     "replay",
+    "submit",
     "train",
 ]
 
@@ -42,6 +44,7 @@ _HOMES = {
     "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),
     "replay": ("replays", "replay"),
+    "submit": ("submissions.submit", "submit"),
 }
 
 

@@ -274,7 +274,7 @@ def manifest(status: str, **facts: Any) -> dict[str, Any]:
     return {
         "status": status,
         "written": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": dict(_versions()),
+        "versions": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
@@ -287,16 +287,20 @@ def manifest(status: str, **facts: Any) -> dict[str, Any]:
 # Both stay what they were when this process loaded its code.
 
 
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that results depend on; None: not installed."""
+    return dict(_versions())
+
+
 @cache
 def _versions() -> dict[str, str | None]:
-    """Versions of the packages that results depend on; None: not installed."""
-    versions: dict[str, str | None] = {}
+    found: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = None
-    return versions
+            found[package] = None
+    return found
 
 
 @cache

@@ -13,10 +13,10 @@ from drivemem.errors import UsageError
 
 @dataclass
 class Options:
-    """Compare evaluated runs on the episodes that all of them met."""
+    """Compare evaluated runs and submissions on the episodes that all of them met."""
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Run folders, folders of runs, or globs."""
+    """Run folders, submissions, folders of either, or globs."""
     baseline: str = "memory=none"
     """Whom others are compared with: memory=NAME, driver=NAME, a run's folder, or what the table
     calls an agent."""

@@ -17,7 +17,8 @@ from drivemem_envs.names import by_level
 
 __all__ = ["Comparison", "compare_runs"]
 
-_STYLES = {"upper bound": "cyan", "agent": "bold", "sampled": "", "lesion": "", "reference": "dim"}
+_STYLES = {"upper bound": "cyan", "agent": "bold", "submitted": "bold", "reference": "dim"}
+"""How a terminal shows the rows of a kind; of others plainly."""
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Comparison:
                 if kind and row.kind != kind:
                     table.add_section()
                 kind = row.kind
-                table.add_row(*map(escape, cells(suite, row)), style=_STYLES[row.kind])
+                table.add_row(*map(escape, cells(suite, row)), style=_STYLES.get(row.kind, ""))
             shown.append(table)
         return shown
 
@@ -65,10 +66,10 @@ def compare_runs(
     names: Mapping[str, str] | None = None,
     partial: bool = False,
 ) -> Comparison:
-    """Compare evaluated runs.
+    """Compare evaluated runs, and submissions beside them.
 
     Args:
-        paths: run folders, folders of runs, or globs.
+        paths: run folders, submissions, folders of either, or globs.
         baseline: whom others are compared with: `memory=NAME`, `driver=NAME`, a run's folder, or
             what a table calls an agent. Of several that fit, a rule takes one and the table
             says why.

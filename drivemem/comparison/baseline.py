@@ -62,6 +62,8 @@ class Baseline:
             one: the evaluation.
             label: what its table calls it.
         """
+        if self.kind in ("memory", "driver") and one.is_submitted:
+            return False
         if self.kind == "memory":
             helped = one.first["full_sensors"] or one.is_taught
             plain = one.first["tracker"] == "none" and not helped

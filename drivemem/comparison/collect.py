@@ -1,4 +1,4 @@
-"""Collecting evaluations from run folders, and which of them may be compared."""
+"""Collecting evaluations from run folders and submissions, and which of them may be compared."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
 from drivemem.lesions import INTACT
 from drivemem.runs import Run, find_runs, read_json, search_of
+from drivemem.submissions.files import Submission, find_submissions, read_submission
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
 _WITHOUT_EFFECT = (*WITHOUT_EFFECT, "device", "backend")
@@ -39,7 +40,9 @@ class StoredEvaluation:
     start: Path | None = None
     """Folder of the run whose weights training started with."""
     name: str | None = None
-    """What a study calls the agent; None: its label says what was trained."""
+    """What a study or a submission calls the agent; None: its label says what was trained."""
+    submission: Submission | None = None
+    """Where it was submitted: what is known of it is what that says."""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
@@ -60,6 +63,11 @@ class StoredEvaluation:
     def is_driver(self) -> bool:
         """Whether this is a reference driver, which is not trained."""
         return self.first["train_seed"] is None
+
+    @property
+    def is_submitted(self) -> bool:
+        """Whether it came in a submission, so that its driver is no memory or driver of ours."""
+        return self.submission is not None
 
     def label(self, variant: str = "", lesion: str | None = None) -> str:
         """How tables name it: what was trained, and what was cut.
@@ -145,7 +153,7 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
     """All evaluations at or below the paths, in groups that met the same episodes.
 
     Args:
-        paths: run folders, folders of runs, or globs.
+        paths: run folders, submissions, folders of either, or globs.
         names: what tables call the agents of runs, by the name of the run's folder.
 
     Raises:
@@ -153,7 +161,8 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
     """
     excluded: list[tuple[str, str]] = []
     found: list[StoredEvaluation] = []
-    runs = _runs(paths, excluded)
+    folders = _folders(paths)
+    runs = _runs(folders, excluded)
     for run in runs:
         evaluations = sorted((run.folder / "evaluations").glob("*/episodes.parquet"))
         if not evaluations:
@@ -164,12 +173,9 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
             except DrivememError as error:
                 excluded.append((file.parent.as_posix(), str(error)))
     unseen = [one for one in found if one.suite.get("name") != "train"]
+    unseen += _submitted(folders, unseen, excluded)
     if not unseen:
-        where = ", ".join(str(path) for path in paths)
-        raise DrivememError(
-            f"no evaluations below {where}"
-            + (f" ({len(runs)} runs are there: `drivemem evaluate` them first)" if runs else "")
-        )
+        raise _nothing(paths, runs, excluded)
     training = [one for one in found if one.suite.get("name") == "train"]
     groups: list[list[StoredEvaluation]] = []
     for same_episodes in _by(unseen, StoredEvaluation.episodes_key):
@@ -178,11 +184,20 @@ def collect(paths: list[str | Path], names: Mapping[str, str] | None = None) -> 
     return Collection(groups, excluded, training)
 
 
-def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]:
-    """The runs at or below the paths, each once, however it is named.
+def _nothing(
+    paths: list[str | Path], runs: list[Run], excluded: list[tuple[str, str]]
+) -> DrivememError:
+    """What to say where nothing is left to compare."""
+    where = ", ".join(str(path) for path in paths)
+    if runs:
+        hint = f" ({len(runs)} runs are there: `drivemem evaluate` them first)"
+    else:
+        hint = "".join(f"; left out: {what}: {why}" for what, why in excluded[:1])
+    return DrivememError(f"no evaluations below {where}{hint}")
 
-    Trials of a search for settings are left out unless a path names the search or lies in it.
-    """
+
+def _folders(paths: list[str | Path]) -> list[Path]:
+    """What the paths name, globs resolved."""
     folders: list[Path] = []
     for path in paths:
         exists = Path(path).exists()
@@ -190,6 +205,14 @@ def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]
         if not found:
             raise DrivememError(f"{path} does not exist: give run folders, or a folder of runs")
         folders += found
+    return folders
+
+
+def _runs(folders: list[Path], excluded: list[tuple[str, str]]) -> list[Run]:
+    """The runs at or below folders, each once, however it is named.
+
+    Trials of a search for settings are left out unless a path names the search or lies in it.
+    """
     runs: dict[Path, Run] = {}
     trials: dict[Path, Path] = {}
     for folder in folders:
@@ -204,6 +227,58 @@ def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]
         why = f"trials of a search for settings ({count}): name the folder itself to compare them"
         excluded.append((search.as_posix(), why))
     return list(runs.values())
+
+
+def _submitted(
+    folders: list[Path], ours: list[StoredEvaluation], excluded: list[tuple[str, str]]
+) -> list[StoredEvaluation]:
+    """The training runs of all submissions at or below folders, less what is refused.
+
+    Args:
+        folders: where they are.
+        ours: evaluations of runs, on whose suites submissions must have been driven.
+        excluded: gets what is refused, with the reason.
+    """
+    found: list[StoredEvaluation] = []
+    places = {place.resolve(): place for folder in folders for place in find_submissions(folder)}
+    for place in places.values():
+        try:
+            submission = read_submission(place)
+            _refuse_another_suite(submission.manifest.suite, ours)
+        except DrivememError as error:
+            excluded.append((place.as_posix(), str(error)))
+        else:
+            found += map(partial(_training_run, submission), submission.manifest.seeds)
+    return found
+
+
+def _training_run(submission: Submission, seed: int) -> StoredEvaluation:
+    run, said = submission.run(seed), submission.manifest
+    suite = {**said.suite, "sensors": with_later_limits(said.suite["sensors"])}
+    name = f"{said.agent} (submitted)"
+    return StoredEvaluation(
+        run, run.folder, suite, submission.episodes(seed), submission.settings(seed), None, name,
+        submission,
+    )  # fmt: skip
+
+
+def _refuse_another_suite(suite: dict[str, Any], ours: list[StoredEvaluation]) -> None:
+    """Refuse episodes that none of the runs of their scenario has met.
+
+    Raises:
+        DrivememError: there are such runs, and all met another suite.
+    """
+    due = {
+        one.suite["hash"]: len(one.suite["seeds"])
+        for one in ours
+        if one.suite["scenario"] == suite["scenario"] and not one.first["full_sensors"]
+    }
+    if due and suite["hash"] not in due:
+        known = ", ".join(f"{known[:8]} ({count} episodes)" for known, count in due.items())
+        raise DrivememError(
+            f"its suite of {suite['scenario']} is {suite['hash'][:8]} ({len(suite['seeds'])} "
+            f"episodes), that of the runs beside it {known}: drive both on the same suite"
+        )
 
 
 def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:

@@ -57,7 +57,7 @@ def compare_rows(table: SuiteTable, generator: np.random.Generator) -> None:
     base = table.base
     if base is not None:
         compared = [row for row in table.rows if row is not base and not row.apart]
-        for kind in ("upper bound", "agent", "lesion", "reference"):
+        for kind in ("upper bound", "agent", "submitted", "lesion", "reference"):
             others = [row for row in compared if row.kind == kind]
             found = differences([(row, base) for row in others], generator)
             for row, one in zip(others, found, strict=True):

@@ -68,7 +68,7 @@ def _fill_in_shares(
     for row in table.rows:
         if row is base:
             row.gap_closed = Interval(0.0, 0.0, 0.0)  # by definition, whatever the runs
-        elif row.kind in ("agent", "lesion") and not row.apart and row is not top:
+        elif row.kind in ("agent", "submitted", "lesion") and not row.apart and row is not top:
             row.gap_closed = bootstrap_function(
                 [row.scores, top.scores, base.scores],
                 generator,

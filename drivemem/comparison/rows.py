@@ -16,6 +16,7 @@ from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_lesion
 KINDS = {
     "upper bound": "upper bound: nothing hidden",
     "agent": "agents",
+    "submitted": "agents submitted from elsewhere: what they are is what their submissions say",
     "sampled": "the same agents, actions drawn in place of the most likely",
     "lesion": "the same agents with memory cut",
     "reference": "reference drivers, not trained",
@@ -51,6 +52,7 @@ class About(StrEnum):
     TRACKER = "tracker"
     FEW_RUNS = "few runs"
     FRONT = "front"
+    SUBMITTED = "submitted"
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,7 @@ class Row:
     @property
     def is_trained(self) -> bool:
         """Whether it is an agent as it was trained: nothing cut, nothing drawn."""
-        return self.kind in ("agent", "upper bound")
+        return self.kind in ("agent", "submitted", "upper bound")
 
     @property
     def cut(self) -> LesionInfo | None:
@@ -245,7 +247,8 @@ class SuiteTable:
     def is_baseline(self, row: Row) -> bool:
         """Whether a row is the baseline, or an agent of its memory, behind a tracker or not."""
         if self.baseline.kind == "memory":
-            return row.is_trained and row.driver == self.baseline.value
+            ours = row.is_trained and row.kind != "submitted"
+            return ours and row.driver == self.baseline.value
         return row is self.base
 
     def is_engineered(self, row: Row) -> bool:

@@ -52,6 +52,7 @@ def suite_table(
         _improvements(rows, table.base, generator)
     compare_rows(table, generator)
     note_front(table)
+    _note_submissions(table)
     few = [row.label for row in rows if row.is_trained and row.runs < MIN_RUNS]
     if few:
         table.note(
@@ -82,7 +83,7 @@ def _choose_base(table: SuiteTable) -> None:
         alike = sum(not unlike(other.members[0], one) for other in others)
         return -alike, -decisions(one), len(one.agent()), -row.runs, row.label
 
-    kinds = ("agent", "upper bound", "reference")
+    kinds = ("agent", "submitted", "upper bound", "reference")
     found = sorted(
         (row for row in table.rows
          if row.kind in kinds and table.baseline.names(row.members[0], row.label)),
@@ -111,7 +112,7 @@ def _keep_apart(table: SuiteTable, unequal: bool) -> None:
     for row in table.rows:
         why = unlike(row.members[0], table.base.members[0])
         row.apart = "" if unequal else why
-        if why and row.kind in ("agent", "upper bound"):
+        if why and row.is_trained:
             told.append(f"{row.label} ({why})")
     if told:
         how = "Compared as asked, although" if unequal else "Not compared, as"
@@ -120,6 +121,14 @@ def _keep_apart(table: SuiteTable, unequal: bool) -> None:
             About.UNLIKE,
             f"{how} trained otherwise than {table.base.label}: {', '.join(told)}.{way}",
         )
+
+
+def _note_submissions(table: SuiteTable) -> None:
+    """Say who submitted what, and what it saw, in the words of its submission."""
+    members = [one for row in table.rows for one in row.members]
+    said = [one.submission.manifest.told() for one in members if one.submission is not None]
+    if said:
+        table.note(About.SUBMITTED, " ".join(dict.fromkeys(said)))
 
 
 def _sort(rows: list[Row]) -> None:
@@ -252,6 +261,8 @@ def _row(
 
 
 def _kind(one: StoredEvaluation) -> str:
+    if one.is_submitted:
+        return "submitted"
     if one.is_driver:
         return "reference"
     if one.first["lesion"] != INTACT:

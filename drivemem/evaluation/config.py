@@ -29,8 +29,8 @@ class EvaluateConfig(OneLineErrors, Settings):
     model_config = ConfigDict(coerce_numbers_to_str=True, use_attribute_docstrings=True)
 
     driver: str | None = None
-    """In place of runs: a driver of `drivemem list drivers`, a module:factory of your own, or
-    sb3:ALGORITHM:FILE."""
+    """In place of runs: a driver of `drivemem list drivers`, a module:factory[:ARGUMENT] of your
+    own, sb3:ALGORITHM:FILE or onnx:FILE."""
     scenario: str | None = None
     """The scenario: needed with --driver; for runs, another than they were trained on."""
     episodes: int = 500

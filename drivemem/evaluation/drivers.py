@@ -204,6 +204,11 @@ class ReferenceDriver:
     def __init__(self, driver: Driver, deterministic: bool = True) -> None:
         self._driver, self._deterministic = driver, deterministic
 
+    @property
+    def meets_worlds(self) -> bool:
+        """Whether the driver is given the worlds, so that it can look beyond observations."""
+        return hasattr(self._driver, "meet")
+
     def begin(self, env: Any) -> None:
         """No state yet; drivers that draw from PyTorch repeat.
 

@@ -1,4 +1,4 @@
-"""Drivers from anywhere: ours and other packages' by name, a user's factory, a model of SB3."""
+"""Drivers from anywhere: by name, a user's factory, a model of SB3, an ONNX file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, did_you_mean, first_line, one_line
+from drivemem.evaluation.onnx_driver import OnnxDriver
 from drivemem_envs import Scenario, make
 from drivemem_envs.drivers import Driver, driver_names, make_driver
 from drivemem_envs.sensing.spec import Tracker
@@ -38,8 +39,9 @@ def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> Resolv
 
     Args:
         name: one of `driver_names()`; `module:factory`, called with (scenario, action space) and
-            returning an object with SB3's `predict` (and `tracker`, if it wants one); or
-            `sb3:ALGORITHM:FILE`, a model of Stable-Baselines3 or sb3-contrib.
+            returning an object with SB3's `predict` (and `tracker`, if it wants one);
+            `module:factory:ARGUMENT`, whose text is given to the factory as a third;
+            `sb3:ALGORITHM:FILE`, a model of Stable-Baselines3 or sb3-contrib; or `onnx:FILE`.
         scenario: what it will drive.
         trust: allow files that run code when they are loaded.
 
@@ -49,8 +51,10 @@ def resolve_driver(name: str, scenario: Scenario, trust: bool = False) -> Resolv
     kind, _, rest = name.partition(":")
     if kind == "sb3":
         return _sb3(rest, scenario, trust)
+    if kind == "onnx":
+        return _onnx(Path(rest), scenario)
     known = [one.partition(":")[0] for one in driver_names()]
-    if re.fullmatch(r"[\w.]+:\w+", name) and kind not in known:
+    if re.fullmatch(r"[\w.]+:\w+(:.+)?", name) and kind not in known:
         return _from_factory(name, scenario)
     if name == MANUAL:
         return ResolvedDriver(name, None, scenario, scenario.observation.tracker)
@@ -89,7 +93,7 @@ def _spaces(scenario: str) -> tuple[spaces.Space[Any], spaces.Space[Any]]:
 
 
 def _from_factory(name: str, scenario: Scenario) -> ResolvedDriver:
-    module, _, attribute = name.partition(":")
+    module, attribute, *argument = name.split(":", 2)
     here = str(Path.cwd())
     sys.path.insert(0, here)  # a script beside the user, as `python -m` would find it
     try:
@@ -102,10 +106,11 @@ def _from_factory(name: str, scenario: Scenario) -> ResolvedDriver:
     finally:
         sys.path.remove(here)
     try:
-        driver = factory(scenario, spaces_of(scenario)[1])
+        driver = factory(scenario, spaces_of(scenario)[1], *argument)
     except Exception as error:  # so can the factory
+        given = ", ".join(["scenario", "action space", *map(repr, argument)])
         raise DrivememError(
-            f"driver '{name}': the factory, called with (scenario, action space), failed: "
+            f"driver '{name}': the factory, called with ({given}), failed: "
             f"{type(error).__name__}: {error}"
         ) from error
     if not callable(getattr(driver, "predict", None)):
@@ -148,6 +153,14 @@ def _sb3(rest: str, scenario: Scenario, trust: bool) -> ResolvedDriver:
                 "environment"
             )
     return _resolved(f"sb3:{algorithm}:{path.stem}", _Sb3Driver(model), scenario)
+
+
+def _onnx(path: Path, scenario: Scenario) -> ResolvedDriver:
+    driver = OnnxDriver(path)
+    if driver.is_flat:
+        scenario = scenario.with_(flat=True)
+    driver.check_fits(spaces_of(scenario)[0], scenario.name)
+    return _resolved(f"onnx:{path.stem}", driver, scenario)
 
 
 def _algorithm(name: str) -> Any:

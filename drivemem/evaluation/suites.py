@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
-from drivemem.runs import read_json, write_json_file
+from drivemem.runs import check_kinds, read_json, write_json_file
 from drivemem.seeds import Stream, episode_seed
 from drivemem.settings import check_name
 from drivemem_envs import Scenario, Sensors, registry
 
 FORMAT = "drivemem-suite"
+_KEYS = ("name", "scenario", "config", "sensors", "scenario_hash", "seeds", "hash")
 MOST_EPISODES = 1_000_000
 """Of a suite: the seeds of all are held at once."""
 
@@ -36,8 +37,7 @@ class Suite:
 
     def hash(self) -> str:
         """SHA-256 of what the episodes are: scenario, sensors, seeds."""
-        text = json.dumps([self.episodes_hash(), list(self.seeds)])
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _hash(self.episodes_hash(), list(self.seeds))
 
     def episodes_hash(self) -> str:
         """Hash of the scenario without what belongs to the driver."""
@@ -119,6 +119,33 @@ def load_suite(path: Path) -> Suite:
             "episodes cannot be met again; make a new suite"
         )
     return suite
+
+
+def check_stored(stored: dict[str, Any], where: str) -> None:
+    """Refuse what is no suite, or none whose hash is that of its scenario and seeds.
+
+    Unlike `load_suite` it takes suites of scenarios that have changed since, or are unknown here.
+
+    Args:
+        stored: what `suite.json` holds.
+        where: names it in the error.
+
+    Raises:
+        DrivememError: it is none.
+    """
+    check_kinds(
+        stored, where, scenario=str, config=dict, sensors=dict, seeds=list, hash=str,
+        scenario_hash=str, name=str,
+    )  # fmt: skip
+    missing = [key for key in _KEYS if key not in stored]
+    if missing:
+        raise DrivememError(f"{where} is no suite: it lacks {', '.join(missing)}")
+    if stored["hash"] != _hash(stored["scenario_hash"], stored["seeds"]):
+        raise DrivememError(f"{where} is damaged: its hash is not that of its episodes")
+
+
+def _hash(episodes_hash: str, seeds: list[Any]) -> str:
+    return hashlib.sha256(json.dumps([episodes_hash, seeds]).encode()).hexdigest()
 
 
 def with_later_limits(sensors: Any) -> Any:
