@@ -115,7 +115,8 @@ def read_submission(folder: Path) -> Submission:
         _check_row(row, manifest, folder / EPISODES)
     found = Submission(folder, manifest, rows)
     for seed in manifest.seeds:
-        if [row["seed"] for row in found.episodes(seed)] != manifest.suite["seeds"]:
+        driven = [(row["episode"], row["seed"]) for row in found.episodes(seed)]
+        if driven != list(enumerate(manifest.suite["seeds"])):
             raise DrivememError(
                 f"{folder / EPISODES} is damaged: the episodes of seed {seed} are not those of "
                 "the suite; ask for the submission again"
