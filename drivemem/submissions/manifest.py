@@ -12,16 +12,21 @@ from drivemem_envs.sensing.spec import Tracker
 
 FORMAT = "drivemem-submission"
 _LONGEST = 300
+_MARKS = "<>|`"
+"""What tables and pages in Markdown would read as more than text."""
 
 
 def _plain(text: str) -> str:
     """Text that is shown beside others' in one line.
 
     Raises:
-        ValueError: it is longer than that, or holds what is not printed.
+        ValueError: it is longer than that, or holds what is not printed, or marks.
     """
-    if len(text) > _LONGEST or not text.isprintable():
-        raise ValueError(f"{text!r:.60} is no text of one line with up to {_LONGEST} characters")
+    if len(text) > _LONGEST or not text.isprintable() or set(text) & set(_MARKS):
+        raise ValueError(
+            f"{text!r:.60} is no text of one line: give up to {_LONGEST} characters, none of "
+            f"{' '.join(_MARKS)}"
+        )
     return text
 
 

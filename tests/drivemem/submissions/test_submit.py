@@ -271,6 +271,7 @@ def test_a_flipped_byte_is_refused(submit: Submit, ours: Path) -> None:
         ({"agent": "../../up"}, "is no name"),
         ({"agent": "a/b"}, "is no name"),
         ({"by": "\x1b[2J"}, "no text of one line"),
+        ({"by": "<script>"}, "no text of one line"),
         ({"seeds": [0, 1, 2, 2]}, "names a seed twice"),
         ({"seeds": [0, 1]}, "'train_seed' is 2"),
         ({"seeds": [0, 1, 2, 3]}, "episodes of seed 3 are not those of the suite"),
