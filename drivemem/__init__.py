@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from drivemem.evaluation.loading import load
     from drivemem.explaining.explain import explain
     from drivemem.probes import probe
+    from drivemem.probes.edits import edit
     from drivemem.replays import replay
     from drivemem.training.train import train
 
@@ -22,6 +23,7 @@ __all__ = [
     "TrainConfig",
     "compare",
     "distill",
+    "edit",
     "evaluate",
     "explain",
     "load",
@@ -41,6 +43,7 @@ _HOMES = {
     "load": ("evaluation.loading", "load"),
     "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),
+    "edit": ("probes.edits", "edit"),
     "replay": ("replays", "replay"),
 }
 

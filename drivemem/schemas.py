@@ -162,3 +162,10 @@ PROBES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 """Tables of a probe, name to columns (docs/probes.md)."""
+
+EDITS: dict[str, str] = {
+    "run": "VARCHAR", "driver": "VARCHAR", "lesion": "VARCHAR", "scenario": "VARCHAR",
+    "target": "VARCHAR", "after_s": "DOUBLE", "measure": "VARCHAR", "arm": "VARCHAR",
+    "estimate": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE", "episodes": "INTEGER",
+}  # fmt: skip
+"""`effects.parquet` of edits of memory (docs/probes.md)."""

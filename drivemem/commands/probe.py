@@ -31,6 +31,13 @@ class Options:
     """Worlds driven at once."""
     num_workers: int | None = None
     """Threads (compiled) or processes (reference); default: the machine's cores."""
+    edit: str | None = None
+    """In place of decoding: make memory hold another value of this (latent, or part of a target's
+    name), and see whether what the agent does follows."""
+    edit_after: float = 0.0
+    """How long it has been hidden when it is edited, s; 0: as soon as it is."""
+    edit_by: float | None = None
+    """How far a quantity is moved; default: its standard deviation. A kind becomes another one."""
 
 
 def run(words: list[str]) -> int:
@@ -38,11 +45,22 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "probe", words)
     if not options.runs:
         raise UsageError("give trained runs, such as runs/gru")
-    from drivemem.probes import probe
-
     settings = vars(options)
-    for path in settings.pop("runs"):
-        _show(probe(path, **settings))
+    runs, target = settings.pop("runs"), settings.pop("edit")
+    after_s, by = settings.pop("edit_after"), settings.pop("edit_by")
+    if target is None:
+        if after_s or by is not None:
+            raise UsageError("--edit-after and --edit-by say how to edit: give --edit TARGET too")
+        from drivemem.probes import probe
+
+        for path in runs:
+            _show(probe(path, **settings))
+        return 0
+    from drivemem.probes.edits import edit
+
+    del settings["frames"]
+    for path in runs:
+        _show_edits(edit(path, target, after_s=after_s, by=by, **settings))
     return 0
 
 
@@ -76,6 +94,28 @@ def _show(found: Any) -> None:
     for line in _words(found):
         out.print(line, markup=False, highlight=False)
     out.print(f"probes: {found.folder}", markup=False, soft_wrap=True)
+
+
+def _show_edits(found: Any) -> None:
+    from rich.table import Table
+
+    from drivemem.comparison.formats import interval_text
+    from drivemem.probes.edits import ARMS
+    from drivemem.progress import console
+
+    table = Table(
+        "measure", *ARMS,
+        title=f"{found.run}: {found.target} edited after {found.after_s:g} s",
+        caption=f"control: as large ({found.size:.2g} standardised), where the probe does not read",
+    )  # fmt: skip
+    cells: dict[str, dict[str, str]] = {}
+    for one in found.effects:
+        cells.setdefault(one.measure, {})[one.arm] = interval_text(one.value)
+    for measure, by_arm in cells.items():
+        table.add_row(measure, *(by_arm.get(arm, "") for arm in ARMS))
+    out = console()
+    out.print(table)
+    out.print(f"edits: {found.folder}", markup=False, soft_wrap=True)
 
 
 def age_text(low: float | None, high: float | None) -> str:

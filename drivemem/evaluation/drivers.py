@@ -89,6 +89,10 @@ class PolicyDriver:
         """Memory state after the last decision, (N, ...), less the critic's own; {} without one."""
         return {key: value for key, value in self._state.items() if not key.startswith("critic.")}
 
+    def put_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from another memory state, tensors as in `state`; what is left out stays."""
+        self._state = {**self._state, **state}
+
     @property
     def repeats_alone(self) -> bool:
         """Whether an episode goes the same whatever was driven before it: nothing is drawn."""

@@ -11,18 +11,17 @@ import numpy as np
 from drivemem.episodes import write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.attention import AttentionTap
-from drivemem.evaluation.config import EvaluateConfig, evaluate_config
+from drivemem.evaluation.config import evaluate_config
 from drivemem.evaluation.drivers import AgentDriver
-from drivemem.evaluation.jobs import Job, agent_job, evaluation_name, open_worlds
-from drivemem.evaluation.suites import SuiteSeeds
+from drivemem.evaluation.jobs import Job, evaluation_name
 from drivemem.lesions import INTACT
 from drivemem.probes.attention import AttentionWatch, Mass
-from drivemem.probes.linear import MIN_EPISODES, Score, probe_targets
+from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
+from drivemem.probes.linear import Score, probe_targets
 from drivemem.probes.saliency import Saliency, SaliencyWatch
-from drivemem.probes.targets import hidden_targets, latent_targets, to_world
-from drivemem.probes.traces import Traces, collect_traces
-from drivemem.progress import Progress
-from drivemem.runs import Run, manifest, open_run, write_json_file
+from drivemem.probes.targets import to_world
+from drivemem.probes.traces import Traces
+from drivemem.runs import manifest, write_json_file
 from drivemem.schemas import PROBES
 from drivemem.threads import limit_threads
 
@@ -77,54 +76,31 @@ def probe(
     limit_threads()
     if frames < 1:
         raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
-    if num_envs < 1:
-        raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
-    job = _job(open_run(run), lesion, evaluate_config(suite=suite, episodes=episodes))
-    seeds = SuiteSeeds(job.suite, min(num_envs, len(job.suite.seeds)))
-    env = open_worlds(job.suite, seeds, backend, num_workers)
+    worlds = WorldSettings(backend, num_envs, num_workers, quiet)
+    job = probing_job(run, lesion, evaluate_config(suite=suite, episodes=episodes))
     driver = cast(AgentDriver, job.driver)
     tap = AttentionTap(driver.policy.memory)
-    looks = AttentionWatch(tap, len(job.suite.seeds), env.decision_s)
+    looks = AttentionWatch(tap, len(job.suite.seeds), job.suite.scenario.decision_s)
     salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(job.suite.seeds)))
     callbacks = (looks, salient) if tap else (salient,)
-    title = f"{job.home.name} probe ({env.backend})"
     try:
-        with Progress(title, len(job.suite.seeds), "episodes", 0, quiet) as bar:
-            traces = collect_traces(
-                env, driver, job.suite, seeds, bar, frames=frames, callbacks=callbacks
-            )
+        traces = suite_traces(job, driver, worlds, "probe", frames=frames, callbacks=callbacks)
     finally:
         tap.close()
-        env.close()
     folder = job.home.folder / "probes" / evaluation_name(job)
     found = _judge(traces, looks, salient, folder, job)
     job.suite.save(folder / "suite.json")
-    facts = {"backend": env.backend, "frames": frames, "notes": found.notes}
+    facts = {"backend": traces.backend, "frames": frames, "notes": found.notes}
     write_json_file(folder / "manifest.json", manifest("done", **facts))
     return found
-
-
-def _job(home: Run, lesion: str, config: EvaluateConfig) -> Job:
-    """A run's agent about to meet a suite that can be probed."""
-    if home.is_driver():
-        raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
-    job = agent_job(home, lesion, config)
-    if len(job.suite.seeds) < MIN_EPISODES:
-        raise DrivememError(
-            f"{len(job.suite.seeds)} episodes are too few to probe: give --episodes "
-            f"{MIN_EPISODES} or more"
-        )
-    return job
 
 
 def _judge(
     traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, folder: Path, job: Job
 ) -> Probe:
     """Fit the probes and write what they found: all tables, so that no old one stays behind."""
-    hidden, identity = traces.hidden, job.identity
-    targets = hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed)
-    targets += latent_targets(traces.latent, traces.cue_age_s)
-    probed = probe_targets(traces.inputs, targets, traces.episode)
+    identity = job.identity
+    probed = probe_targets(traces.inputs, traces.targets, traces.episode)
     notes = [f"not probed: {why}" for why in probed.skipped]
     if "memory" not in traces.inputs:
         notes.append(
