@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.errors import DrivememError
 from drivemem.probes.targets import Target
 from drivemem.probes.traces import Traces
 
@@ -79,3 +81,30 @@ def behaviour_after(traces: Traces, moments: Moments) -> Behaviour:
     return Behaviour(
         moments.episode, np.array(features, dtype=np.float32), np.array(speeds), start + 1
     )
+
+
+_LEAF = 5
+"""Episodes that a leaf of the tree holds at least."""
+
+
+def kinds_told(did: Behaviour, kinds: NDArray[np.float64]) -> Any:
+    """A decision tree that tells from what was done which kind an episode is of.
+
+    Args:
+        did: in E episodes.
+        kinds: (E,) of them.
+
+    Raises:
+        DrivememError: fewer than two kinds, or too few episodes of one.
+    """
+    from sklearn.tree import DecisionTreeClassifier
+
+    found, counts = np.unique(kinds, return_counts=True)
+    if len(found) < 2 or counts.min() < _LEAF:
+        told = ", ".join(f"{count} of {kind:g}" for kind, count in zip(found, counts, strict=True))
+        raise DrivememError(
+            f"behaviour cannot be told apart: of the episodes that go on then {told or 0}; "
+            f"it takes {_LEAF} of two kinds each: give more --episodes or less --edit-after"
+        )
+    tree = DecisionTreeClassifier(min_samples_leaf=_LEAF, class_weight="balanced", random_state=0)
+    return tree.fit(did.features, kinds)

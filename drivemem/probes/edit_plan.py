@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError, did_you_mean, one_line
 from drivemem.evaluation.drivers import PolicyDriver
-from drivemem.probes.behaviour import Moments, behaviour_after, first_moments
+from drivemem.probes.behaviour import Moments, behaviour_after, first_moments, kinds_told
 from drivemem.probes.directions import Directions
 from drivemem.probes.linear import fitted_probe
 from drivemem.probes.targets import Target
@@ -62,7 +62,7 @@ class Fitted:
     aims: dict[float, NDArray[np.float64]]
     """Of each kind what the probe computes on the average; {} of quantities."""
     told_by: Any
-    """The probe that tells kinds from behaviour; None of quantities."""
+    """The tree that tells kinds from behaviour; None of quantities."""
     deviation: float
 
 
@@ -92,10 +92,7 @@ def fit(traces: Traces, name: str, after_s: float) -> Fitted:
     }
     moments = first_moments(traces, target, after_s)
     did = behaviour_after(traces, moments)
-    name = f"{target.name}, by what the agent does after it was hidden for {after_s:g} s,"
-    told_by = fitted_probe(
-        did.features, Target(name, True, moments.value, moments.value), moments.episode
-    )
+    told_by = kinds_told(did, moments.value)
     return Fitted(target, probe, directions, aims, told_by, deviation)
 
 
