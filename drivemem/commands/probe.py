@@ -141,4 +141,10 @@ def _words(found: Any) -> list[str]:
     if found.saliency:
         past = 1.0 - found.saliency[0].share
         lines.append(f"saliency: {past:.0%} of the gradient falls on past frames")
+    lines += [
+        f"{one.layer}: {one.dormant:.1%} of {one.units} units dormant, feature rank "
+        f"{one.feature_rank}, effective rank {one.effective_rank:.1f} ({one.decisions:,} decisions "
+        "of a driver that acts at random)"
+        for one in found.plasticity
+    ]
     return lines

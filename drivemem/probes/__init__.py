@@ -18,6 +18,7 @@ from drivemem.lesions import INTACT
 from drivemem.probes.attention import AttentionWatch, Mass
 from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
 from drivemem.probes.linear import Score, probe_targets
+from drivemem.probes.plasticity import Activity, plasticity
 from drivemem.probes.saliency import Saliency, SaliencyWatch
 from drivemem.probes.targets import to_world
 from drivemem.probes.traces import Traces
@@ -40,6 +41,7 @@ class Probe:
     scores: list[Score]
     attention: list[Mass]
     saliency: list[Saliency]
+    plasticity: list[Activity]
     notes: list[str]
 
 
@@ -88,7 +90,8 @@ def probe(
     finally:
         tap.close()
     folder = job.home.folder / "probes" / evaluation_name(job)
-    found = _judge(traces, looks, salient, folder, job)
+    layers = plasticity(job, driver.policy, worlds)
+    found = _judge(traces, looks, salient, layers, folder, job)
     job.suite.save(folder / "suite.json")
     facts = {"backend": traces.backend, "frames": frames, "notes": found.notes}
     write_json_file(folder / "manifest.json", manifest("done", **facts))
@@ -96,8 +99,9 @@ def probe(
 
 
 def _judge(
-    traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, folder: Path, job: Job
-) -> Probe:
+    traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, layers: list[Activity],
+    folder: Path, job: Job,
+) -> Probe:  # fmt: skip
     """Fit the probes and write what they found: all tables, so that no old one stays behind."""
     identity = job.identity
     probed = probe_targets(traces.inputs, traces.targets, traces.episode)
@@ -108,7 +112,7 @@ def _judge(
         )
     found = Probe(
         folder, job.home.name, identity.driver, probed.scores, looks.table(), salient.table(),
-        notes,
+        layers, notes,
     )  # fmt: skip
     about = {"run": found.run, "driver": found.driver, "lesion": identity.lesion}
     about["scenario"] = job.suite.scenario.name
@@ -122,6 +126,7 @@ def _judge(
             {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
             for one in found.saliency
         ],
+        "plasticity": [{**vars(one), **about} for one in found.plasticity],
         "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
     }
     for name, columns in PROBES.items():
