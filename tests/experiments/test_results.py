@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from drivemem.comparison.statistics import MIN_RUNS
 from drivemem.episodes import read_table
+from drivemem.evaluation.suites import load_suite
 from drivemem.studies import load_study, make_plan
 from drivemem.studies.archive import EPISODES, RUN_COLUMNS, RUNS, restore
 from drivemem.studies.results import MOST_BYTES
@@ -47,6 +49,22 @@ def test_scenarios_are_those_of_the_committed_runs(folder: Path, tmp_path: Path)
         if row["file"] == "manifest.json" and "scenario_hash" in row["text"]
     }
     assert then and {cell: now[cell] for cell in then} == then
+
+
+@pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("ablation_*.toml")), ids=lambda f: f.stem)
+def test_ablations_can_be_planned_and_have_runs_enough_to_call(file: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_study(file), tmp_path)
+    runs: dict[tuple[str, str], set[int | None]] = {}
+    for cell in plan.cells:
+        runs.setdefault((cell.scenario, cell.agent), set()).add(cell.seed)
+    assert min(map(len, runs.values())) >= MIN_RUNS
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXPERIMENTS.glob("ablation_*/*.json")), ids=lambda p: p.stem
+)
+def test_suites_of_ablations_are_of_scenarios_as_they_are_now(path: Path) -> None:
+    assert len(load_suite(path).seeds) == 300
 
 
 @pytest.mark.slow
