@@ -78,6 +78,7 @@ class PolicyDriver:
         self._lesion = make_lesion(lesion, policy)
         self._policy = self._lesion.prepare(policy)
         self._tap: AttentionTap | None = None
+        self._state: dict[str, torch.Tensor] = {}
 
     @property
     def policy(self) -> MemoryPolicy:
@@ -107,7 +108,7 @@ class PolicyDriver:
         worlds = env.num_envs
         torch.manual_seed(0)
         self._policy.set_training_mode(False)
-        self._state: dict[str, torch.Tensor] = self._policy.initial_state(worlds)
+        self._state = self._policy.initial_state(worlds)
         self._step = np.zeros(worlds, dtype=np.int64)
         self._lesion.begin(self._policy, worlds)
 
