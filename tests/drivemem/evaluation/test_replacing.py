@@ -71,3 +71,13 @@ def test_watching_changes_no_results(copy: Run, monkeypatch: pytest.MonkeyPatch)
     assert not seen.stored and seen.recording is not None
     assert len(watch(copy.folder, episodes=1, offscreen=True).rows) == 1
     assert results(copy) == before
+
+
+def test_what_a_user_keeps_beside_an_agent_is_no_part_of_it(copy: Run) -> None:
+    drive(copy, 4)
+    finished = results(copy)
+    (copy.model / "mine").mkdir()
+    (copy.model / "mine" / "notes.txt").write_text("years of work")
+    (copy.model / "thesis.txt").write_text("more of it")
+    drive(copy, 4)
+    assert results(copy) == finished, "nothing was driven again"
