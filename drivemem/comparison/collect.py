@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.config import WITHOUT_EFFECT, TrainConfig
+from drivemem.config import WITHOUT_EFFECT, DistillConfig, TrainConfig, build_config
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
@@ -209,6 +209,7 @@ def _runs(paths: list[str | Path], excluded: list[tuple[str, str]]) -> list[Run]
 def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
+    _check_kinds(run, stored)
     suite = read_json(
         file.parent / "suite.json", scenario=str, config=dict, sensors=dict, seeds=list, hash=str
     )
@@ -230,6 +231,23 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
         return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)
     settings["first_trained_on"] = _first_scenario(Path(start))
     return StoredEvaluation(run, file.parent, suite, rows, settings, Path(start), name)
+
+
+def _check_kinds(run: Run, stored: dict[str, Any]) -> None:
+    """Refuse a configuration that nothing could have been trained with; a driver's is free.
+
+    Settings that were dropped since the run was trained are no fault of its file.
+
+    Raises:
+        DrivememError: a value of another type, or out of range.
+    """
+    if "driver" in stored:
+        return
+    known = {key: value for key, value in stored.items() if key in DistillConfig.model_fields}
+    try:
+        build_config(known)
+    except DrivememError as error:
+        raise DrivememError(f"{run.config_file} is damaged: {error}; mend or delete it") from error
 
 
 def _teacher(run: Run, name: Any) -> dict[str, Any]:
