@@ -60,7 +60,7 @@ def test_studies_go_on_from_the_committed_results(folder: Path, tmp_path: Path) 
     assert set(found.cells) == committed
 
 
-@pytest.mark.parametrize("experiment", ["memory_zoo"])
+@pytest.mark.parametrize("experiment", ["memory_zoo", "external"])
 def test_pages_are_made_of_their_tables(experiment: str) -> None:
     run = import_module(f"experiments.{experiment}.run")
     folder = EXPERIMENTS / experiment
@@ -68,7 +68,7 @@ def test_pages_are_made_of_their_tables(experiment: str) -> None:
     assert run.results(run.table_at(folder / "runs.csv").read()) == page
 
 
-@pytest.mark.parametrize("experiment", ["memory_zoo"])
+@pytest.mark.parametrize("experiment", ["memory_zoo", "external"])
 def test_tables_are_read_as_they_were_written(experiment: str, tmp_path: Path) -> None:
     run = import_module(f"experiments.{experiment}.run")
     table, again = EXPERIMENTS / experiment / "runs.csv", run.table_at(tmp_path / "runs.csv")
