@@ -98,9 +98,7 @@ def control(
         "normalize_observations": True, "normalize_rewards": True,
     }  # fmt: skip
     source = f"RecurrentPPO: {reached} ([benchmark]({ZOO}/benchmark.md), one run)"
-    return Task(
-        make, worlds, budget, lstm_weights(*lstm), shared | settings, published=source
-    )  # fmt: skip
+    return Task(make, worlds, budget, lstm_weights(*lstm), shared | settings, published=source)
 
 
 CONTROL = {
@@ -144,7 +142,7 @@ def popgym_world(name: str) -> gym.Env[Any, Any]:
     return gym.wrappers.FlattenObservation(Antialias(PreviousAction(bare)))
 
 
-def card_game(name: str) -> Task:
+def popgym_task(name: str) -> Task:
     """A task of POPGym; rollouts as long as its episodes, so that gradients reach all of one."""
     steps = LENGTHS[name]
     settings = {
@@ -154,5 +152,5 @@ def card_game(name: str) -> Task:
     return Task(lambda: popgym_world(name), 32, 500_000, 16_000, settings, digits=2)
 
 
-POPGYM = {f"popgym-{name}-v0": card_game(name) for name in LENGTHS}
+POPGYM = {f"popgym-{name}-v0": popgym_task(name) for name in LENGTHS}
 TASKS = CONTROL | POPGYM
