@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, make_dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -12,17 +11,17 @@ from pydantic import ConfigDict, create_model
 
 from drivemem.commands.parsing import read_options
 from drivemem.commands.starting import (
-    chosen_preset,
+    asked,
     first_and_preset,
     merged_words,
     option,
-    preset_settings,
     summary,
-    used,
+    wants_help,
 )
 from drivemem.config import DistillConfig, SensorChanges, build_config
 from drivemem.errors import UsageError
-from drivemem.runs import RUNS, Run
+from drivemem.runs import RUNS
+from drivemem.training.starting import chosen_preset, preset_settings, used
 from drivemem_agents.imitation_settings import ImitationSettings
 
 _OWN = ("teacher", "sensors")
@@ -104,13 +103,14 @@ def run(words: list[str]) -> int:
 
         return explain(words)
     teacher, wanted, rest = first_and_preset(words, "teacher")
-    helped = any(word in ("-h", "--help") for word in rest)
-    if teacher is None and not helped:
+    if teacher is None and not wants_help(rest):
         raise UsageError("name a teacher: the folder of a run, or a driver such as oracle")
-    taught = {} if teacher is None else _teachers_own(teacher)
+    from drivemem.distillation.teachers import where_it_teaches
+
+    taught = {} if teacher is None else where_it_teaches(teacher)
     scenario = option(rest, "--scenario") or taught.get("scenario")
-    preset = chosen_preset(scenario, wanted, rest)
-    base = preset_settings(preset, rest)
+    preset = None if wants_help(rest) else chosen_preset(scenario, wanted)
+    base = preset_settings(preset, asked(rest))
     if scenario == taught.get("scenario"):
         base = {**base, **taught}
     first = build_config({**base, "teacher": teacher or "", "scenario": scenario or ""})
@@ -120,17 +120,8 @@ def run(words: list[str]) -> int:
     from drivemem.progress import console
 
     if preset is not None:
-        console().print(used(preset, base, config), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), markup=False, soft_wrap=True)
     return _distill(words, config, option(rest, "--out"), "--resume" in rest)
-
-
-def _teachers_own(teacher: str) -> dict[str, Any]:
-    """Where a run was trained: the student learns there unless told otherwise."""
-    run = Run(Path(teacher))
-    if not run.config_file.is_file() or run.is_driver():
-        return {}
-    own = run.config()
-    return {"scenario": own.scenario, **({"dials": own.dials} if own.dials else {})}
 
 
 def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:

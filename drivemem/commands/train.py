@@ -9,17 +9,11 @@ from typing import Annotated
 import tyro
 
 from drivemem.commands.parsing import read_options
-from drivemem.commands.starting import (
-    chosen_preset,
-    first_and_preset,
-    merged_words,
-    preset_settings,
-    summary,
-    used,
-)
+from drivemem.commands.starting import asked, first_and_preset, merged_words, summary, wants_help
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import UsageError
 from drivemem.runs import RUNS
+from drivemem.training.starting import chosen_preset, preset_settings, used
 
 
 @dataclass
@@ -42,8 +36,8 @@ class Options:
 def run(words: list[str]) -> int:
     """Train and print a summary."""
     scenario, wanted, rest = first_and_preset(words, "scenario")
-    preset = chosen_preset(scenario, wanted, rest)
-    base = preset_settings(preset, rest)
+    preset = None if wants_help(rest) else chosen_preset(scenario, wanted)
+    base = preset_settings(preset, asked(rest))
     first = build_config({"scenario": "", **base, **({"scenario": scenario} if scenario else {})})
     options = read_options(Options, "train", rest, Options(config=first))
     config = merged_words(options.config, base)
@@ -53,7 +47,7 @@ def run(words: list[str]) -> int:
     from drivemem.training.train import train
 
     if preset is not None:
-        console().print(used(preset, base, config), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), markup=False, soft_wrap=True)
     out = options.out or str(RUNS / config.run_name())
     try:
         done = train(config, out, resume=options.resume)
