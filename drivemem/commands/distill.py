@@ -15,7 +15,6 @@ from drivemem.commands.starting import (
     first_and_preset,
     merged_words,
     option,
-    summary,
     wants_help,
 )
 from drivemem.config import DistillConfig, SensorChanges, build_config
@@ -117,10 +116,10 @@ def run(words: list[str]) -> int:
     config = _read(rest, first, base)
     if not config.scenario:
         raise UsageError(f"{teacher} is a driver: say with --scenario where it teaches")
-    from drivemem.progress import console
+    from drivemem.output import console
 
     if preset is not None:
-        console().print(used(preset, base, config, "--preset none"), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
     return _distill(words, config, option(rest, "--out"), "--resume" in rest)
 
 
@@ -143,7 +142,7 @@ def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
 def _distill(words: list[str], config: DistillConfig, out: str | None, resume: bool) -> int:
     from drivemem.distillation.check import read_check
     from drivemem.distillation.distill import distill
-    from drivemem.progress import console
+    from drivemem.output import console, show
 
     try:
         done = distill(config, out or str(RUNS / config.run_name()), resume=resume)
@@ -152,22 +151,10 @@ def _distill(words: list[str], config: DistillConfig, out: str | None, resume: b
         again = command if "--resume" in words else f"{command} --resume"
         print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
         return 1
-    console().print(summary(done))
+    show(*done.as_tables())
     found = read_check(done)
     if found is not None:
-        console().print(_checked(found))
-        console().print(f"{found.words}.", soft_wrap=True, markup=False)
+        show(*found.as_tables())
+        console().print(f"{found.words}.", soft_wrap=True)
     console().print(f"run: {done.folder}\nnext: drivemem evaluate {done.folder}")
     return 0
-
-
-def _checked(found: Any) -> Any:
-    from rich.table import Table
-
-    table = Table(f"{found.episodes} unseen episodes", "student", f"teacher: {found.teacher}")
-    table.add_row("return", f"{found.student_return:z.3f}", f"{found.teacher_return:z.3f}")
-    table.add_row("success", f"{found.student_success:z.3f}", f"{found.teacher_success:z.3f}")
-    table.add_row("divergence on the student's states", f"{found.divergence:.3f}", "0")
-    if found.agreement is not None:
-        table.add_row("the same action there", f"{found.agreement:.3f}", "1")
-    return table

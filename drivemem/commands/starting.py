@@ -50,27 +50,3 @@ def merged_words(config: TrainConfig, preset: dict[str, Any]) -> TrainConfig:
     given = {name: getattr(config, name) for name in WORDS}
     words = merged({name: preset.get(name, ()) for name in WORDS}, given)
     return config.model_copy(update={name: tuple(words[name]) for name in WORDS})
-
-
-def summary(run: Any) -> Any:
-    """A table of what training came to."""
-    from rich.table import Table
-
-    from drivemem.runs import read_metrics
-
-    facts = run.manifest()
-    last: dict[str, Any] = {}
-    for line in read_metrics(run.metrics_file) if run.metrics_file.exists() else []:
-        last |= {key: value for key, value in line.items() if value is not None}
-    table = Table(title=run.name, show_header=False)
-    table.add_row("backend", str(facts.get("backend")))
-    table.add_row("steps", f"{facts.get('steps', 0):,}")
-    table.add_row("steps/s", f"{facts.get('steps_per_s', 0):,.0f}")
-    table.add_row("parameters", f"{facts.get('parameters', 0):,}")
-    for key, label in (
-        ("rollout/ep_rew_mean", "return (last 100 episodes)"),
-        ("rollout/success_rate", "success (last 100 episodes)"),
-    ):
-        if key in last:
-            table.add_row(label, f"{last[key]:z.3f}")
-    return table

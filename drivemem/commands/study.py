@@ -47,20 +47,20 @@ def run(words: list[str]) -> int:
         raise UsageError("give a study file, such as experiments/*.toml")
     if options.jobs is not None and options.ray is not None:
         raise UsageError("--jobs is for this machine, --ray for a cluster")
-    from drivemem.progress import console
-    from drivemem.studies.costs import table
+    from drivemem.output import console, keep, show
     from drivemem.studies.running import study
-    from drivemem_envs.cores import usable_cores
 
     out = console()
     try:
         done = study(
             **vars(options),
-            told=lambda line: out.print(line, markup=False, highlight=False, soft_wrap=True),
+            told=lambda line: out.print(line, soft_wrap=True),
         )
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 1
     if done.costs is not None:
-        out.print(table(done.plan, done.costs, options.jobs or usable_cores()))
+        show(*done.as_tables())
+    else:  # people have been told the headlines
+        keep(*done.as_tables())
     return 1 if done.failed else 0

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from drivemem.commands.parsing import read_options
-from drivemem.commands.starting import asked, first_and_preset, merged_words, summary, wants_help
+from drivemem.commands.starting import asked, first_and_preset, merged_words, wants_help
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import UsageError
 from drivemem.runs import RUNS
@@ -43,11 +43,11 @@ def run(words: list[str]) -> int:
     config = merged_words(options.config, base)
     if not config.scenario:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
-    from drivemem.progress import console
+    from drivemem.output import console, show
     from drivemem.training.train import train
 
     if preset is not None:
-        console().print(used(preset, base, config, "--preset none"), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
     out = options.out or str(RUNS / config.run_name())
     try:
         done = train(config, out, resume=options.resume)
@@ -56,6 +56,6 @@ def run(words: list[str]) -> int:
         again = command if "--resume" in words else f"{command} --resume"
         print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
         return 1
-    console().print(summary(done))
+    show(*done.as_tables())
     console().print(f"run: {done.folder}\nnext: drivemem evaluate {done.folder}")
     return 0

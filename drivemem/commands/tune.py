@@ -44,7 +44,7 @@ def run(words: list[str]) -> int:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     if options.trials < 1:
         raise UsageError(f"trials is {options.trials}; give at least 1")
-    from drivemem.progress import console
+    from drivemem.output import console, keep
     from drivemem.settings import parse_pairs
     from drivemem.studies.tuning import tune
 
@@ -54,13 +54,14 @@ def run(words: list[str]) -> int:
         tuned = tune(
             **settings,
             command=shlex.join(["drivemem", "tune", *words]),
-            told=lambda line: out.print(line, markup=False, soft_wrap=True),
+            told=lambda line: out.print(line, soft_wrap=True),
         )
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 1
     for one in tuned.found:
-        out.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
+        out.print(f"{one.memory}: success {one.score:.3f} with {one.settings}")
+    keep(*tuned.as_tables())
     path = tuned.preset
     out.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
     return 0

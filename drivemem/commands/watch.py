@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "watch", words)
     if (options.run is None) == (options.driver is None):
         raise UsageError("give a run, or --driver NAME --scenario NAME")
-    from drivemem.progress import console
+    from drivemem.output import console
     from drivemem.replays.watching import watch
 
     done = watch(**vars(options))

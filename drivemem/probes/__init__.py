@@ -19,11 +19,13 @@ from drivemem.lesions import INTACT
 from drivemem.probes.attention import AttentionWatch, Mass
 from drivemem.probes.linear import MIN_EPISODES, Score, probe_targets
 from drivemem.probes.saliency import Saliency, SaliencyWatch
+from drivemem.probes.shown import score_table, told
 from drivemem.probes.targets import hidden_targets, latent_targets, to_world
 from drivemem.probes.traces import Traces, collect_traces
 from drivemem.progress import Progress
 from drivemem.runs import Run, manifest, open_run, write_json_file
 from drivemem.schemas import PROBES
+from drivemem.tables import Shown, Table
 from drivemem.threads import limit_threads
 
 __all__ = ["Probe", "probe"]
@@ -32,7 +34,7 @@ SALIENT_EPISODES = 32
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Shown):
     """The result of probing one run."""
 
     folder: Path
@@ -42,6 +44,14 @@ class Probe:
     attention: list[Mass]
     saliency: list[Saliency]
     notes: list[str]
+
+    def as_tables(self) -> list[Table]:
+        """How well each target is decoded from each input; none where nothing was."""
+        return [score_table(self)] if self.scores else []
+
+    def lines(self) -> list[str]:
+        """Notes, and where the memory looks, for people."""
+        return told(self)
 
 
 def probe(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from drivemem.errors import DrivememError
 from drivemem.evaluation import watching
-from drivemem.evaluation.evaluate import Evaluation
 from drivemem.evaluation.external_drivers import MANUAL
+from drivemem.evaluation.results import Evaluation
 from drivemem.replays import replay
 
 

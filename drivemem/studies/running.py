@@ -8,18 +8,20 @@ from pathlib import Path
 
 from drivemem.errors import DrivememError
 from drivemem.studies import archive
-from drivemem.studies.costs import Cost, costs
+from drivemem.studies.costs import Cost, costs, table
 from drivemem.studies.local import Summary, run_local
 from drivemem.studies.plan import Part, Plan, make_plan
 from drivemem.studies.results import Results, write_results
 from drivemem.studies.spec import load_study
+from drivemem.tables import Shown, Table
+from drivemem_envs.cores import usable_cores
 
 NO_REPORT = "none"
 """In place of a folder for the report: none is written."""
 
 
 @dataclass
-class StudyDone:
+class StudyDone(Shown):
     """What came of a call."""
 
     plan: Plan
@@ -31,6 +33,14 @@ class StudyDone:
     """The report; None where none was asked for, or there is nothing to report."""
     costs: list[Cost] | None = None
     """Of a dry run: each run, where it stands, and what it would cost."""
+    jobs: int = 1
+    """Runs at once that the costs are shared by."""
+
+    def as_tables(self) -> list[Table]:
+        """Of a dry run the costs, else the comparison of what is reported."""
+        if self.costs is not None:
+            return [table(self.plan, self.costs, self.jobs)]
+        return [] if self.results is None else self.results.comparison.as_tables()
 
 
 def study(
@@ -80,7 +90,7 @@ def study(
     for note in plan.notes:
         told(note)
     if dry_run:
-        return StudyDone(plan, costs=costs(plan))
+        return StudyDone(plan, costs=costs(plan), jobs=jobs or usable_cores())
     if restore is not None:
         _restore(plan, restore, told)
     outcome = StudyDone(plan)

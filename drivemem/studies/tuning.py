@@ -11,16 +11,26 @@ from typing import Any
 from drivemem.errors import DrivememError
 from drivemem.runs import RUNS, manifest
 from drivemem.studies.search import Budget, Found, preset_text, search
+from drivemem.tables import Shown, Table
 
 
 @dataclass(frozen=True)
-class Tuned:
+class Tuned(Shown):
     """What a search found."""
 
     found: tuple[Found, ...]
     """The best trial of each memory."""
     preset: Path
     """The file to train with: `drivemem.train(scenario, preset=...)`."""
+
+    def as_tables(self) -> list[Table]:
+        """The best of each memory."""
+        rows = [
+            (one.memory, f"{one.score:.3f}", str(one.trials), str(one.settings))
+            for one in self.found
+        ]
+        records = [vars(one) for one in self.found]
+        return [Table(("memory", "success", "trials", "settings"), rows, records=records)]
 
 
 def tune(

@@ -11,7 +11,7 @@ from typing import Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
-from drivemem.progress import console
+from drivemem.output import console
 from drivemem.training.presets import Preset, find_preset, merged, preset_names, read_preset
 
 
@@ -85,7 +85,7 @@ def started(
     config = build_config(merged(base, plain))
     if preset is not None and not quiet:
         line = used(preset, base, config, "preset='none'")
-        console().print(line, markup=False, soft_wrap=True)
+        console().print(line, soft_wrap=True)
     return config
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from drivemem.cli import COMMANDS, run_command
+import drivemem_envs
+from drivemem.cli import COMMANDS, JSON, WITHOUT_TABLES, run_command
 from drivemem.listing import KINDS, tables
 from drivemem.runs import Run
+from drivemem.tables import Table
+from drivemem_envs import registry
 
 
 def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
@@ -100,28 +104,70 @@ def test_errors_are_one_line_with_the_way_out(
     assert not any(tmp_path.iterdir()), "a failed command must leave nothing behind"
 
 
+def printed(tables: list[Table]) -> str:
+    """Tables as a wide terminal shows them."""
+    text = io.StringIO()
+    Console(file=text, width=400).print(*(table.to_rich() for table in tables))
+    return text.getvalue()
+
+
 @pytest.mark.parametrize("kind", [*KINDS])
 def test_what_there_is_is_listed_to_the_letter(kind: str) -> None:
     """Nothing is taken for markup: `y = [x, h]` keeps its brackets."""
-    text = io.StringIO()
-    Console(file=text, width=400).print(*tables([kind]))
+    text = printed(tables([kind]))
     rows = list(KINDS[kind].rows())
     assert rows
     for row in rows:
-        assert all(cell in text.getvalue() for cell in row), row
+        cells = [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
+        assert all(cell in text for cell in cells), row
 
 
 @pytest.mark.parametrize("kinds", [(), ("scenarios",)])
 def test_a_tag_chooses_among_scenarios(kinds: tuple[str, ...]) -> None:
-    text = io.StringIO()
-    Console(file=text, width=400).print(*tables(kinds, tag="provable"))
-    rows = [row for row in KINDS["scenarios"].rows() if row[0] in text.getvalue()]
-    assert len(rows) == 27 and {row[-1] for row in rows} == {"provable"}
-    assert all(row[3].startswith("1/") for row in rows), "each has a proven ceiling"
+    (table,) = tables(kinds, tag="provable")
+    rows = table.figures()
+    assert len(rows) == 27 and {row["tags"] for row in rows} == {"provable"}
+    assert all(row["memoryless ceiling"].startswith("1/") for row in rows), "each is proven"
+    assert {row["backend"] for row in rows} == {"compiled"}
 
 
 def test_equations_keep_their_brackets() -> None:
-    assert any("[" in cell for row in KINDS["memories"].rows() for cell in row)
+    assert any("[" in str(cell) for row in KINDS["memories"].rows() for cell in row)
+
+
+def test_a_scenario_that_does_not_compile_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry._ENTRY_POINTS, "linear-crossing-v0", f"{__name__}:linear")
+    (table,) = tables(tag="test-linear")
+    (row,) = table.figures()
+    assert row["scenario"] == "linear-crossing-v0"
+    assert row["backend"].startswith("reference: ") and "LinearVehicle" in row["backend"]
+    assert "backend='reference'" not in row["backend"]
+
+
+def linear() -> drivemem_envs.Scenario:
+    """A scenario whose traffic is not compiled."""
+    key, _, value = LINEAR.partition("=")
+    changed = drivemem_envs.scenario("intersection-v1").with_(config={key: value})
+    return changed.model_copy(update={"name": "linear-crossing-v0", "tags": ("test-linear",)})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "scenarios"])
+def test_with_json_the_figures_and_nothing_else_are_printed(
+    kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("list", [kind, JSON]) == 0
+    (table,) = json.loads(capsys.readouterr().out)["tables"]
+    assert [tuple(row.values()) for row in table["rows"]] == list(KINDS[kind].rows())
+    assert tuple(table["rows"][0]) == KINDS[kind].columns
+
+
+def test_json_is_refused_where_there_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in WITHOUT_TABLES:
+        assert run_command(name, [JSON]) == 2
+        shown = capsys.readouterr()
+        assert shown.out == "" and f"{name} prints none" in shown.err
+    assert run_command("list", ["scenaros", JSON]) == 1
+    assert capsys.readouterr().out == "", "a failed command prints no figures"
 
 
 def test_an_unwritable_folder_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

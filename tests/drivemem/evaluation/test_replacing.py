@@ -11,7 +11,8 @@ import pytest
 from drivemem.cli import run_command
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
-from drivemem.evaluation.evaluate import Evaluation, evaluate
+from drivemem.evaluation.evaluate import evaluate
+from drivemem.evaluation.results import Evaluation
 from drivemem.evaluation.watching import record_to_watch, watch
 from drivemem.runs import Run
 from drivemem.schemas import EPISODE_COLUMNS
