@@ -329,7 +329,7 @@ class MemoryPolicy(SB3Policy):
         with torch.inference_mode():
             tensors = self.to_tensors(observation)
             batch = batch_of(tensors)
-            self._advice.given(observation, state, episode_start, action_masks, batch)
+            self._advice.given(observation, state, episode_start, action_masks)
             initial = self.initial_state(batch)
             begins = state is None or (False if episode_start is None else episode_start)
             starts = torch.as_tensor(as_starts(begins, batch), device=self.device)

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem_agents.predict_arguments import as_starts
-
 _MASKS = (
     "this agent learned with action masks and gets none: it may choose what is not "
     "available and drive far worse than it learned to. Give predict "
@@ -41,14 +39,7 @@ class PredictAdvice:
         self._before: Any = None
         """What the last call without a state observed."""
 
-    def given(
-        self,
-        observation: Any,
-        state: Any,
-        episode_start: Any,
-        action_masks: Any,
-        batch: int,
-    ) -> None:
+    def given(self, observation: Any, state: Any, episode_start: Any, action_masks: Any) -> None:
         """Warn where a call lacks what it should have.
 
         Args:
@@ -56,23 +47,22 @@ class PredictAdvice:
             state: the memory state, if one was given.
             episode_start: where episodes begin, if that was given.
             action_masks: the masks, if some were given.
-            batch: how many observations there are.
         """
         if self._masks_missed and action_masks is None:
             self._masks_missed = False
             warnings.warn(_MASKS, stacklevel=_ABOVE)
-        if self._state_missed and self._forgot(observation, state, episode_start, batch):
+        if self._state_missed and self._forgot(observation, state, episode_start):
             self._state_missed = False
             warnings.warn(_STATE, stacklevel=_ABOVE)
 
-    def _forgot(self, observation: Any, state: Any, episode_start: Any, batch: int) -> bool:
+    def _forgot(self, observation: Any, state: Any, episode_start: Any) -> bool:
         if state is not None:
             self._state_missed = False
             return False
         before, self._before = self._before, _copied(observation)
-        if episode_start is not None and as_starts(episode_start, batch).all():
+        if episode_start is not None and np.all(episode_start):
             return False
-        return before is not None and not _equal(before, self._before)
+        return before is not None and _follows(before, self._before)
 
 
 def _copied(observation: Any) -> dict[str, NDArray[Any]]:
@@ -80,5 +70,7 @@ def _copied(observation: Any) -> dict[str, NDArray[Any]]:
     return {name: np.array(part) for name, part in parts.items()}
 
 
-def _equal(one: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]]) -> bool:
-    return one.keys() == other.keys() and all(np.array_equal(one[k], other[k]) for k in one)
+def _follows(before: dict[str, NDArray[Any]], now: dict[str, NDArray[Any]]) -> bool:
+    """Whether it may be what as many worlds show a step later: of the same shape, and changed."""
+    alike = all(before[name].shape == part.shape for name, part in now.items())
+    return alike and any((before[name] != part).any() for name, part in now.items())

@@ -60,6 +60,8 @@ def test_it_is_told_where_an_episode_is_said_to_go_on(begins: Any) -> None:
 def test_nobody_is_warned_without_need() -> None:
     same = [(OBSERVATIONS[0],)] * 3
     assert told(*same, model=agent()) == [], "the same observation is no next step"
+    more = [(OBSERVATIONS[:1],), (OBSERVATIONS[:2],), (OBSERVATIONS[0],)]
+    assert told(*more, model=agent()) == [], "another number of worlds"
     begun = [(observation, None, True) for observation in OBSERVATIONS]
     assert told(*begun, model=agent()) == [], "every call is said to begin an episode"
     model = agent()
