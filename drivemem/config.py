@@ -69,7 +69,10 @@ SensorChanges: Any = create_model(
     __config__=ConfigDict(frozen=True, extra="forbid"),
     __doc__="Changes to the scenario's sensors; what is not given stays as the scenario has it.",
     **{
-        name: (_WORDS.get(name, field.annotation | None if field.annotation else Any), None)
+        name: (
+            _WORDS.get(name, field.annotation | None if field.annotation else Any),
+            Field(default=None, description=field.description),
+        )
         for name, field in Sensors.model_fields.items()
     },
 )  # type: ignore[call-overload]

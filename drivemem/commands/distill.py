@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, make_dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Any
 
-import tyro
-from pydantic import ConfigDict, create_model
-
+from drivemem.commands.groups import RUN, SEEN, GroupedOptions, rest
 from drivemem.commands.parsing import read_options
 from drivemem.commands.starting import (
     asked,
@@ -17,13 +15,12 @@ from drivemem.commands.starting import (
     option,
     wants_help,
 )
-from drivemem.config import DistillConfig, SensorChanges, build_config
+from drivemem.config import DistillConfig, build_config
 from drivemem.errors import UsageError
 from drivemem.runs import RUNS
 from drivemem.training.starting import chosen_preset, preset_settings, used
 from drivemem_agents.imitation_settings import ImitationSettings
 
-_OWN = ("teacher", "sensors")
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "teaching": (
         "How the student learns from the teacher.",
@@ -33,42 +30,20 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "What the student is.",
         ("memory", "memory_kwargs", "encoder", "encoder_kwargs", "start_from"),
     ),
-    "seen": (
-        "Where the student drives, and what it sees there.",
-        ("scenario", "full_sensors", "slots", "views", "tracker", "dials"),
-    ),
-    "run": (
-        "How long, and on what.",
-        ("steps", "seed", "num_envs", "num_workers", "backend", "device", "checkpoint_every"),
-    ),
+    "seen": ("Where the student drives, and what it sees there.", SEEN),
+    "run": ("How long, and on what.", RUN),
 }
-"""Groups of options: what heads each, and the configuration's fields in it."""
 _GROUPS["learning"] = (
-    "The optimiser, and PPO where --finetune-steps asks for it.",
-    tuple(
-        name
-        for name in DistillConfig.model_fields
-        if name not in _OWN and all(name not in names for _, names in _GROUPS.values())
-    ),
-)
-_MODELS: dict[str, Any] = {
-    group: create_model(  # type: ignore[call-overload]
-        group,
-        __config__=ConfigDict(frozen=True, extra="forbid"),
-        __doc__=about,
-        **{
-            name: (DistillConfig.model_fields[name].annotation, DistillConfig.model_fields[name])
-            for name in names
-        },
-    )
-    for group, (about, names) in _GROUPS.items()
-}
+    "The optimiser, and PPO where --finetune-steps asks for it.", rest(DistillConfig, _GROUPS)
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class _Place:
     out: str | None = None
     """The run's folder; default runs/<scenario>-<memory>-distilled-<teacher>-s<seed>."""
+    preset: str | None = None
+    """A TOML file in place of the scenario's own preset; none: without one."""
     resume: bool = False
     """Go on with the run in that folder (the same command again)."""
 
@@ -83,16 +58,8 @@ start from the scenario's preset, as for `drivemem train`.
 With --to machine or --to tree TEACHER is a run that is made readable; see
 `drivemem distill --to machine --help`.
 """
-Options: Any = make_dataclass(
-    "Options",
-    [
-        *((group, Annotated[kind, tyro.conf.OmitArgPrefixes]) for group, kind in _MODELS.items()),
-        ("sensors", SensorChanges),
-    ],
-    bases=(_Place,),
-    kw_only=True,
-    namespace={"__doc__": _ABOUT},
-)
+_GROUPED = GroupedOptions(DistillConfig, _GROUPS, _Place, _ABOUT)
+Options = _GROUPED.options
 
 
 def run(words: list[str]) -> int:
@@ -125,18 +92,11 @@ def run(words: list[str]) -> int:
 
 def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
     """The configuration that the words make of the first one."""
-    groups = {
-        group: kind(**{name: getattr(first, name) for name in kind.model_fields})
-        for group, kind in _MODELS.items()
-    }
-    options = read_options(Options, "distill", words, Options(**groups, sensors=first.sensors))
-    given: dict[str, Any] = {"sensors": options.sensors}
-    for group, kind in _MODELS.items():
-        chosen = getattr(options, group)
-        given |= {name: getattr(chosen, name) for name in kind.model_fields}
-    config = merged_words(DistillConfig(**given, teacher=first.teacher), base)
-    assert isinstance(config, DistillConfig)
-    return config
+    options = read_options(Options, "distill TEACHER", words, _GROUPED.starting(first))
+    config = DistillConfig(**_GROUPED.settings(options), teacher=first.teacher)
+    merged = merged_words(config, base)
+    assert isinstance(merged, DistillConfig)
+    return merged
 
 
 def _distill(words: list[str], config: DistillConfig, out: str | None, resume: bool) -> int:

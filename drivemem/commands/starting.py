@@ -15,7 +15,8 @@ def first_and_preset(words: list[str], name: str) -> tuple[str | None, str | Non
         words: of the command.
         name: of the option that the positional word may also be given as.
     """
-    rest, wanted = list(words), None
+    rest = [word for word in words if not word.startswith("--preset=")]
+    wanted = option(words, "--preset") if len(rest) < len(words) else None
     if "--preset" in rest:
         at = rest.index("--preset")
         wanted = rest[at + 1] if at + 1 < len(rest) and not rest[at + 1].startswith("-") else ""

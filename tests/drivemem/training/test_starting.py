@@ -25,6 +25,7 @@ CASES: list[tuple[str, dict[str, Any], list[str]]] = [
     ("exit-recall", {"dials": {"exits_count": 5}}, ["--dials", "exits_count=5"]),
     ("exit-recall-hard", {"preset": "none", "seed": 3}, ["--preset", "none", "--seed", "3"]),
     ("exit-recall", {"preset": "own.toml"}, ["--preset", "own.toml"]),
+    ("exit-recall", {"preset": "own.toml"}, ["--preset=own.toml"]),
     ("merge-v1", {}, []),
 ]
 
