@@ -12,7 +12,7 @@ from importlib import import_module
 
 from drivemem.errors import DrivememError, UsageError, did_you_mean
 
-JSON = "--json"
+JSON, COMPLETION = "--json", "--completion"
 COMMANDS = {
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"drivemem {version('drivemem')}")
         sys.exit(0)
+    if words[0] == COMPLETION:
+        sys.exit(_print_completion(words[1:]))
     sys.exit(run_command(words[0], words[1:]))
 
 
@@ -78,6 +80,20 @@ def run_command(name: str, words: list[str]) -> int:
         return 1
 
 
+def _print_completion(words: list[str]) -> int:
+    """Print the script with which a shell completes commands and options."""
+    from drivemem.commands.completing import SHELLS, completion
+
+    try:
+        if len(words) != 1:
+            raise UsageError(f"give one shell: {', '.join(SHELLS)}")
+        print(completion(words[0], COMMANDS))
+    except DrivememError as error:
+        print(f"drivemem {COMPLETION}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
 def _asks_for_json(name: str, words: list[str]) -> bool:
     """Whether figures are to be printed as JSON: not where a file follows, as `bench` takes it."""
     if JSON not in words or any(word in ("-h", "--help") for word in words):
@@ -97,6 +113,7 @@ def _help() -> str:
         *(f"  {name:<10}{summary}" for name, summary in COMMANDS.items()),
         "",
         "`drivemem COMMAND --help` shows a command's options; with --json a command prints the",
-        "figures of its tables as JSON.",
+        "figures of its tables as JSON. `drivemem --completion bash|zsh|fish` prints the script",
+        "that completes commands and options, for `source <(drivemem --completion bash)`.",
     ]
     return "\n".join(lines)
