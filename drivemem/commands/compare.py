@@ -55,4 +55,5 @@ def run(words: list[str]) -> int:
         out.print(f"left out: {what}: {why}")
     for path in result.written:
         out.print(f"written: {path}")
+    out.print(result.summary)
     return 0

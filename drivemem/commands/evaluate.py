@@ -64,3 +64,4 @@ def _show(done: Evaluations) -> None:
                 f"recording: {one.recording}\nnext: drivemem replay {one.recording}",
                 soft_wrap=True,
             )
+    console().print(done.summary)

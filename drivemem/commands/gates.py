@@ -69,4 +69,5 @@ def run(words: list[str]) -> int:
         return 1
     show(*report.as_tables())
     out.print(f"written: {report.folder / 'gates.json'}, gates.md", soft_wrap=True)
+    out.print(report.summary, soft_wrap=True)
     return 0 if report.passed else 1

@@ -34,9 +34,22 @@ class Comparison(Shown):
         """All rows as flat records."""
         return to_records(self.tables)
 
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        rows = [row for table in self.tables for row in table.rows]
+        left = len(self.collection.excluded)
+        return f"{_counted(len(rows), 'row')} on {_counted(len(self.tables), 'suite')}" + (
+            f"; {left} left out" if left else ""
+        )
+
     def as_tables(self) -> list[Table]:
         """One for each suite."""
         return [_shown(suite) for suite in self.tables]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _shown(suite: SuiteTable) -> Table:

@@ -83,6 +83,13 @@ class Evaluation(Shown):
 class Evaluations(list[Evaluation], Shown):
     """Several evaluations, such as of one run with several lesions."""
 
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        episodes, kept = sum(len(one.rows) for one in self), sum(one.reused for one in self)
+        number = f"{len(self)} evaluation{'s' * (len(self) != 1)}, {episodes} episodes"
+        return number + (f"; {kept} of {len(self)} driven before" if kept else "")
+
     def as_tables(self) -> list[Table]:
         """A table for each suite, a row for each evaluation."""
         groups: dict[str, list[Evaluation]] = {}

@@ -48,6 +48,13 @@ class GatesReport(Shown):
         return all(finding.verdict is Verdict.PASS for _, finding in self.findings)
 
     @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        passed = sum(finding.verdict is Verdict.PASS for _, finding in self.findings)
+        verdict = "may judge memories" if self.passed else "may not judge memories"
+        return f"{self.scenario.name} {verdict}: {passed} of {len(self.findings)} gates are passed"
+
+    @property
     def judged(self) -> Judged:
         """By what drivers are judged."""
         return Judged.SUCCESS if self.scenario.on_time_mps is None else Judged.ON_TIME

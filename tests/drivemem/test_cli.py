@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+import drivemem
 import drivemem_envs
-from drivemem.cli import COMMANDS, JSON, WITHOUT_TABLES, run_command
+from drivemem.cli import COMMANDS, JSON, WITHOUT_TABLES, main, run_command
+from drivemem.config import SensorChanges, TrainConfig
 from drivemem.listing import KINDS, tables
 from drivemem.runs import Run
 from drivemem.tables import Table
@@ -42,6 +45,56 @@ def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]
         code = int(done.code or 0)
     assert code == 0
     assert "usage: drivemem" in capsys.readouterr().out
+
+
+def test_help_of_training_is_in_groups_and_explains_every_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        run_command("train", ["--help"])
+    shown = capsys.readouterr().out
+    assert "usage: drivemem train SCENARIO" in shown and "--preset" in shown
+    heads = [line.split()[1] for line in shown.splitlines() if line.startswith("╭─")]
+    assert heads == ["options", "run", "seen", "agent", "learning", "sensors"]
+    flags = re.findall(r"--([a-z0-9.-]+)", shown)
+    for name in TrainConfig.model_fields:
+        if name != "sensors":
+            assert name.replace("_", "-") in flags
+    for name, field in SensorChanges.model_fields.items():
+        assert f"sensors.{name.replace('_', '-')}" in flags
+        words = (field.description or "").split()
+        assert words and " ".join(words[:3]) in shown, name
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands_and_options(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--completion", shell])
+    script = capsys.readouterr().out
+    assert done.value.code == 0
+    for word in (*COMMANDS, "--memory", "--sensors.range-m", "--baseline", "--lesion"):
+        assert word in script, word
+    if found := shutil.which(shell):
+        checked = subprocess.run([found, "-n"], input=script, text=True, capture_output=True)
+        assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("words", [["bahs"], [], ["bash", "zsh"]])
+def test_other_shells_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        main(["--completion", *words])
+    shown = capsys.readouterr()
+    assert done.value.code == 2 and shown.out == "" and "bash" in shown.err
+    assert shown.err.count("\n") == 1
+
+
+def test_the_package_runs_as_a_module() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "drivemem", "--version"], capture_output=True, text=True
+    )
+    assert shown.stdout == f"drivemem {drivemem.__version__}\n"
 
 
 LINEAR = "other_vehicles_type=highway_env.vehicle.behavior.LinearVehicle"
@@ -208,12 +261,17 @@ def test_the_walk_a_user_takes(
     assert run_command("evaluate", [str(copy), *common, "--lesion", "reset_every:1,inf"]) == 0
     driver = ["--driver", "idm", "--scenario", "exit-recall", "--out", str(tmp_path / "runs/idm")]
     assert run_command("evaluate", [*driver, *common]) == 0
-    capsys.readouterr()
+    shown = capsys.readouterr().out
+    assert "\n2 evaluations, 12 episodes\n" in shown
+    assert shown.endswith("\n1 evaluation, 6 episodes\n")
+    assert run_command("evaluate", [*driver, *common]) == 0
+    assert capsys.readouterr().out.endswith("6 episodes; 1 of 1 driven before\n")
     report = tmp_path / "report"
     assert run_command("compare", [str(tmp_path / "runs"), "--report", str(report)]) == 0
     shown = capsys.readouterr().out
     for word in ("gru / reset_every:1", "idm", "success", "report.html"):
         assert word in shown
+    assert shown.endswith("4 rows on 1 suite\n")
     assert "significant" not in shown
     assert (report / "report.html").stat().st_size > 10_000
     assert run_command("replay", [str(copy), "--verify"]) == 0
