@@ -25,6 +25,13 @@ from drivemem.threads import limit_threads
 from drivemem.training.checkpoints import AGENT_KINDS, restore_newest, save_checkpoint
 from drivemem.training.lock import alone_in
 from drivemem.training.metrics import JsonLines, TensorBoardMirror, keep_lines
+from drivemem.training.stages import (
+    asks_for_more,
+    begin_stage,
+    check_can_go_on,
+    end_of,
+    provenance,
+)
 from drivemem.training.starting import refuse_changes, started
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
@@ -78,7 +85,8 @@ def train(
         out: the run's folder; default `runs/<name>`.
         preset: a TOML file in place of the scenario's own preset; `none`: the defaults below.
         resume: go on from the last checkpoint (the same command again); a run that is done is
-            returned as it is, and one whose agent was damaged since is restored from there.
+            returned as it is, or trained on where `steps` is more than it was trained for, and one
+            whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
         build: what makes the untrained agent and its worlds; default: `build_plain`.
@@ -126,6 +134,7 @@ def _train(
     except (ValueError, TypeError) as error:
         raise DrivememError(first_line(error)) from error
     try:
+        begin_stage(run, config)
         write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)
     except ValueError as error:  # numbers that are not finite, from the world or the learning
@@ -221,6 +230,10 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
             raise DrivememError(
                 f"{run.folder} exists: add --resume to go on with it, or choose another --out"
             )
+        if "driver" not in stored and asks_for_more(run, config):
+            check_can_go_on(run, config)
+            _check_scenario(run, config)
+            return False
         if "driver" in stored or run.config().hash() != config.hash():
             differing = [
                 key
@@ -271,12 +284,12 @@ def _note_done(run: Run) -> bool:
     """Say that a run is done whose process was ended before its last note.
 
     Returns:
-        False: that was before its weights' importance was kept, for which the last updates are
-        made again.
+        False: that was before its weights' importance or its end was kept, for which the last
+        updates are made again.
     """
     stored = run.manifest()
     if stored.get("status") == "running":
-        if not run.importance.exists():
+        if not run.importance.exists() or end_of(run) is None:
             return False
         write_json_file(run.manifest_file, {**stored, "status": "done"})
     return True
@@ -316,6 +329,7 @@ def _learn(
         "parameters": sum(weight.numel() for weight in model.policy.parameters()),
         "memory_state_bytes": model.policy.memory.state_bytes(),
         **env.facts(),
+        **provenance(run, config),
     }
     write_json_file(run.folder / "manifest.json", manifest("running", **facts))
     title = f"{run.name} ({env.worlds.backend})"
@@ -333,6 +347,7 @@ def _learn(
         save_agent(model, run.model)
     model.logger.close()
     _measure_importance(model, run)
+    save_checkpoint(run, model, env)  # of the end, from which a further stage goes on
     write_json_file(
         run.folder / "manifest.json",
         manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),
