@@ -40,6 +40,8 @@ class StoredEvaluation:
     """Folder of the run whose weights training started with."""
     name: str | None = None
     """What a study calls the agent; None: its label says what was trained."""
+    stages: tuple[str, ...] = ()
+    """After how many decisions it was first done, and trained on: not the agent of one go."""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
@@ -91,6 +93,8 @@ class StoredEvaluation:
             parts += ["+ PPO"] if self.settings.get("finetune_steps") else []
         if self.first["full_sensors"]:
             parts.append("(full sensors)")
+        if self.stages:
+            parts.append(f"(trained on after {', '.join(self.stages)})")
         trained = self.trained_on
         if self.start is not None:
             held = ", consolidated" if self.settings.get("consolidation_coef") else ""
@@ -227,10 +231,12 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     if "teacher" in settings:
         settings |= _teacher(run, settings["teacher"])
     start = settings.pop("start_from", None)
-    if start is None:
-        return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)
-    settings["first_trained_on"] = _first_scenario(Path(start))
-    return StoredEvaluation(run, file.parent, suite, rows, settings, Path(start), name)
+    if start is not None:
+        settings["first_trained_on"] = _first_scenario(Path(start))
+    return StoredEvaluation(
+        run, file.parent, suite, rows, settings, None if start is None else Path(start), name,
+        _stages(run),
+    )  # fmt: skip
 
 
 def _check_kinds(run: Run, stored: dict[str, Any]) -> None:
@@ -256,6 +262,15 @@ def _teacher(run: Run, name: Any) -> dict[str, Any]:
     if not isinstance(facts, dict):
         return {"teacher": name}
     return {"teacher": facts.get("label", name), "teachers_settings": facts.get("settings")}
+
+
+def _stages(run: Run) -> tuple[str, ...]:
+    """After how many decisions the earlier stages of a run ended that was trained on."""
+    stages = run.manifest().get("stages")
+    if not isinstance(stages, list):
+        return ()
+    ends = [one.get("until") for one in stages if isinstance(one, dict)]
+    return tuple(f"{end:,}" for end in ends[:-1] if isinstance(end, int))
 
 
 @cache

@@ -22,8 +22,8 @@ Ceiling
 Scenario parameters
     Difficulty: `vehicles_density`, `vehicles_count`; memory horizon: `sensors.blackout_mean_s`.
 Source
-    The world of camera-highway, at easy with fewer cars; sight that fails as in blackout-highway, whose traffic a filter
-    foretells, for it keeps its lanes.
+    The world of camera-highway, at easy with fewer cars; sight that fails as in blackout-highway,
+    whose traffic a filter foretells, for it keeps its lanes.
 """
 
 from __future__ import annotations

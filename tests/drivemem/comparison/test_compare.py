@@ -577,6 +577,15 @@ def test_a_run_of_settings_that_none_can_have_is_left_out(
     assert "config.json is damaged" in why and setting in why and "\n" not in why
 
 
+def test_a_run_in_two_stages_is_not_the_agent_of_one_go(write: Write, tmp_path: Path) -> None:
+    write("once", "SSSC", memory="gru", seed=0)
+    staged = write("staged", "SSCC", memory="gru", seed=1)
+    stages = [{"until": 500}, {"until": 1000}]
+    write_json_file(staged / "manifest.json", {"status": "done", "stages": stages})
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert [row.label for row in table.rows] == ["gru", "gru (trained on after 500)"]
+
+
 def test_a_setting_that_was_dropped_since_is_no_damage(write: Write, tmp_path: Path) -> None:
     old = write("gru", "SSSC", memory="gru")
     stored = json.loads((old / "config.json").read_text())
