@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from drivemem.probes import probe
     from drivemem.probes.edits import edit
     from drivemem.replays import replay
+    from drivemem.replays.watching import watch
+    from drivemem.studies.running import study
+    from drivemem.studies.tuning import tune
     from drivemem.training.train import train
 
 __all__ = [
@@ -29,7 +32,10 @@ __all__ = [
     "load",
     "probe",
     "replay",
+    "study",
     "train",
+    "tune",
+    "watch",
 ]
 
 _HOMES = {
@@ -45,14 +51,30 @@ _HOMES = {
     "probe": ("probes", "probe"),
     "edit": ("probes.edits", "edit"),
     "replay": ("replays", "replay"),
+    "study": ("studies.running", "study"),
+    "tune": ("studies.tuning", "tune"),
+    "watch": ("replays.watching", "watch"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load on first use: `import drivemem` is quick."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("drivemem")
     if name not in _HOMES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        from drivemem.errors import did_you_mean
+
+        raise AttributeError(
+            f"module '{__name__}' has no attribute '{name}'{did_you_mean(name, __all__)}"
+        )
     from importlib import import_module
 
     module, attribute = _HOMES[name]
     return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not, and the version."""
+    return sorted([*__all__, "__version__", *(name for name in globals() if name[:2] == "__")])

@@ -20,10 +20,12 @@ from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
 from drivemem.probes.linear import Score, probe_targets
 from drivemem.probes.plasticity import Activity, plasticity
 from drivemem.probes.saliency import Saliency, SaliencyWatch
+from drivemem.probes.shown import score_table, told
 from drivemem.probes.targets import to_world
 from drivemem.probes.traces import Traces
 from drivemem.runs import manifest, write_json_file
 from drivemem.schemas import PROBES
+from drivemem.tables import Shown, Table
 from drivemem.threads import limit_threads
 
 __all__ = ["Probe", "probe"]
@@ -32,7 +34,7 @@ SALIENT_EPISODES = 32
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Shown):
     """The result of probing one run."""
 
     folder: Path
@@ -43,6 +45,14 @@ class Probe:
     saliency: list[Saliency]
     plasticity: list[Activity]
     notes: list[str]
+
+    def as_tables(self) -> list[Table]:
+        """How well each target is decoded from each input; none where nothing was."""
+        return [score_table(self)] if self.scores else []
+
+    def lines(self) -> list[str]:
+        """Notes, and where the memory looks, for people."""
+        return told(self)
 
 
 def probe(

@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem.comparison.formats import interval_text
 from drivemem.comparison.statistics import Interval, bootstrap, wilson
 from drivemem.episodes import write_table
 from drivemem.errors import DrivememError
@@ -25,9 +26,11 @@ from drivemem.lesions import INTACT
 from drivemem.probes.behaviour import behaviour_after
 from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
 from drivemem.probes.edit_plan import Fitted, Plan, StateEditor, fit, make_plan
+from drivemem.probes.shown import record
 from drivemem.probes.traces import Traces
 from drivemem.runs import manifest, write_json_file
 from drivemem.schemas import EDITS
+from drivemem.tables import Shown, Table
 from drivemem.threads import limit_threads
 
 Arm = Literal["no edit", "control", "edit"]
@@ -47,7 +50,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Edits:
+class Edits(Shown):
     """What came of editing one run's memory."""
 
     folder: Path
@@ -58,6 +61,21 @@ class Edits:
     size: float
     """Mean length of the change, standardised."""
     effects: list[Effect]
+
+    def as_tables(self) -> list[Table]:
+        """What the agent did with its memory edited and not, a column for each arm."""
+        cells: dict[str, dict[str, str]] = {}
+        for one in self.effects:
+            cells.setdefault(one.measure, {})[one.arm] = interval_text(one.value)
+        control = f"control: as large ({self.size:.2g} standardised), where the probe does not read"
+        table = Table(
+            ("measure", *ARMS),
+            [(measure, *(of.get(arm, "") for arm in ARMS)) for measure, of in cells.items()],
+            title=f"{self.run}: {self.target} edited after {self.after_s:g} s",
+            caption=control,
+            records=[record(self.run, effect) for effect in self.effects],
+        )
+        return [table]
 
 
 def edit(

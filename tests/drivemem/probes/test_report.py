@@ -21,7 +21,8 @@ from drivemem.runs import Run, read_json, write_json_file
 def probed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of one run, evaluated and probed."""
     folder = tmp_path_factory.mktemp("probed") / "runs" / "gru"
-    shutil.copytree(run.folder, folder)
+    of_other_tests = shutil.ignore_patterns("probes", "edits", "evaluations", "recordings")
+    shutil.copytree(run.folder, folder, ignore=of_other_tests)
     evaluate(folder, episodes=8, num_workers=1, quiet=True)
     probe(folder, episodes=30, num_workers=1, quiet=True)
     edit(folder, episodes=60, num_workers=1, quiet=True)
