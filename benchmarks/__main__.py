@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -27,6 +27,30 @@ def measure(name: str) -> list[Row]:
     return run()
 
 
+def measure_all(names: Sequence[str]) -> dict[str, list[Row]]:
+    """Rows of the benchmarks that can run here, each printed when it is done."""
+    print(machine(), flush=True)
+    found: dict[str, list[Row]] = {}
+    for name in names:
+        try:
+            found[name] = measure(name)
+        except ImportError as error:
+            print(f"\n{TITLES[name]}: cannot run here: {error}", file=sys.stderr)
+            continue
+        print(f"\n{TITLES[name]}\n{text(found[name])}", flush=True)
+    return found
+
+
+def write(found: dict[str, list[Row]], as_json: Path | None, as_markdown: Path | None) -> None:
+    """Write all rows, or all tables, where a file is named for them."""
+    if as_json:
+        report = {"machine": machine(), "benchmarks": found}
+        as_json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if as_markdown:
+        parts = [f"## {TITLES[name]}\n\n{markdown(rows)}" for name, rows in found.items()]
+        as_markdown.write_text("\n\n".join([machine() + ".", *parts]) + "\n", encoding="utf-8")
+
+
 def main(words: list[str] | None = None) -> int:
     """Command line; exit code 1 if a benchmark cannot run here."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -34,24 +58,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="also write all rows here")
     parser.add_argument("--markdown", type=Path, help="also write all tables here")
     told = parser.parse_args(words)
-    print(machine(), flush=True)
-    found: dict[str, list[Row]] = {}
-    failed = False
-    for name in told.only:
-        try:
-            found[name] = measure(name)
-        except ImportError as error:
-            print(f"\n{TITLES[name]}: cannot run here: {error}", file=sys.stderr)
-            failed = True
-            continue
-        print(f"\n{TITLES[name]}\n{text(found[name])}", flush=True)
-    if told.json:
-        report = {"machine": machine(), "benchmarks": found}
-        told.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    if told.markdown:
-        parts = [f"## {TITLES[name]}\n\n{markdown(rows)}" for name, rows in found.items()]
-        told.markdown.write_text("\n\n".join([machine() + ".", *parts]) + "\n", encoding="utf-8")
-    return int(failed)
+    found = measure_all(told.only)
+    write(found, told.json, told.markdown)
+    return int(len(found) < len(told.only))
 
 
 if __name__ == "__main__":

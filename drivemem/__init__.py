@@ -13,7 +13,11 @@ if TYPE_CHECKING:
     from drivemem.evaluation.loading import load
     from drivemem.explaining.explain import explain
     from drivemem.probes import probe
+    from drivemem.probes.edits import edit
     from drivemem.replays import replay
+    from drivemem.replays.watching import watch
+    from drivemem.studies.running import study
+    from drivemem.studies.tuning import tune
     from drivemem.submissions.submit import submit
     from drivemem.training.train import train
 
@@ -23,13 +27,17 @@ __all__ = [
     "TrainConfig",
     "compare",
     "distill",
+    "edit",
     "evaluate",
     "explain",
     "load",
     "probe",
     "replay",
+    "study",
     "submit",
     "train",
+    "tune",
+    "watch",
 ]
 
 _HOMES = {
@@ -43,16 +51,33 @@ _HOMES = {
     "load": ("evaluation.loading", "load"),
     "compare": ("comparison", "compare_runs"),
     "probe": ("probes", "probe"),
+    "edit": ("probes.edits", "edit"),
     "replay": ("replays", "replay"),
+    "study": ("studies.running", "study"),
     "submit": ("submissions.submit", "submit"),
+    "tune": ("studies.tuning", "tune"),
+    "watch": ("replays.watching", "watch"),
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load on first use: `import drivemem` is quick."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("drivemem")
     if name not in _HOMES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        from drivemem.errors import did_you_mean
+
+        raise AttributeError(
+            f"module '{__name__}' has no attribute '{name}'{did_you_mean(name, __all__)}"
+        )
     from importlib import import_module
 
     module, attribute = _HOMES[name]
     return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    """The public names, loaded or not, and the version."""
+    return sorted([*__all__, "__version__", *(name for name in globals() if name[:2] == "__")])

@@ -38,17 +38,22 @@ def choose_backend(
     else:
         raise DrivememError(
             f"{scenario.name} does not run on the compiled backend: "
-            f"{reason.removesuffix(_WAY_OUT)}: use --backend reference"
+            f"{without_way_out(reason)}: use --backend reference"
         )
     return "reference"
+
+
+def without_way_out(reason: str) -> str:
+    """Why a scenario does not compile, without the advice for Python code."""
+    return reason.removesuffix(_WAY_OUT)
 
 
 @cache
 def _say(sentence: str) -> None:
     """Print a sentence, once."""
-    from drivemem.progress import console
+    from drivemem.output import console
 
-    console().print(sentence, soft_wrap=True, markup=False)
+    console().print(sentence, soft_wrap=True)
 
 
 def check_device(wanted: str) -> str:

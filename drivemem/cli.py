@@ -12,6 +12,7 @@ from importlib import import_module
 
 from drivemem.errors import DrivememError, UsageError, did_you_mean
 
+JSON, COMPLETION = "--json", "--completion"
 COMMANDS = {
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
@@ -41,11 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         print(f"drivemem {version('drivemem')}")
         sys.exit(0)
+    if words[0] == COMPLETION:
+        sys.exit(_print_completion(words[1:]))
     sys.exit(run_command(words[0], words[1:]))
 
 
+WITHOUT_TABLES = ("watch", "export")
+"""Commands that print no figures."""
+
+
 def run_command(name: str, words: list[str]) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command; returns its exit code.
+
+    With `--json` among the words its tables are printed as JSON, and nothing else.
+    """
     if name not in COMMANDS:
         hint = did_you_mean(name, COMMANDS)
         print(f"drivemem: unknown command '{name}'{hint}\n\n{_help()}", file=sys.stderr)
@@ -54,7 +64,12 @@ def run_command(name: str, words: list[str]) -> int:
     warnings.filterwarnings("ignore", message=".*out of date.*")
     try:
         command: Callable[[list[str]], int] = import_module(f"drivemem.commands.{name}").run
-        return command(words)
+        if not _asks_for_json(name, words):
+            return command(words)
+        from drivemem.output import printed_as_json
+
+        with printed_as_json():
+            return command([word for word in words if word != JSON])
     except DrivememError as error:
         print(f"drivemem {name}: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
@@ -66,6 +81,30 @@ def run_command(name: str, words: list[str]) -> int:
         return 1
 
 
+def _print_completion(words: list[str]) -> int:
+    """Print the script with which a shell completes commands and options."""
+    from drivemem.commands.completing import SHELLS, completion
+
+    try:
+        if len(words) != 1:
+            raise UsageError(f"give one shell: {', '.join(SHELLS)}")
+        print(completion(words[0], COMMANDS))
+    except DrivememError as error:
+        print(f"drivemem {COMPLETION}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _asks_for_json(name: str, words: list[str]) -> bool:
+    """Whether figures are to be printed as JSON: not where a file follows, as `bench` takes it."""
+    if JSON not in words or any(word in ("-h", "--help") for word in words):
+        return False
+    if name in WITHOUT_TABLES:
+        raise UsageError(f"{JSON} is for commands that print tables; {name} prints none")
+    following = words[words.index(JSON) + 1 :][:1]
+    return name != "bench" or not following or following[0].startswith("-")
+
+
 def _help() -> str:
     lines = [
         "usage: drivemem COMMAND [options]",
@@ -74,6 +113,8 @@ def _help() -> str:
         "",
         *(f"  {name:<10}{summary}" for name, summary in COMMANDS.items()),
         "",
-        "`drivemem COMMAND --help` shows a command's options.",
+        "`drivemem COMMAND --help` shows a command's options; with --json a command prints the",
+        "figures of its tables as JSON. `drivemem --completion bash|zsh|fish` prints the script",
+        "that completes commands and options, for `source <(drivemem --completion bash)`.",
     ]
     return "\n".join(lines)

@@ -21,7 +21,7 @@ from pydantic import (
 from tyro.constructors import PrimitiveConstructorSpec
 
 from drivemem.errors import DrivememError, one_line
-from drivemem.settings import OneLineErrors, parse_pairs
+from drivemem.settings import OneLineErrors, Words, parse_pairs
 from drivemem_agents.imitation_settings import ImitationSettings
 from drivemem_agents.ppo_settings import TrainingSettings
 from drivemem_agents.settings import complaint
@@ -69,7 +69,10 @@ SensorChanges: Any = create_model(
     __config__=ConfigDict(frozen=True, extra="forbid"),
     __doc__="Changes to the scenario's sensors; what is not given stays as the scenario has it.",
     **{
-        name: (_WORDS.get(name, field.annotation | None if field.annotation else Any), None)
+        name: (
+            _WORDS.get(name, field.annotation | None if field.annotation else Any),
+            Field(default=None, description=field.description),
+        )
         for name, field in Sensors.model_fields.items()
     },
 )  # type: ignore[call-overload]
@@ -106,7 +109,7 @@ class RunSettings(BaseModel):
     """What the observation shows: rows, grid, lanes; default: what the scenario shows."""
     tracker: Tracker = "none"
     """What fills rows of hidden actors: an engineered memory before the learned one."""
-    dials: tuple[str, ...] = ()
+    dials: Words = ()
     """The scenario's dials as key=value words, such as exits_count=5."""
     backend: Literal["auto", "compiled", "reference"] = "auto"
     """auto: compiled where the scenario supports it, else real highway-env in processes."""
@@ -123,9 +126,9 @@ class RunSettings(BaseModel):
 class TrainConfig(OneLineErrors, TrainingSettings, RunSettings):
     """Everything that a run depends on: `RunSettings`, PPO's settings, and what goes with them."""
 
-    memory_kwargs: tuple[str, ...] = ()
+    memory_kwargs: Words = ()
     """The memory's settings as key=value words, such as hidden_size=64 gate_bias=50."""
-    encoder_kwargs: tuple[str, ...] = ()
+    encoder_kwargs: Words = ()
     """The encoder's settings as key=value words, such as widths=[128,64]."""
     final_learning_rate_share: float = Field(default=0.1, ge=0, le=1)
     """Share of the learning rate left at the end of the run; it falls linearly."""

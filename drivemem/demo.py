@@ -41,7 +41,7 @@ def main() -> int:
     """Run the demo; what is there already is kept, so an interrupted demo goes on."""
     warnings.filterwarnings("ignore", message=".*out of date.*")
     from drivemem.errors import DrivememError
-    from drivemem.progress import console
+    from drivemem.output import console
 
     out = console()
     began = time.monotonic()
@@ -83,13 +83,13 @@ def _drive(out: Console) -> None:
 def _show(out: Console) -> None:
     """Write the report and the replay, and print the comparison."""
     from drivemem.comparison import compare_runs
+    from drivemem.output import show
     from drivemem.replays import replay
 
     out.print("3. The comparison.")
     report = FOLDER / "report"
     result = compare_runs([FOLDER], report=report)
-    for table in result.to_rich():
-        out.print(table)
+    show(*result.as_tables())
     for suite in result.tables:
         out.print(suite.headline())
     recording = FOLDER / "gru" / "recordings" / "test-intact"

@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from drivemem.backends import without_way_out
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.tables import Table
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from drivemem_envs import Scenario
 
-Rows = Iterator[tuple[str, ...]]
+Rows = Iterator[tuple[str | int, ...]]
 
 
-def _scenarios() -> Rows:
+def _scenarios(tag: str | None = None) -> Rows:
+    """All scenarios, or those with a tag; each is built once to see whether it compiles."""
     import drivemem_envs
     from drivemem_envs.highway_env_ids import HIGHWAY_ENV_IDS
 
-    for name in drivemem_envs.scenario_names(highway_env=False):
-        found = drivemem_envs.scenario(name)
-        horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
-        yield name, found.summary, horizon, found.ceiling_words, ", ".join(found.tags)
-    for name in HIGHWAY_ENV_IDS:
-        yield name, "highway-env's own task and reward", "", "", ""
+    names = drivemem_envs.scenario_names(highway_env=False)
+    for found in map(drivemem_envs.scenario, names):
+        if tag is None or tag in found.tags:
+            horizon = "" if found.memory_horizon_s is None else f"{found.memory_horizon_s:g} s"
+            yield (
+                found.name, found.summary, horizon, found.ceiling_words, _backend(found),
+                ", ".join(found.tags),
+            )  # fmt: skip
+    for found in map(drivemem_envs.scenario, HIGHWAY_ENV_IDS if tag is None else ()):
+        yield found.name, "highway-env's own task and reward", "", "", _backend(found), ""
+
+
+def _backend(scenario: Scenario) -> str:
+    """What `--backend auto` takes, and why that is not the fast one."""
+    from drivemem_envs.making import compiles
+
+    reason = compiles(scenario)
+    return "compiled" if reason is None else f"reference: {without_way_out(reason)}"
 
 
 def _memories() -> Rows:
@@ -31,7 +46,7 @@ def _memories() -> Rows:
     for name in MEMORIES.names():
         memory = make_memory(name, 64)
         parameters = sum(weight.numel() for weight in memory.parameters())
-        yield name, MEMORIES.summary(name), f"{parameters:,}", f"{memory.state_bytes():,} B"
+        yield name, MEMORIES.summary(name), parameters, memory.state_bytes()
 
 
 def _encoders() -> Rows:
@@ -75,11 +90,13 @@ class Kind(NamedTuple):
 
 KINDS = {
     "scenarios": Kind(
-        "scenarios", ("scenario", "what", "horizon", "memoryless ceiling", "tags"), _scenarios
+        "scenarios",
+        ("scenario", "what", "horizon", "memoryless ceiling", "backend", "tags"),
+        _scenarios,
     ),
     "memories": Kind(
         "memories (64 inputs, default settings)",
-        ("memory", "what", "parameters", "state"),
+        ("memory", "what", "parameters", "state, bytes"),
         _memories,
     ),
     "encoders": Kind("encoders", ("encoder", "what"), _encoders),
@@ -95,7 +112,7 @@ KINDS = {
 
 
 def tables(kinds: Sequence[str] = (), tag: str | None = None) -> list[Table]:
-    """Tables of kinds of things; cells are shown as they are, without markup.
+    """Tables of kinds of things.
 
     Args:
         kinds: names of `KINDS`; none: all, or with a tag, scenarios.
@@ -104,9 +121,6 @@ def tables(kinds: Sequence[str] = (), tag: str | None = None) -> list[Table]:
     Raises:
         DrivememError: an unknown kind, a tag that no scenario has, or a tag of something else.
     """
-    from rich.table import Table
-    from rich.text import Text
-
     kinds = kinds or ([*KINDS] if tag is None else ["scenarios"])
     for kind in kinds:
         if kind not in KINDS:
@@ -114,20 +128,23 @@ def tables(kinds: Sequence[str] = (), tag: str | None = None) -> list[Table]:
             raise DrivememError(f"nothing to list as '{kind}'{known}")
         if tag is not None and kind != "scenarios":
             raise DrivememError(f"{kind} have no tags; --tag {tag} goes with scenarios")
-    made = []
-    for one in (KINDS[kind] for kind in kinds):
-        table = Table(*one.columns, title=one.title)
-        for row in one.rows() if tag is None else _tagged(tag):
-            table.add_row(*map(Text, row))  # as text: markup would take [brackets] for styles
-        made.append(table)
-    return made
+    return [_table(KINDS[kind], tag) for kind in kinds]
 
 
-def _tagged(tag: str) -> list[tuple[str, ...]]:
+def _table(kind: Kind, tag: str | None) -> Table:
+    rows = [*(kind.rows() if tag is None else _tagged(tag))]
+    texts = [tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in rows]
+    records = [dict(zip(kind.columns, row, strict=True)) for row in rows]
+    return Table(kind.columns, texts, title=kind.title, records=records)
+
+
+def _tagged(tag: str) -> Rows:
     """Rows of the scenarios that have a tag."""
-    rows = [(row, row[-1].split(", ") if row[-1] else []) for row in _scenarios()]
-    known = sorted({each for _, tags in rows for each in tags})
+    import drivemem_envs
+
+    names = drivemem_envs.scenario_names(highway_env=False)
+    known = sorted({each for name in names for each in drivemem_envs.scenario(name).tags})
     if tag not in known:
         hint = did_you_mean(tag, known)
         raise DrivememError(f"no scenario has the tag '{tag}'{hint} (one of: {', '.join(known)})")
-    return [row for row, tags in rows if tag in tags]
+    return _scenarios(tag)

@@ -7,13 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
-
-
-def console() -> Console:
-    """Where commands print for people."""
-    # Off a terminal rich assumes 80 columns and wraps tables to uselessness.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+from drivemem.output import console
 
 
 def duration(seconds: float) -> str:
@@ -96,9 +90,10 @@ class Progress(Display):
             from rich.progress import Progress as Bar
 
             self._live = Bar(
-                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(), TextColumn("{task.fields[note]}"),
-                console=Console(stderr=True),
+                TextColumn("{task.description}", markup=False), BarColumn(),
+                TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=console(stderr=True),
             )  # fmt: skip
             self._task = self._live.add_task(title, total=total, completed=done, rate="", note="")
 
@@ -152,8 +147,8 @@ class Waiting(Display):
             from rich.progress import Progress as Bar
 
             self._live = Bar(
-                TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
-                console=Console(stderr=True),
+                TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn(),
+                console=console(stderr=True),
             )  # fmt: skip
             self._task = self._live.add_task(title, total=1.0)
 

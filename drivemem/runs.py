@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.tables import Shown, Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUNS = Path("runs")
 SEARCH = "search.json"
@@ -25,8 +29,15 @@ SEARCH = "search.json"
 _PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
 
 
+_LEARNT = {
+    "rollout/ep_rew_mean": "return (last 100 episodes)",
+    "rollout/success_rate": "success (last 100 episodes)",
+}
+"""Of the last update, and what tables call it."""
+
+
 @dataclass(frozen=True)
-class Run:
+class Run(Shown):
     """A run's folder and what is in it."""
 
     folder: Path
@@ -121,6 +132,33 @@ class Run:
     def latest_checkpoint(self) -> Path | None:
         """The checkpoint with the most decisions; None if there is none."""
         return next(iter(self.all_checkpoints()), None)
+
+    def as_tables(self) -> list[Table]:
+        """What training came to, as far as it has come."""
+        facts, last = self.manifest(), dict[str, Any]()
+        for line in self._updates():
+            last |= {key: value for key, value in line.items() if value is not None}
+        learnt = {label: last[key] for key, label in _LEARNT.items() if key in last}
+        known = {"backend": str(facts.get("backend"))}
+        known |= {
+            label: facts.get(key, 0)
+            for key, label in (
+                ("steps", "steps"), ("steps_per_s", "steps/s"), ("parameters", "parameters")
+            )
+        }  # fmt: skip
+        rows = [(label, v if isinstance(v, str) else f"{v:,.0f}") for label, v in known.items()]
+        rows += [(label, f"{value:z.3f}") for label, value in learnt.items()]
+        record = {"run": self.folder, **known, **learnt}
+        return [Table(("", ""), rows, title=self.name, records=[record])]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The learning curve: the metrics of every update, a row each."""
+        import pandas as pd
+
+        return pd.DataFrame(self._updates())
+
+    def _updates(self) -> list[dict[str, Any]]:
+        return read_metrics(self.metrics_file) if self.metrics_file.exists() else []
 
 
 def open_run(path: str | Path) -> Run:

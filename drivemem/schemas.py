@@ -155,6 +155,11 @@ PROBES: dict[str, dict[str, str]] = {
         "run": "VARCHAR", "age_steps": "INTEGER", "age_s": "DOUBLE", "share": "DOUBLE",
         "low": "DOUBLE", "high": "DOUBLE", "decisions": "INTEGER",
     },
+    "plasticity": {
+        "run": "VARCHAR", "driver": "VARCHAR", "lesion": "VARCHAR", "scenario": "VARCHAR",
+        "layer": "VARCHAR", "units": "INTEGER", "dormant": "DOUBLE", "feature_rank": "INTEGER",
+        "effective_rank": "DOUBLE", "decisions": "INTEGER",
+    },
     "decoded": {
         "episode": "INTEGER", "seed": "BIGINT", "step": "INTEGER", "id": "BIGINT",
         "decoded_x": "DOUBLE", "decoded_y": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
@@ -162,3 +167,10 @@ PROBES: dict[str, dict[str, str]] = {
     },
 }  # fmt: skip
 """Tables of a probe, name to columns (docs/probes.md)."""
+
+EDITS: dict[str, str] = {
+    "run": "VARCHAR", "driver": "VARCHAR", "lesion": "VARCHAR", "scenario": "VARCHAR",
+    "target": "VARCHAR", "after_s": "DOUBLE", "measure": "VARCHAR", "arm": "VARCHAR",
+    "estimate": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE", "episodes": "INTEGER",
+}  # fmt: skip
+"""`effects.parquet` of edits of memory (docs/probes.md)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
 from drivemem.errors import DrivememError
 from drivemem_agents.settings import complaint
@@ -50,11 +50,32 @@ def parse_pairs(pairs: Iterable[str], what: str) -> dict[str, Any]:
 def as_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings in which tables of `*_kwargs` and `dials` are written as key=value words."""
     return {
-        key: tuple(f"{k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in value.items())
-        if isinstance(value, Mapping) and (key.endswith("_kwargs") or key == "dials")
-        else value
+        key: pairs(value) if key.endswith("_kwargs") or key == "dials" else value
         for key, value in settings.items()
     }
+
+
+def pairs(value: Any) -> Any:
+    """A mapping as the key=value words that `parse_pairs` reads; anything else as it is.
+
+    Raises:
+        DrivememError: a value that JSON does not have.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return tuple(
+            f"{key}={one if isinstance(one, str) else json.dumps(one)}"
+            for key, one in value.items()
+        )
+    except (TypeError, ValueError) as error:
+        raise DrivememError(
+            f"{dict(value)!r:.80}: {error}; give numbers, text, lists and true or false"
+        ) from error
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(pairs)]
+"""Settings as key=value words; Python may give a mapping."""
 
 
 _NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")

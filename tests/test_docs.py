@@ -85,6 +85,21 @@ def test_commands_in_the_readme_have_these_options() -> None:
             assert option.replace("-", "_") in known[command], line
 
 
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer decisions and episodes; settings are those of the scenario's preset."""
+    from drivemem.runs import Run
+
+    monkeypatch.chdir(tmp_path)
+    (text,) = blocks("README.md", "python")
+    short = text.replace("steps=100_000", "steps=1").replace("episodes=100", "episodes=2")
+    assert "steps=1)" in short and "episodes=2," in short
+    known: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(short, "README.md", "exec"), known)
+    run: Run = known["run"]
+    assert run.config().num_envs == 64 and run.config().memory_kwargs == ("hidden_size=128",)
+    assert known["agent"].settings.memory == "lstm"
+
+
 def test_the_example_of_the_compiled_backend_runs() -> None:
     for text in blocks("docs/compiled-backend.md", "python"):
         exec(compile(text, "compiled-backend.md", "exec"), {"__name__": "example"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +27,7 @@ from drivemem_agents.observations import (
 from drivemem_agents.policy_files import load_policy, save_policy
 from drivemem_agents.policy_outputs import CRITIC, SequenceOutput, StepOutput, split_state
 from drivemem_agents.ppo_settings import PolicySettings
+from drivemem_agents.predict_advice import PredictAdvice
 from drivemem_agents.predict_arguments import as_batch, as_masks, as_starts, as_state
 from drivemem_agents.previous_inputs import PREVIOUS, PreviousInputs
 from drivemem_agents.sb3_policy import SB3Policy
@@ -89,9 +89,9 @@ class MemoryPolicy(SB3Policy):
                 "true state: use an environment that offers `privileged()`, or critic='shared'"
             )
         self.critic, self.precision = critic, chosen["precision"]
-        self._warn_without_masks = masked
         self._build_trunk(observation_space, action_space)
         self._build_critic(observation_space)
+        self._advice = PredictAdvice(masked, carries_state=bool(self.initial_state(1)))
         if chosen["compile"]:
             for module in (self.encoder, self.action_layers, self.value_head):
                 module.compile()
@@ -311,7 +311,8 @@ class MemoryPolicy(SB3Policy):
 
         Args:
             observation: one observation or a batch, as arrays, tensors or lists.
-            state: what the previous call returned; None at the start.
+            state: what the previous call returned; None at the start, of which a memory that
+                carries state warns once where it comes again.
             episode_start: (B,) bool, True where an episode begins; or one for all.
             deterministic: take the most likely action.
             action_masks: (B, n) bool; needed where the agent learned with masks, for what it
@@ -324,18 +325,11 @@ class MemoryPolicy(SB3Policy):
             ValueError: something of another shape, or an observation that is not finite.
         """
         self.set_training_mode(False)
-        if self._warn_without_masks and action_masks is None:
-            self._warn_without_masks = False
-            warnings.warn(
-                "this agent learned with action masks and gets none: it may choose what is not "
-                "available and drive far worse than it learned to. Give predict "
-                "action_masks=env.action_masks()",
-                stacklevel=3,
-            )
         observation, vectorized = as_batch(self.observation_space, observation)
         with torch.inference_mode():
             tensors = self.to_tensors(observation)
             batch = batch_of(tensors)
+            self._advice.given(observation, state, episode_start, action_masks)
             initial = self.initial_state(batch)
             begins = state is None or (False if episode_start is None else episode_start)
             starts = torch.as_tensor(as_starts(begins, batch), device=self.device)

@@ -129,7 +129,7 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
     """Decorator: settings that a class or function takes as `**` show in its signature and help.
 
     Args:
-        settings: what they may be.
+        settings: what they may be; those that it names itself are not shown again.
     """
 
     def document(thing: Documented) -> Documented:
@@ -137,6 +137,11 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
         signature = inspect.signature(called)
         changes = inspect.Parameter.VAR_KEYWORD
         own = [given for given in signature.parameters.values() if given.kind is not changes]
+        taken = {
+            name: field
+            for name, field in settings.model_fields.items()
+            if name not in signature.parameters
+        }
         named = [
             inspect.Parameter(
                 name,
@@ -144,7 +149,7 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
                 default=field.default,
                 annotation=field.annotation,
             )
-            for name, field in settings.model_fields.items()
+            for name, field in taken.items()
         ]
         called.__signature__ = signature.replace(parameters=[*own, *named])
         explained = "\n".join(
@@ -152,7 +157,7 @@ def documented_by(settings: type[Settings]) -> Callable[[Documented], Documented
                 f"{name}: {field.description}", 100, initial_indent="    ",
                 subsequent_indent="        ",
             )
-            for name, field in settings.model_fields.items()
+            for name, field in taken.items()
         )  # fmt: skip
         thing.__doc__ = f"{inspect.cleandoc(thing.__doc__ or '')}\n\nSettings:\n{explained}\n"
         return thing

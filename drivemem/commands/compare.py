@@ -33,14 +33,14 @@ def run(words: list[str]) -> int:
     if not options.runs:
         raise UsageError("give run folders, such as runs/")
     from drivemem.comparison import compare_runs
-    from drivemem.progress import console
+    from drivemem.output import console, show
 
     result = compare_runs(
         options.runs, baseline=options.baseline, unequal=options.unequal, report=options.report
     )
     out = console()
-    for suite, table in zip(result.tables, result.to_rich(), strict=True):
-        out.print(table)
+    for suite, table in zip(result.tables, result.as_tables(), strict=True):
+        show(table)
         lines = [suite.headline()]
         if suite.base is not None:
             lines.append(f"  compared with {suite.base.label}: {suite.chosen}")
@@ -50,9 +50,10 @@ def run(words: list[str]) -> int:
             if row.versus_intact:
                 against = row.versus_intact.words
                 lines.append(f"  {row.label} against the same agent intact: {against}")
-        out.print("\n".join(lines), markup=False, highlight=False)
+        out.print("\n".join(lines))
     for what, why in result.collection.excluded:
-        out.print(f"left out: {what}: {why}", markup=False)
+        out.print(f"left out: {what}: {why}")
     for path in result.written:
-        out.print(f"written: {path}", markup=False)
+        out.print(f"written: {path}")
+    out.print(result.summary)
     return 0

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, make_dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Any
 
-import tyro
-from pydantic import ConfigDict, create_model
-
+from drivemem.commands.groups import RUN, SEEN, GroupedOptions, rest
 from drivemem.commands.parsing import read_options
 from drivemem.commands.starting import (
-    chosen_preset,
+    asked,
     first_and_preset,
     merged_words,
     option,
-    preset_settings,
-    summary,
-    used,
+    wants_help,
 )
-from drivemem.config import DistillConfig, SensorChanges, build_config
+from drivemem.config import DistillConfig, build_config
 from drivemem.errors import UsageError
-from drivemem.runs import RUNS, Run
+from drivemem.runs import RUNS
+from drivemem.training.starting import chosen_preset, preset_settings, used
 from drivemem_agents.imitation_settings import ImitationSettings
 
-_OWN = ("teacher", "sensors")
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "teaching": (
         "How the student learns from the teacher.",
@@ -35,42 +30,20 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "What the student is.",
         ("memory", "memory_kwargs", "encoder", "encoder_kwargs", "start_from"),
     ),
-    "seen": (
-        "Where the student drives, and what it sees there.",
-        ("scenario", "full_sensors", "slots", "views", "tracker", "dials"),
-    ),
-    "run": (
-        "How long, and on what.",
-        ("steps", "seed", "num_envs", "num_workers", "backend", "device", "checkpoint_every"),
-    ),
+    "seen": ("Where the student drives, and what it sees there.", SEEN),
+    "run": ("How long, and on what.", RUN),
 }
-"""Groups of options: what heads each, and the configuration's fields in it."""
 _GROUPS["learning"] = (
-    "The optimiser, and PPO where --finetune-steps asks for it.",
-    tuple(
-        name
-        for name in DistillConfig.model_fields
-        if name not in _OWN and all(name not in names for _, names in _GROUPS.values())
-    ),
-)
-_MODELS: dict[str, Any] = {
-    group: create_model(  # type: ignore[call-overload]
-        group,
-        __config__=ConfigDict(frozen=True, extra="forbid"),
-        __doc__=about,
-        **{
-            name: (DistillConfig.model_fields[name].annotation, DistillConfig.model_fields[name])
-            for name in names
-        },
-    )
-    for group, (about, names) in _GROUPS.items()
-}
+    "The optimiser, and PPO where --finetune-steps asks for it.", rest(DistillConfig, _GROUPS)
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
 class _Place:
     out: str | None = None
     """The run's folder; default runs/<scenario>-<memory>-distilled-<teacher>-s<seed>."""
+    preset: str | None = None
+    """A TOML file in place of the scenario's own preset; none: without one."""
     resume: bool = False
     """Go on with the run in that folder (the same command again)."""
 
@@ -85,16 +58,8 @@ start from the scenario's preset, as for `drivemem train`.
 With --to machine or --to tree TEACHER is a run that is made readable; see
 `drivemem distill --to machine --help`.
 """
-Options: Any = make_dataclass(
-    "Options",
-    [
-        *((group, Annotated[kind, tyro.conf.OmitArgPrefixes]) for group, kind in _MODELS.items()),
-        ("sensors", SensorChanges),
-    ],
-    bases=(_Place,),
-    kw_only=True,
-    namespace={"__doc__": _ABOUT},
-)
+_GROUPED = GroupedOptions(DistillConfig, _GROUPS, _Place, _ABOUT)
+Options = _GROUPED.options
 
 
 def run(words: list[str]) -> int:
@@ -104,55 +69,40 @@ def run(words: list[str]) -> int:
 
         return explain(words)
     teacher, wanted, rest = first_and_preset(words, "teacher")
-    helped = any(word in ("-h", "--help") for word in rest)
-    if teacher is None and not helped:
+    if teacher is None and not wants_help(rest):
         raise UsageError("name a teacher: the folder of a run, or a driver such as oracle")
-    taught = {} if teacher is None else _teachers_own(teacher)
+    from drivemem.distillation.teachers import where_it_teaches
+
+    taught = {} if teacher is None else where_it_teaches(teacher)
     scenario = option(rest, "--scenario") or taught.get("scenario")
-    preset = chosen_preset(scenario, wanted, rest)
-    base = preset_settings(preset, rest)
+    preset = None if wants_help(rest) else chosen_preset(scenario, wanted)
+    base = preset_settings(preset, asked(rest))
     if scenario == taught.get("scenario"):
         base = {**base, **taught}
     first = build_config({**base, "teacher": teacher or "", "scenario": scenario or ""})
     config = _read(rest, first, base)
     if not config.scenario:
         raise UsageError(f"{teacher} is a driver: say with --scenario where it teaches")
-    from drivemem.progress import console
+    from drivemem.output import console
 
     if preset is not None:
-        console().print(used(preset, base, config), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
     return _distill(words, config, option(rest, "--out"), "--resume" in rest)
-
-
-def _teachers_own(teacher: str) -> dict[str, Any]:
-    """Where a run was trained: the student learns there unless told otherwise."""
-    run = Run(Path(teacher))
-    if not run.config_file.is_file() or run.is_driver():
-        return {}
-    own = run.config()
-    return {"scenario": own.scenario, **({"dials": own.dials} if own.dials else {})}
 
 
 def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
     """The configuration that the words make of the first one."""
-    groups = {
-        group: kind(**{name: getattr(first, name) for name in kind.model_fields})
-        for group, kind in _MODELS.items()
-    }
-    options = read_options(Options, "distill", words, Options(**groups, sensors=first.sensors))
-    given: dict[str, Any] = {"sensors": options.sensors}
-    for group, kind in _MODELS.items():
-        chosen = getattr(options, group)
-        given |= {name: getattr(chosen, name) for name in kind.model_fields}
-    config = merged_words(DistillConfig(**given, teacher=first.teacher), base)
-    assert isinstance(config, DistillConfig)
-    return config
+    options = read_options(Options, "distill TEACHER", words, _GROUPED.starting(first))
+    config = DistillConfig(**_GROUPED.settings(options), teacher=first.teacher)
+    merged = merged_words(config, base)
+    assert isinstance(merged, DistillConfig)
+    return merged
 
 
 def _distill(words: list[str], config: DistillConfig, out: str | None, resume: bool) -> int:
     from drivemem.distillation.check import read_check
     from drivemem.distillation.distill import distill
-    from drivemem.progress import console
+    from drivemem.output import console, show
 
     try:
         done = distill(config, out or str(RUNS / config.run_name()), resume=resume)
@@ -161,22 +111,10 @@ def _distill(words: list[str], config: DistillConfig, out: str | None, resume: b
         again = command if "--resume" in words else f"{command} --resume"
         print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
         return 1
-    console().print(summary(done))
+    show(*done.as_tables())
     found = read_check(done)
     if found is not None:
-        console().print(_checked(found))
-        console().print(f"{found.words}.", soft_wrap=True, markup=False)
+        show(*found.as_tables())
+        console().print(f"{found.words}.", soft_wrap=True)
     console().print(f"run: {done.folder}\nnext: drivemem evaluate {done.folder}")
     return 0
-
-
-def _checked(found: Any) -> Any:
-    from rich.table import Table
-
-    table = Table(f"{found.episodes} unseen episodes", "student", f"teacher: {found.teacher}")
-    table.add_row("return", f"{found.student_return:z.3f}", f"{found.teacher_return:z.3f}")
-    table.add_row("success", f"{found.student_success:z.3f}", f"{found.teacher_success:z.3f}")
-    table.add_row("divergence on the student's states", f"{found.divergence:.3f}", "0")
-    if found.agreement is not None:
-        table.add_row("the same action there", f"{found.agreement:.3f}", "1")
-    return table

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from drivemem.commands.parsing import read_options
 from drivemem.errors import UsageError
 from drivemem.evaluation.config import EvaluateConfig
+
+if TYPE_CHECKING:
+    from drivemem.evaluation.results import Evaluations
 
 
 @dataclass
@@ -30,11 +33,12 @@ def run(words: list[str]) -> int:
     if bool(options.runs) == bool(options.config.driver):
         raise UsageError("give runs, or --driver NAME --scenario NAME")
     from drivemem.evaluation.evaluate import evaluate
+    from drivemem.evaluation.results import Evaluations
 
     settings = {name: getattr(options.config, name) for name in EvaluateConfig.model_fields}
     sensors = options.config.sensors.model_dump()
     settings["sensors"] = {name: value for name, value in sensors.items() if value is not None}
-    done: list[Any] = []
+    done = Evaluations()
     try:
         for path in options.runs or (None,):
             done += evaluate(path, **settings)
@@ -47,29 +51,10 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def _show(done: list[Any]) -> None:
-    from rich.table import Table
+def _show(done: Evaluations) -> None:
+    from drivemem.output import console, show
 
-    from drivemem.progress import console
-
-    groups: dict[str, list[Any]] = {}
-    for one in done:
-        suite = one.suite
-        title = f"{suite.scenario.name}, suite {suite.name} ({len(one.rows)} episodes)"
-        groups.setdefault(title, []).append(one)
-    columns = ["run", "lesion", "backend", "success", "collision", "other", "return", "speed m/s"]
-    for title, group in groups.items():
-        stated = group[0].suite.scenario.on_time_mps is not None
-        table = Table(*columns, *(["on time"] if stated else []), title=title)
-        for one in group:
-            other = 1.0 - one.rate("success") - one.rate("collision")
-            table.add_row(
-                one.identity.run, one.identity.lesion, one.backend, f"{one.rate('success'):z.3f}",
-                f"{one.rate('collision'):z.3f}", f"{other:z.3f}", f"{one.mean('return'):z.3f}",
-                f"{one.mean('mean_speed'):.1f}",
-                *([f"{one.mean('on_time'):z.3f}"] if stated else []),
-            )  # fmt: skip
-        console().print(table)
+    show(*done.as_tables())
     for one in done:
         kept = " (driven before; --again drives them anew)" if one.reused else ""
         kept = kept if one.stored else " (kept: it holds more; only the recording is new)"
@@ -79,3 +64,4 @@ def _show(done: list[Any]) -> None:
                 f"recording: {one.recording}\nnext: drivemem replay {one.recording}",
                 soft_wrap=True,
             )
+    console().print(done.summary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -34,29 +34,11 @@ def explain(words: list[str]) -> int:
     if not options.run:
         raise UsageError("give the folder of a trained run")
     from drivemem.explaining.explain import explain as explained
+    from drivemem.output import console, show
 
     settings = {name: getattr(options.config, name) for name in ExplainConfig.model_fields}
-    _show(explained(options.run, options.to, **settings))
-    return 0
-
-
-def _show(found: Any) -> None:
-    from rich.table import Table
-
-    from drivemem.progress import console
-
-    table = Table(f"{found.folder.parent.name} as a {found.to}, unseen episodes", "")
-    table.add_row("states" if found.to == "machine" else "leaves", str(found.size))
-    table.add_row("the same action as the run", f"{found.agreement:.3f}")
-    table.add_row("always the run's commonest action", f"{found.commonest:.3f}")
-    table.add_row(f"success of the {found.to}", f"{found.success:.3f}")
-    table.add_row("success of the run", f"{found.agents_success:.3f}")
-    if found.told_bits is not None:
-        told = f"{found.told_bits:.2f} of {found.fact_bits:.2f}"
-        table.add_row("what its states tell of what is hidden, bits", told)
-        table.add_row(
-            "hidden facts that have states of their own", f"{found.branches} of {found.facts}"
-        )
-    console().print(table)
+    found = explained(options.run, options.to, **settings)
+    show(*found.as_tables())
     for file in found.files:
         console().print(f"wrote {file}", soft_wrap=True)
+    return 0

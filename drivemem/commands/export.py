@@ -30,7 +30,7 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "export", words)
     from drivemem.errors import DrivememError
     from drivemem.evaluation.loading import load
-    from drivemem.progress import console
+    from drivemem.output import console
     from drivemem_agents.export import ExportError, export_onnx
 
     model = load(options.run, device="cpu")
@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
         interface = export_onnx(model.policy, options.out, action_masks=options.action_masks)
     except (ExportError, OSError) as error:
         raise DrivememError(str(error)) from error
-    console().print(f"takes: {', '.join(interface.inputs)}", highlight=False, soft_wrap=True)
-    console().print(f"gives: {', '.join(interface.outputs)}", highlight=False, soft_wrap=True)
-    console().print(options.out, highlight=False, soft_wrap=True)
+    console().print(f"takes: {', '.join(interface.inputs)}", soft_wrap=True)
+    console().print(f"gives: {', '.join(interface.outputs)}", soft_wrap=True)
+    console().print(options.out, soft_wrap=True)
     return 0

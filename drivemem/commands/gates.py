@@ -51,7 +51,7 @@ def run(words: list[str]) -> int:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     from drivemem.gates.arms import Budget
     from drivemem.gates.run import run_gates
-    from drivemem.progress import console
+    from drivemem.output import console, show
     from drivemem.settings import parse_pairs
 
     settings = parse_pairs(options.set, "--set")
@@ -62,12 +62,12 @@ def run(words: list[str]) -> int:
             options.scenario,
             Budget(options.seeds, options.episodes, settings, options.preset),
             out=options.out, oracle=options.oracle, every=options.all, jobs=options.jobs,
-            told=lambda line: out.print(line, markup=False, highlight=False, soft_wrap=True),
+            told=lambda line: out.print(line, soft_wrap=True),
         )  # fmt: skip
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 1
-    for table in report.to_rich():
-        out.print(table)
-    out.print(f"written: {report.folder / 'gates.json'}, gates.md", markup=False, soft_wrap=True)
+    show(*report.as_tables())
+    out.print(f"written: {report.folder / 'gates.json'}, gates.md", soft_wrap=True)
+    out.print(report.summary, soft_wrap=True)
     return 0 if report.passed else 1

@@ -24,8 +24,7 @@ def run(words: list[str]) -> int:
     """Print the tables asked for."""
     options = read_options(Options, "list", words)
     from drivemem.listing import tables
-    from drivemem.progress import console
+    from drivemem.output import show
 
-    for table in tables(options.kind, options.tag):
-        console().print(table)
+    show(*tables(options.kind, options.tag))
     return 0

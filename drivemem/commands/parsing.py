@@ -23,7 +23,7 @@ def read_options(
 
     Args:
         kind: a dataclass or pydantic model; its field docstrings are the help.
-        command: for the usage line.
+        command: for the usage line, with a word that was taken before, such as train SCENARIO.
         words: what follows the command.
         default: options to start from.
     """
@@ -40,5 +40,5 @@ def read_options(
     except (ValidationError, DrivememError) as error:
         cause = error.__cause__ if isinstance(error, DrivememError) else error
         said = complaint(cause, "--{}") if isinstance(cause, ValidationError) else str(error)
-        print(f"drivemem {command}: {said}", file=sys.stderr)
+        print(f"drivemem {command.split()[0]}: {said}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -37,20 +37,21 @@ class Options:
 def run(words: list[str]) -> int:
     """Replay, and say what was written and found."""
     options = read_options(Options, "replay", words)
-    from drivemem.progress import console
+    from drivemem.output import console, keep
     from drivemem.replays import replay
 
     settings = dict(vars(options))
     verbose = settings.pop("verbose")
     done = replay(settings.pop("recording"), **settings)
+    keep(*done.as_tables())
     for found in done.verifications:
         if verbose or not found.identical:
-            console().print(str(found), markup=False, highlight=False, soft_wrap=True)
+            console().print(str(found), soft_wrap=True)
     if done.verifications:
         from drivemem.replays.verify import summary
 
         line = summary(done.verifications)
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
+        console().print(line, soft_wrap=True)
     for what, path in (("page", done.page), ("video", done.video)):
         if path is not None:
             console().print(f"{what}: {path} ({path.stat().st_size / 1e6:.2f} MB)", soft_wrap=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from drivemem.commands.parsing import read_options
 from drivemem.submissions.config import SubmitConfig
+from drivemem.tables import Table
+
+if TYPE_CHECKING:
+    from drivemem.submissions.files import Submission
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Options:
 def run(words: list[str]) -> int:
     """Submit, and say what was written."""
     options = read_options(Options, "submit", words)
-    from drivemem.progress import console
+    from drivemem.output import console, show
     from drivemem.submissions.submit import submit
 
     config = options.config
@@ -38,13 +42,24 @@ def run(words: list[str]) -> int:
         if getattr(config, name) != getattr(default, name)
     }
     made = submit(options.runs, **given)
-    said, out = made.manifest, console()
-    out.print(said.told(), markup=False, highlight=False)
-    out.print(f"suite {said.suite['hash'][:16]} of {said.suite['scenario']}", highlight=False)
-    for seed in said.seeds:
-        rows = made.episodes(seed)
-        ended = Counter(row["outcome"] for row in rows)
-        shares = ", ".join(f"{name} {count / len(rows):.3f}" for name, count in ended.most_common())
-        out.print(f"  {said.run_name(seed)}: {shares}", markup=False, highlight=False)
-    out.print(f"written: {made.folder}", markup=False, highlight=False, soft_wrap=True)
+    said = made.manifest
+    console().print(said.told())
+    console().print(f"suite {said.suite['hash'][:16]} of {said.suite['scenario']}")
+    show(_ended(made))
+    console().print(f"written: {made.folder}", soft_wrap=True)
     return 0
+
+
+def _ended(made: Submission) -> Table:
+    """How the episodes of each training run ended, in shares."""
+    counts = {
+        made.manifest.run_name(seed): Counter(row["outcome"] for row in made.episodes(seed))
+        for seed in made.manifest.seeds
+    }
+    known = [name for name, _ in sum(counts.values(), Counter()).most_common()]
+    shares = {
+        run: {name: ended[name] / ended.total() for name in known} for run, ended in counts.items()
+    }
+    rows = [(run, *(f"{share:.3f}" for share in of.values())) for run, of in shares.items()]
+    records = [{"run": run, **of} for run, of in shares.items()]
+    return Table(("run", *known), rows, records=records)

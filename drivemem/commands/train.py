@@ -3,57 +3,67 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
 
-import tyro
-
+from drivemem.commands.groups import RUN, SEEN, GroupedOptions, rest
 from drivemem.commands.parsing import read_options
-from drivemem.commands.starting import (
-    chosen_preset,
-    first_and_preset,
-    merged_words,
-    preset_settings,
-    summary,
-    used,
-)
+from drivemem.commands.starting import asked, first_and_preset, merged_words, wants_help
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import UsageError
 from drivemem.runs import RUNS
+from drivemem.training.starting import chosen_preset, preset_settings, used
+
+_GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "run": ("How long, and on what.", RUN),
+    "seen": ("Where the agent drives, and what it sees there.", SEEN),
+    "agent": (
+        "What the agent is.",
+        (
+            "memory", "memory_kwargs", "encoder", "encoder_kwargs", "critic",
+            "observe_previous_action", "normalize_observations", "dropout", "start_from",
+            "consolidation_coef",
+        ),
+    ),
+}  # fmt: skip
+_GROUPS["learning"] = ("PPO and its optimiser.", rest(TrainConfig, _GROUPS))
 
 
-@dataclass
-class Options:
-    """Train an agent on a scenario; interrupted runs go on with --resume.
-
-    Settings start from the scenario's preset if there is one; what is given here wins. --preset
-    FILE starts from a TOML file, --preset none from the defaults below.
-    """
-
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(
-        default_factory=lambda: TrainConfig(scenario="")
-    )
+@dataclass(kw_only=True)
+class _Place:
     out: str | None = None
     """The run's folder; default runs/<scenario>-<memory>-s<seed>."""
+    preset: str | None = None
+    """A TOML file in place of the scenario's own preset; none: without one."""
     resume: bool = False
-    """Go on with the run in that folder (the same command again)."""
+    """Go on with the run in that folder (the same command again); one that is done is trained on if
+    --steps is more than it was trained for."""
+
+
+_ABOUT = """Train an agent on SCENARIO: drivemem train exit-recall --memory gru.
+
+SCENARIO is a name of `drivemem list scenarios`. Settings start from the scenario's preset if there
+is one; what is given here wins. Defaults are shown without any preset. Interrupted runs go on with
+--resume.
+"""
+_GROUPED = GroupedOptions(TrainConfig, _GROUPS, _Place, _ABOUT)
+Options = _GROUPED.options
 
 
 def run(words: list[str]) -> int:
     """Train and print a summary."""
-    scenario, wanted, rest = first_and_preset(words, "scenario")
-    preset = chosen_preset(scenario, wanted, rest)
-    base = preset_settings(preset, rest)
+    scenario, wanted, further = first_and_preset(words, "scenario")
+    preset = None if wants_help(further) else chosen_preset(scenario, wanted)
+    base = preset_settings(preset, asked(further))
     first = build_config({"scenario": "", **base, **({"scenario": scenario} if scenario else {})})
-    options = read_options(Options, "train", rest, Options(config=first))
-    config = merged_words(options.config, base)
+    options = read_options(Options, "train SCENARIO", further, _GROUPED.starting(first))
+    config = merged_words(TrainConfig(**_GROUPED.settings(options)), base)
     if not config.scenario:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
-    from drivemem.progress import console
+    from drivemem.output import console, show
     from drivemem.training.train import train
 
     if preset is not None:
-        console().print(used(preset, base, config), markup=False, soft_wrap=True)
+        console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
     out = options.out or str(RUNS / config.run_name())
     try:
         done = train(config, out, resume=options.resume)
@@ -62,6 +72,6 @@ def run(words: list[str]) -> int:
         again = command if "--resume" in words else f"{command} --resume"
         print(f"\ninterrupted; go on with: {again}", file=sys.stderr)
         return 1
-    console().print(summary(done))
+    show(*done.as_tables())
     console().print(f"run: {done.folder}\nnext: drivemem evaluate {done.folder}")
     return 0

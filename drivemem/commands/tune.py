@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from drivemem.commands.parsing import read_options
-from drivemem.errors import DrivememError, UsageError
+from drivemem.errors import UsageError
 
 
 @dataclass
@@ -41,43 +39,29 @@ class Options:
 
 def run(words: list[str]) -> int:
     """Search, and write the preset."""
-    warnings.filterwarnings("ignore")
     options = read_options(Options, "tune", words)
     if not options.scenario:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     if options.trials < 1:
         raise UsageError(f"trials is {options.trials}; give at least 1")
-    from drivemem.progress import console
-    from drivemem.runs import RUNS, manifest
+    from drivemem.output import console, keep
     from drivemem.settings import parse_pairs
-    from drivemem.studies.search import Budget, preset_text, search
+    from drivemem.studies.tuning import tune
 
-    out = Path(options.out or RUNS / f"tune-{options.scenario}")
-    budget = Budget(options.trials, options.steps, options.episodes, options.seed)
-    console_ = console()
+    out = console()
+    settings = {**vars(options), "fixed": parse_pairs(options.fixed, "--fixed")}
     try:
-        found = search(
-            options.scenario, options.memories, budget, out,
-            lambda line: console_.print(line, markup=False, soft_wrap=True),
-            parse_pairs(options.fixed, "--fixed"),
-        )  # fmt: skip
+        tuned = tune(
+            **settings,
+            command=shlex.join(["drivemem", "tune", *words]),
+            told=lambda line: out.print(line, soft_wrap=True),
+        )
     except KeyboardInterrupt:
         print("\ninterrupted; the same command goes on", file=sys.stderr)
         return 1
-    path = Path(options.preset or out / f"{options.scenario}.toml")
-    command = shlex.join(["drivemem", "tune", *words])
-    _write(path, preset_text(options.scenario, found, budget, command, manifest("done")))
-    for one in found:
-        console_.print(f"{one.memory}: success {one.score:.3f} with {one.settings}", markup=False)
-    console_.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
+    for one in tuned.found:
+        out.print(f"{one.memory}: success {one.score:.3f} with {one.settings}")
+    keep(*tuned.as_tables())
+    path = tuned.preset
+    out.print(f"preset: {path}\nnext: drivemem train {options.scenario} --preset {path}")
     return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise DrivememError(
-            f"cannot write {path}: {error.strerror or error}; choose another --preset"
-        ) from error

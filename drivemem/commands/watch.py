@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -39,29 +38,14 @@ def run(words: list[str]) -> int:
     options = read_options(Options, "watch", words)
     if (options.run is None) == (options.driver is None):
         raise UsageError("give a run, or --driver NAME --scenario NAME")
-    from drivemem.evaluation.external_drivers import MANUAL
-    from drivemem.evaluation.watching import has_display, watch
-    from drivemem.progress import console
+    from drivemem.output import console
+    from drivemem.replays.watching import watch
 
-    if has_display() or options.driver == MANUAL:
-        done = watch(**vars(options))
-        for row in done.rows:
-            console().print(f"episode {row['episode']}: {row['outcome']}")
-        console().print(f"recording: {done.recording}", soft_wrap=True)
+    done = watch(**vars(options))
+    if done.page is not None:
+        console().print(f"no display: watch the page {done.page} instead", soft_wrap=True)
         return 0
-    page = _page(options)
-    console().print(f"no display: watch the page {page} instead", soft_wrap=True)
+    for row in done.evaluation.rows:
+        console().print(f"episode {row['episode']}: {row['outcome']}")
+    console().print(f"recording: {done.evaluation.recording}", soft_wrap=True)
     return 0
-
-
-def _page(options: Options) -> Path:
-    from drivemem.evaluation.watching import record_to_watch
-    from drivemem.replays import replay
-
-    done = record_to_watch(
-        options.run, driver=options.driver, scenario=options.scenario, episodes=options.episodes,
-        out=options.out, trust=options.trust,
-    )  # fmt: skip
-    folder: Any = done.recording
-    written = replay(folder).page
-    return Path(folder) / "replay.html" if written is None else written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from drivemem.comparison.baseline import DEFAULT, Baseline
 from drivemem.comparison.collect import Collection, collect
@@ -13,6 +13,7 @@ from drivemem.comparison.formats import cells, header, to_records
 from drivemem.comparison.rows import SuiteTable
 from drivemem.comparison.tables import name_suites, suite_table
 from drivemem.errors import DrivememError, did_you_mean
+from drivemem.tables import Shown, Table
 from drivemem_envs.names import by_level
 
 __all__ = ["Comparison", "compare_runs"]
@@ -22,7 +23,7 @@ _STYLES = {"upper bound": "cyan", "agent": "bold", "submitted": "bold", "referen
 
 
 @dataclass
-class Comparison:
+class Comparison(Shown):
     """The result of a comparison."""
 
     tables: list[SuiteTable]
@@ -34,27 +35,36 @@ class Comparison:
         """All rows as flat records."""
         return to_records(self.tables)
 
-    def to_rich(self) -> list[Any]:
-        """Terminal tables, one for each suite."""
-        from rich.markup import escape
-        from rich.table import Table
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        rows = [row for table in self.tables for row in table.rows]
+        left = len(self.collection.excluded)
+        return f"{_counted(len(rows), 'row')} on {_counted(len(self.tables), 'suite')}" + (
+            f"; {left} left out" if left else ""
+        )
 
-        shown = []
-        for suite in self.tables:
-            title = f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}"
-            notes = escape("\n".join(note.text for note in suite.notes))
-            table = Table(title=escape(title), caption=notes, caption_justify="left")
-            for place, name in enumerate(header(suite)):
-                justify: Literal["left", "right"] = "right" if place else "left"
-                table.add_column(escape(name), justify=justify, overflow="fold")
-            kind = ""
-            for row in suite.rows:
-                if kind and row.kind != kind:
-                    table.add_section()
-                kind = row.kind
-                table.add_row(*map(escape, cells(suite, row)), style=_STYLES.get(row.kind, ""))
-            shown.append(table)
-        return shown
+    def as_tables(self) -> list[Table]:
+        """One for each suite."""
+        return [_shown(suite) for suite in self.tables]
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _shown(suite: SuiteTable) -> Table:
+    kinds = [row.kind for row in suite.rows]
+    return Table(
+        header(suite),
+        [cells(suite, row) for row in suite.rows],
+        title=f"{suite.title}: {suite.episodes} episodes each, suite {suite.suite_hash[:8]}",
+        caption="\n".join(note.text for note in suite.notes),
+        records=to_records([suite]),
+        styles=[_STYLES.get(kind, "") for kind in kinds],
+        sections=frozenset(n for n in range(1, len(kinds)) if kinds[n] != kinds[n - 1]),
+        aligned=True,
+    )
 
 
 def compare_runs(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drivemem.config import WITHOUT_EFFECT, TrainConfig
+from drivemem.config import WITHOUT_EFFECT, DistillConfig, TrainConfig, build_config
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
@@ -43,6 +43,8 @@ class StoredEvaluation:
     """What a study or a submission calls the agent; None: its label says what was trained."""
     submission: Submission | None = None
     """Where it was submitted: what is known of it is what that says."""
+    stages: tuple[str, ...] = ()
+    """After how many decisions it was first done, and trained on: not the agent of one go."""
 
     def column(self, name: str) -> NDArray[np.float64]:
         """A column as numbers (E,), in the suite's order; NaN where it is not defined."""
@@ -99,6 +101,8 @@ class StoredEvaluation:
             parts += ["+ PPO"] if self.settings.get("finetune_steps") else []
         if self.first["full_sensors"]:
             parts.append("(full sensors)")
+        if self.stages:
+            parts.append(f"(trained on after {', '.join(self.stages)})")
         trained = self.trained_on
         if self.start is not None:
             held = ", consolidated" if self.settings.get("consolidation_coef") else ""
@@ -284,6 +288,7 @@ def _refuse_another_suite(suite: dict[str, Any], ours: list[StoredEvaluation]) -
 def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     """One evaluation, its episodes in the suite's order, since they are compared in pairs."""
     stored = run.settings()
+    _check_kinds(run, stored)
     suite = read_json(
         file.parent / "suite.json", scenario=str, config=dict, sensors=dict, seeds=list, hash=str
     )
@@ -301,10 +306,29 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
     if "teacher" in settings:
         settings |= _teacher(run, settings["teacher"])
     start = settings.pop("start_from", None)
-    if start is None:
-        return StoredEvaluation(run, file.parent, suite, rows, settings, name=name)
-    settings["first_trained_on"] = _first_scenario(Path(start))
-    return StoredEvaluation(run, file.parent, suite, rows, settings, Path(start), name)
+    if start is not None:
+        settings["first_trained_on"] = _first_scenario(Path(start))
+    return StoredEvaluation(
+        run, file.parent, suite, rows, settings, None if start is None else Path(start), name,
+        stages=_stages(run),
+    )  # fmt: skip
+
+
+def _check_kinds(run: Run, stored: dict[str, Any]) -> None:
+    """Refuse a configuration that nothing could have been trained with; a driver's is free.
+
+    Settings that were dropped since the run was trained are no fault of its file.
+
+    Raises:
+        DrivememError: a value of another type, or out of range.
+    """
+    if "driver" in stored:
+        return
+    known = {key: value for key, value in stored.items() if key in DistillConfig.model_fields}
+    try:
+        build_config(known)
+    except DrivememError as error:
+        raise DrivememError(f"{run.config_file} is damaged: {error}; mend or delete it") from error
 
 
 def _teacher(run: Run, name: Any) -> dict[str, Any]:
@@ -313,6 +337,15 @@ def _teacher(run: Run, name: Any) -> dict[str, Any]:
     if not isinstance(facts, dict):
         return {"teacher": name}
     return {"teacher": facts.get("label", name), "teachers_settings": facts.get("settings")}
+
+
+def _stages(run: Run) -> tuple[str, ...]:
+    """After how many decisions the earlier stages of a run ended that was trained on."""
+    stages = run.manifest().get("stages")
+    if not isinstance(stages, list):
+        return ()
+    ends = [one.get("until") for one in stages if isinstance(one, dict)]
+    return tuple(f"{end:,}" for end in ends[:-1] if isinstance(end, int))
 
 
 @cache

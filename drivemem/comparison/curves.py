@@ -9,14 +9,14 @@ from typing import Any
 from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
 from drivemem.comparison.measures import Curve, memory_sizes, retention_curves, swept_lesions
 from drivemem.comparison.rows import Judged, SuiteTable
-from drivemem.lesions import lesions
+from drivemem.lesions import lesions, split_lesion
 
 
 def lesion_figures(table: SuiteTable) -> list[Figure]:
     """A dose-response figure for each lesion that was given in several doses."""
     figures = []
     for lesion, curves in swept_lesions(table).items():
-        info = lesions()[lesion]
+        info = lesions()[split_lesion(lesion)[0]]
         figure, axes = canvas(2.6)
         _draw(axes, curves, styles(table), logarithmic=info.scale == "logarithmic")
         _label(axes, table.judged)

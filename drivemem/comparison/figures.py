@@ -25,7 +25,7 @@ from drivemem.comparison.measures import swept_lesions
 from drivemem.comparison.rows import OTHER, Row, SuiteTable
 from drivemem.comparison.statistics import performance_profile, student_band
 from drivemem.errors import DrivememError
-from drivemem.lesions import split_lesion
+from drivemem.lesions import split_dose
 from drivemem.runs import read_metrics
 
 OUTCOME_COLOURS = {
@@ -59,7 +59,7 @@ def _shown(table: SuiteTable) -> list[Row]:
     return [
         row
         for row in table.rows
-        if row.dose is None or (row.intact, split_lesion(row.lesion)[0]) not in curves
+        if row.dose is None or (row.intact, split_dose(row.lesion)[0]) not in curves
     ]
 
 

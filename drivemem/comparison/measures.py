@@ -18,7 +18,7 @@ from drivemem.comparison.rows import Row, SuiteTable
 from drivemem.comparison.statistics import Interval, bootstrap
 from drivemem.comparison.tables import all_conditions
 from drivemem.errors import DrivememError
-from drivemem.lesions import lesion_info, lesions, split_lesion
+from drivemem.lesions import lesion_info, lesions, split_dose, split_lesion
 from drivemem.runs import Run
 
 
@@ -150,9 +150,13 @@ def generalisation(table: SuiteTable, training: Sequence[StoredEvaluation]) -> l
 def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     """Dose-response of a lesion: span curve, curves of pruning, of noise and so on.
 
+    A lesion that passes, such as a burst of foreign observations, has a recovery curve: its age
+    at the end of an intact episode (the median) in place of its dose.
+
     Args:
         table: of one suite.
-        lesion: name of one that is registered with an axis.
+        lesion: name of one that is registered with an axis; with what is no dose behind it, such
+            as `contaminate:x3`.
 
     Returns:
         A curve for each agent that met at least two doses.
@@ -164,23 +168,36 @@ def lesion_curves(table: SuiteTable, lesion: str) -> list[Curve]:
     if info is None or not info.axis:
         doses = ", ".join(name for name, one in lesions().items() if one.axis)
         raise DrivememError(f"lesion '{lesion}' has no dose (one of: {doses})")
-    intact = {row.label: row.score for row in table.rows}
+    intact = {row.label: row for row in table.rows}
     points: dict[str, list[Point]] = {}
     for row in table.rows:
-        if row.dose is not None and split_lesion(row.lesion)[0] == lesion:
-            points.setdefault(row.intact, []).append(Point(row.dose, row.score, row.runs))
+        if row.dose is not None and split_dose(row.lesion)[0] == lesion:
+            x = _place(row, intact.get(row.intact))
+            if x is not None:
+                points.setdefault(row.intact, []).append(Point(x, row.score, row.runs))
     return [
-        Curve(label, _rising(of_label), intact.get(label))
+        Curve(label, _rising(of_label), intact[label].score if label in intact else None)
         for label, of_label in points.items()
         if len(of_label) > 1
     ]
 
 
+def _place(row: Row, intact: Row | None) -> float | None:
+    """Where a lesion's row stands on its curve's axis; None if that is not known."""
+    if row.cut is None or row.cut.over is None:
+        return row.dose
+    if intact is None:
+        return None
+    lengths = np.concatenate([one.column("length") for one in intact.members])
+    return float(np.median(lengths)) - row.cut.over(split_lesion(row.lesion)[1])
+
+
 def swept_lesions(table: SuiteTable) -> dict[str, list[Curve]]:
     """All lesions of a table that were given in at least two doses, with their curves."""
-    if all(row.dose is None for row in table.rows):
-        return {}
-    curves = {name: lesion_curves(table, name) for name, info in lesions().items() if info.axis}
+    given = {split_dose(row.lesion)[0] for row in table.rows if row.dose is not None}
+    order = list(lesions())
+    names = sorted(given, key=lambda name: (order.index(split_lesion(name)[0]), name))
+    curves = {name: lesion_curves(table, name) for name in names}
     return {name: found for name, found in curves.items() if found}
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from drivemem.comparison.baseline import MEMORYLESS, Baseline, is_only_for_measuring
 from drivemem.comparison.collect import StoredEvaluation
 from drivemem.comparison.statistics import MIN_RUNS, Interval
-from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_lesion
+from drivemem.lesions import INTACT, LesionInfo, lesion_info, split_dose
 
 KINDS = {
     "upper bound": "upper bound: nothing hidden",
@@ -187,10 +187,7 @@ class Row:
         """How much was cut; None if nothing was, or the lesion is not one of doses."""
         if self.lesion == INTACT or self.cut is None or not self.cut.axis:
             return None
-        try:
-            return float(split_lesion(self.lesion)[1])
-        except ValueError:
-            return None
+        return split_dose(self.lesion)[1]
 
 
 @dataclass

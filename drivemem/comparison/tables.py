@@ -21,7 +21,7 @@ from drivemem.comparison.statistics import (
     rate_interval,
     share_interval,
 )
-from drivemem.lesions import INTACT, split_lesion
+from drivemem.lesions import INTACT, split_dose
 from drivemem.schemas import MEASURES
 
 
@@ -139,9 +139,8 @@ def _sort(rows: list[Row]) -> None:
         place = kinds.index(row.kind)
         if row.kind != "lesion":
             return place, -row.score.estimate
-        name, argument = split_lesion(row.lesion)
-        dose = (0.0, argument) if row.dose is None else (row.dose, "")
-        return place, row.intact, name, *dose
+        name, dose = split_dose(row.lesion)
+        return place, row.intact, name, *((0.0, row.lesion) if dose is None else (dose, ""))
 
     rows.sort(key=key)
 

@@ -24,6 +24,7 @@ from drivemem.evaluation.suites import SuiteSeeds, make_suite
 from drivemem.lesions import INTACT
 from drivemem.progress import Progress
 from drivemem.runs import NUMBER, Run, read_json, read_metrics, write_json_file
+from drivemem.tables import Shown, Table
 from drivemem.training.train import begin
 from drivemem_agents import MemoryPPO
 from drivemem_agents.dagger import divergence, target
@@ -42,7 +43,7 @@ Verdict = Literal["matched", "still learning", "imitation gap"]
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Shown):
     """What came of learning from a teacher, on unseen episodes."""
 
     teacher: str
@@ -82,6 +83,18 @@ class Check:
             "that reaches further back, may close it; --finetune-steps finds what can be done "
             "without"
         )
+
+    def as_tables(self) -> list[Table]:
+        """Student beside teacher."""
+        rows = [
+            ("return", f"{self.student_return:z.3f}", f"{self.teacher_return:z.3f}"),
+            ("success", f"{self.student_success:z.3f}", f"{self.teacher_success:z.3f}"),
+            ("divergence on the student's states", f"{self.divergence:.3f}", "0"),
+        ]
+        if self.agreement is not None:
+            rows.append(("the same action there", f"{self.agreement:.3f}", "1"))
+        columns = (f"{self.episodes} unseen episodes", "student", f"teacher: {self.teacher}")
+        return [Table(columns, rows, records=[vars(self)])]
 
 
 def check(run: Run, config: DistillConfig, quiet: bool = False) -> Check:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import DistillConfig
 from drivemem.distillation.check import check
-from drivemem.distillation.teachers import open_teacher
+from drivemem.distillation.teachers import open_teacher, where_it_teaches
 from drivemem.distillation.worlds import TaughtVecEnv, TeachersWorlds
 from drivemem.errors import DrivememError
 from drivemem.runs import RUNS, Run
+from drivemem.training.starting import refuse_changes, started
 from drivemem.training.train import begin, build_model, make_worlds, train
 from drivemem_agents import MemoryPPO
 from drivemem_agents.dagger import MemoryDAgger
 from drivemem_agents.imitation_settings import ImitationSettings
+from drivemem_agents.settings import documented_by
 
 
+@documented_by(DistillConfig)
 def distill(
-    config: DistillConfig,
+    teacher: str | Path | DistillConfig,
     out: str | Path | None = None,
     *,
+    preset: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
     callback: BaseCallback | None = None,
+    **settings: Any,
 ) -> Run:
     """Teach a student what a teacher does, on the student's own rollouts; or go on with it.
 
@@ -33,12 +39,18 @@ def distill(
     take its run. What it did not learn is measured in the end and written to `distillation.json`;
     see `distillation.check`.
 
+    With a teacher's name, settings start from the scenario's preset, as `drivemem distill` does;
+    what is given wins.
+
     Args:
-        config: everything the run depends on, the teacher with it.
+        teacher: folder of a run, or a driver (with `scenario`); or a whole configuration, which is
+            taken as it is.
         out: the run's folder; default `runs/<name>`.
+        preset: a TOML file in place of the scenario's own preset; `none`: the defaults below.
         resume: go on from the last checkpoint (the same call again).
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
+        **settings: as listed below, such as `memory="gru"`.
 
     Returns:
         The student's run.
@@ -48,6 +60,11 @@ def distill(
             since the run was begun, or cannot act in these worlds.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
+    if isinstance(teacher, DistillConfig):
+        config = teacher
+        refuse_changes(config, preset, settings)
+    else:
+        config = _started(str(teacher), preset, quiet, settings)
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     _refuse_another_teacher(run, config)
     train(
@@ -57,6 +74,19 @@ def distill(
     if config.check_episodes and not run.distillation.exists():
         check(run, config, quiet)
     return run
+
+
+def _started(
+    teacher: str, preset: str | Path | None, quiet: bool, settings: dict[str, Any]
+) -> DistillConfig:
+    own = where_it_teaches(teacher)
+    if "scenario" not in settings and not own:
+        raise DrivememError(f"{teacher} is a driver: say with scenario='...' where it teaches")
+    scenario = settings.get("scenario", own.get("scenario"))
+    given = {**settings, "scenario": scenario, "teacher": teacher}
+    config = started(given, preset, quiet, own if scenario == own.get("scenario") else None)
+    assert isinstance(config, DistillConfig)
+    return config
 
 
 def _build(folder: Path, config: DistillConfig) -> tuple[MemoryPPO, TaughtVecEnv]:

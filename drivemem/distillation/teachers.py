@@ -48,6 +48,15 @@ def teacher_run(name: str, beside: Path | None = None) -> Run | None:
     return None
 
 
+def where_it_teaches(name: str) -> dict[str, Any]:
+    """Where a run was trained, as settings: a student learns there unless told otherwise."""
+    run = Run(Path(name))
+    if not run.config_file.is_file() or run.is_driver():
+        return {}
+    own = run.config()
+    return {"scenario": own.scenario, **({"dials": own.dials} if own.dials else {})}
+
+
 def open_teacher(config: DistillConfig, beside: Path | None = None) -> Teacher:
     """The teacher of a configuration.
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, field_validator
 from drivemem.config import SensorChanges
 from drivemem.errors import one_line
 from drivemem.lesions import INTACT
-from drivemem.settings import OneLineErrors, parse_pairs
+from drivemem.settings import OneLineErrors, Words, parse_pairs
 from drivemem_agents.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class EvaluateConfig(OneLineErrors, Settings):
     """Threads (compiled) or processes (reference); default: the machine's cores."""
     full_sensors: bool = False
     """Evaluate on the twin: the same episodes with full sensors."""
-    dials: tuple[str, ...] = ()
+    dials: Words = ()
     """Changes of the scenario's dials as key=value words, such as exits_count=5."""
     again: bool = False
     """Drive anew what is there already; else finished evaluations are kept, and one that was

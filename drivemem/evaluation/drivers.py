@@ -78,6 +78,7 @@ class PolicyDriver:
         self._lesion = make_lesion(lesion, policy)
         self._policy = self._lesion.prepare(policy)
         self._tap: AttentionTap | None = None
+        self._state: dict[str, torch.Tensor] = {}
 
     @property
     def policy(self) -> MemoryPolicy:
@@ -88,6 +89,10 @@ class PolicyDriver:
     def state(self) -> dict[str, torch.Tensor]:
         """Memory state after the last decision, (N, ...), less the critic's own; {} without one."""
         return {key: value for key, value in self._state.items() if not key.startswith("critic.")}
+
+    def put_state(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from another memory state, tensors as in `state`; what is left out stays."""
+        self._state = {**self._state, **state}
 
     @property
     def repeats_alone(self) -> bool:

@@ -5,25 +5,22 @@ Episodes are divided over worlds in advance, or short ones (crashes) would be ov
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from drivemem.backends import choose_backend
 from drivemem.errors import DrivememError
 from drivemem.evaluation.config import EvaluateConfig, evaluate_config
-from drivemem.evaluation.drivers import ActingDriver, Identity, PolicyDriver, check_fits
+from drivemem.evaluation.drivers import ActingDriver, PolicyDriver, check_fits
 from drivemem.evaluation.episode_log import EpisodeLog
 from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import Job, evaluation_name, make_jobs, open_worlds
+from drivemem.evaluation.results import Evaluation, Evaluations
 from drivemem.evaluation.resume import ResumableEvaluation, missing_from, refuse_to_replace
 from drivemem.evaluation.rollout import drive_suite
 from drivemem.evaluation.selection import Selection, record_number, select
-from drivemem.evaluation.suites import Suite, SuiteSeeds
+from drivemem.evaluation.suites import SuiteSeeds
 from drivemem.lesions import INTACT
 from drivemem.progress import Progress
 from drivemem.runs import open_run
@@ -40,41 +37,8 @@ DriverCallback = Callable[[Any, ActingDriver], ActingDriver]
 """Given the worlds and the driver, returns who drives in its place, such as one with a window."""
 
 
-@dataclass
-class Evaluation:
-    """The result of one driver on one suite."""
-
-    folder: Path
-    identity: Identity
-    suite: Suite
-    backend: str
-    rows: list[dict[str, Any]]
-    recording: Path | None = None
-    reused: bool = False
-    """Driven before, by the same agent on the same episodes; nothing was driven anew."""
-    stored: bool = True
-    """Whether the folder holds these episodes: not where they were only watched, or recorded
-    while an evaluation of more was kept."""
-
-    @property
-    def outcomes(self) -> Counter[str]:
-        """How often each outcome came."""
-        return Counter(row["outcome"] for row in self.rows)
-
-    def rate(self, outcome: str) -> float:
-        """Share of episodes with an outcome."""
-        return self.outcomes[outcome] / len(self.rows)
-
-    def mean(self, column: str) -> float:
-        """Mean of a column over the episodes where it is defined."""
-        values = np.array([row[column] for row in self.rows], dtype=np.float64)
-        return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
-
-
 @documented_by(EvaluateConfig)
-def evaluate(
-    run: str | Path | None = None, *, quiet: bool = False, **settings: Any
-) -> list[Evaluation]:
+def evaluate(run: str | Path | None = None, *, quiet: bool = False, **settings: Any) -> Evaluations:
     """Evaluate a trained run, or a driver on a scenario.
 
     Args:
@@ -84,7 +48,7 @@ def evaluate(
         **settings: as listed below, such as `episodes=100` or `lesion="span:1,2,4"`.
 
     Returns:
-        One evaluation for each lesion.
+        A list with one evaluation for each lesion, which can be shown as a table.
 
     Raises:
         DrivememError: no such setting, run, driver, scenario or lesion; files that cannot be
@@ -99,7 +63,7 @@ def evaluate(
     driver = config.driver if run is None else open_run(run).settings().get("driver")
     if driver == MANUAL:
         raise DrivememError("a person drives in a window: `drivemem watch --driver manual`")
-    return [drive(job, config, quiet) for job in make_jobs(run, config)]
+    return Evaluations(drive(job, config, quiet) for job in make_jobs(run, config))
 
 
 def drive(

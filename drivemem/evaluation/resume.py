@@ -17,6 +17,7 @@ from drivemem.evaluation.jobs import Job
 from drivemem.evaluation.suites import Suite
 from drivemem.runs import manifest, read_json, write_json_file
 from drivemem.schemas import EPISODE_COLUMNS
+from drivemem_agents.checkpoint import AGENT_FILES
 
 _EVERY_S = 30.0
 _PARTIAL = "partial.parquet"
@@ -144,8 +145,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def _what(job: Job) -> dict[str, Any]:
     """What an agent's evaluation depends on, besides the program."""
     weights = hashlib.sha256()
-    for file in sorted(job.home.model.glob("*")):
-        weights.update(file.read_bytes())
+    for name in sorted(AGENT_FILES):
+        file = job.home.model / name
+        if file.exists():
+            weights.update(file.read_bytes())
     return {
         "agent": weights.hexdigest(),
         "suite": job.suite.hash(),

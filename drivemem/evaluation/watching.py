@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from drivemem.errors import DrivememError, one_line
 from drivemem.evaluation.config import evaluate_config
 from drivemem.evaluation.drivers import ActingDriver, Decision
-from drivemem.evaluation.evaluate import Evaluation, drive
+from drivemem.evaluation.evaluate import drive
 from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import evaluation_name, make_jobs
+from drivemem.evaluation.results import Evaluation
 from drivemem_envs import Scenario
 from drivemem_envs.drivers.constant import action_labels
 

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from drivemem.evaluation.config import Backend
 from drivemem.settings import OneLineErrors
+from drivemem.tables import Shown, Table
 from drivemem_agents.settings import Settings
 
 To = Literal["machine", "tree"]
@@ -35,7 +36,7 @@ class ExplainConfig(OneLineErrors, Settings):
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Shown):
     """What a run was made into, and how true that is to it, on episodes it was not made from."""
 
     folder: Path
@@ -59,3 +60,20 @@ class Explanation:
     facts: int | None = None
     """How many different facts there are."""
     files: tuple[Path, ...] = ()
+
+    def as_tables(self) -> list[Table]:
+        """How true it is to the run."""
+        rows = [
+            ("states" if self.to == "machine" else "leaves", str(self.size)),
+            ("the same action as the run", f"{self.agreement:.3f}"),
+            ("always the run's commonest action", f"{self.commonest:.3f}"),
+            (f"success of the {self.to}", f"{self.success:.3f}"),
+            ("success of the run", f"{self.agents_success:.3f}"),
+        ]
+        if self.told_bits is not None:
+            told = f"{self.told_bits:.2f} of {self.fact_bits:.2f}"
+            own = f"{self.branches} of {self.facts}"
+            rows.append(("what its states tell of what is hidden, bits", told))
+            rows.append(("hidden facts that have states of their own", own))
+        columns = (f"{self.folder.parent.name} as a {self.to}, unseen episodes", "")
+        return [Table(columns, rows, records=[vars(self)])]

@@ -16,15 +16,17 @@ from drivemem.errors import DrivememError
 from drivemem.gates.arms import Budget
 from drivemem.gates.verdicts import Finding, Gate, Verdict
 from drivemem.runs import manifest, write_json_file
+from drivemem.tables import Shown, Table
 from drivemem_envs import Scenario
 
 FORMAT = "drivemem-gates"
 _HEADER = ("gate", "asks", "found", "verdict")
 _COLOURS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.NOT_RUN: "dim"}
+"""Of a gate in a terminal."""
 
 
 @dataclass(frozen=True)
-class GatesReport:
+class GatesReport(Shown):
     """What came of a scenario's gates."""
 
     scenario: Scenario
@@ -44,6 +46,13 @@ class GatesReport:
     def passed(self) -> bool:
         """Whether the scenario may judge memories: every gate is passed."""
         return all(finding.verdict is Verdict.PASS for _, finding in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """All of it in one line."""
+        passed = sum(finding.verdict is Verdict.PASS for _, finding in self.findings)
+        verdict = "may judge memories" if self.passed else "may not judge memories"
+        return f"{self.scenario.name} {verdict}: {passed} of {len(self.findings)} gates are passed"
 
     @property
     def judged(self) -> Judged:
@@ -85,17 +94,8 @@ class GatesReport:
             "settings": dict(self.budget.settings),
             "preset": self.budget.preset,
             "passed": self.passed,
-            "gates": [
-                {
-                    "gate": gate.name,
-                    "asks": gate.asks,
-                    "verdict": finding.verdict,
-                    "found": finding.words,
-                    "figures": {key: _limits(one) for key, one in finding.figures.items()},
-                }
-                for gate, finding in self.findings
-            ],
-            "arms": [] if self.table is None else [_reached(row) for row in self.table.rows],
+            "gates": self._gates(),
+            "arms": self._arms(),
             "made_with": manifest("done"),
         }
 
@@ -108,20 +108,32 @@ class GatesReport:
             lines += ["", *_markdown(header(self.table), rows)]
         return "\n".join([*lines, ""])
 
-    def to_rich(self) -> list[Any]:
-        """The same for the terminal."""
-        from rich.table import Table
-        from rich.text import Text
-
-        gates = Table(*_HEADER, title=self.title)
-        for (_, finding), row in zip(self.findings, self._rows(), strict=True):
-            gates.add_row(*map(Text, row[:-1]), Text(row[-1], style=_COLOURS[finding.verdict]))
+    def as_tables(self) -> list[Table]:
+        """The gates, and what was reached in them."""
+        colours = [_COLOURS[finding.verdict] for _, finding in self.findings]
+        gates = Table(
+            _HEADER, self._rows(), title=self.title, records=self._gates(), styles=colours
+        )
         if self.table is None:
             return [gates]
-        arms = Table(*header(self.table), title="what they reached")
-        for one in self.table.rows:
-            arms.add_row(*map(Text, cells(self.table, one)))
-        return [gates, arms]
+        rows = [cells(self.table, row) for row in self.table.rows]
+        title = "what they reached"
+        return [gates, Table(header(self.table), rows, title=title, records=self._arms())]
+
+    def _gates(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "gate": gate.name,
+                "asks": gate.asks,
+                "verdict": finding.verdict,
+                "found": finding.words,
+                "figures": {key: _limits(one) for key, one in finding.figures.items()},
+            }
+            for gate, finding in self.findings
+        ]
+
+    def _arms(self) -> list[dict[str, Any]]:
+        return [] if self.table is None else [_reached(row) for row in self.table.rows]
 
     def write(self) -> None:
         """Write `gates.json` and `gates.md`.

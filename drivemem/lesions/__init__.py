@@ -14,6 +14,7 @@ from drivemem.lesions.base import (
     make_lesion,
     parse_lesions,
     register_lesion,
+    split_dose,
     split_lesion,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "make_lesion",
     "parse_lesions",
     "register_lesion",
+    "split_dose",
     "split_lesion",
 ]

@@ -31,7 +31,8 @@ class Lesion:
     """Base: leaves everything intact."""
 
     draws = False
-    """Whether it draws random numbers as it goes, so that episodes depend on each other."""
+    """Whether it draws random numbers, or takes of other episodes, as it goes: they then depend on
+    each other."""
 
     def __init__(self, argument: str) -> None:
         if argument:
@@ -74,6 +75,9 @@ class LesionInfo:
     """What is cut: working memory, a stack of frames, or the weights."""
     axis: str
     """What its argument counts, as the title of a figure's axis; empty: it has no dose."""
+    over: Callable[[str], float] | None
+    """From its argument the first decision after an intervention that passes; figures then have on
+    their axis how long before the end of an intact episode that is. None: the dose is the axis."""
     title: str
     """Of the figure of success against the dose."""
     scale: Literal["linear", "logarithmic"]
@@ -93,6 +97,7 @@ def register_lesion(
     *,
     part: Part = "working",
     axis: str = "",
+    over: Callable[[str], float] | None = None,
     title: str = "",
     scale: Literal["linear", "logarithmic"] = "linear",
     erases: str = "",
@@ -105,6 +110,8 @@ def register_lesion(
         summary: a line for `drivemem list`.
         part: what is cut: working memory, a stack of frames, or the weights.
         axis: what the argument counts, if it is a dose; reports then draw success against it.
+        over: for an intervention that passes: the first decision after it, from the argument;
+            reports then draw success against its age at the end of an intact episode.
         title: of that figure; default: the name.
         scale: of the figure's axis.
         erases: the argument that leaves no working memory at all, such as span's 1.
@@ -119,7 +126,7 @@ def register_lesion(
             raise ValueError(f"lesion '{name}' is already registered")
         state = part != "weights" if needs_state is None else needs_state
         _LESIONS[name] = LesionInfo(
-            name, summary, cls, part, axis, title or name, scale, erases, state
+            name, summary, cls, part, axis, over, title or name, scale, erases, state
         )
         return cls
 
@@ -129,7 +136,7 @@ def register_lesion(
 @cache
 def _load() -> None:
     """Register our lesions and those of other packages: on first use, since they need PyTorch."""
-    for module in ("working", "weights"):
+    for module in ("working", "contamination", "weights"):
         import_module(f"drivemem.lesions.{module}")
     for entry in entry_points(group=ENTRY_POINTS):
         entry.load()
@@ -155,6 +162,19 @@ def split_lesion(text: str) -> tuple[str, str]:
     """Name and argument of a lesion, such as ("span", "4"); the argument may be empty."""
     name, _, argument = text.partition(":")
     return name, argument
+
+
+def split_dose(text: str) -> tuple[str, float | None]:
+    """What a lesion is at any dose, and its dose: `span:4` as ("span", 4.0).
+
+    What follows an `x` is no dose: `contaminate:12x3` as ("contaminate:x3", 12.0). None: no number.
+    """
+    name, argument = split_lesion(text)
+    dose, x, rest = argument.partition("x")
+    try:
+        return (f"{name}:x{rest}" if x else name), float(dose)
+    except ValueError:
+        return name, None
 
 
 def parse_lesions(text: str) -> list[str]:

@@ -11,19 +11,21 @@ import numpy as np
 from drivemem.episodes import write_table
 from drivemem.errors import DrivememError
 from drivemem.evaluation.attention import AttentionTap
-from drivemem.evaluation.config import EvaluateConfig, evaluate_config
+from drivemem.evaluation.config import evaluate_config
 from drivemem.evaluation.drivers import AgentDriver
-from drivemem.evaluation.jobs import Job, agent_job, evaluation_name, open_worlds
-from drivemem.evaluation.suites import SuiteSeeds
+from drivemem.evaluation.jobs import Job, evaluation_name
 from drivemem.lesions import INTACT
 from drivemem.probes.attention import AttentionWatch, Mass
-from drivemem.probes.linear import MIN_EPISODES, Score, probe_targets
+from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
+from drivemem.probes.linear import Score, probe_targets
+from drivemem.probes.plasticity import Activity, plasticity
 from drivemem.probes.saliency import Saliency, SaliencyWatch
-from drivemem.probes.targets import hidden_targets, latent_targets, to_world
-from drivemem.probes.traces import Traces, collect_traces
-from drivemem.progress import Progress
-from drivemem.runs import Run, manifest, open_run, write_json_file
+from drivemem.probes.shown import score_table, told
+from drivemem.probes.targets import to_world
+from drivemem.probes.traces import Traces
+from drivemem.runs import manifest, write_json_file
 from drivemem.schemas import PROBES
+from drivemem.tables import Shown, Table
 from drivemem.threads import limit_threads
 
 __all__ = ["Probe", "probe"]
@@ -32,7 +34,7 @@ SALIENT_EPISODES = 32
 
 
 @dataclass(frozen=True)
-class Probe:
+class Probe(Shown):
     """The result of probing one run."""
 
     folder: Path
@@ -41,7 +43,16 @@ class Probe:
     scores: list[Score]
     attention: list[Mass]
     saliency: list[Saliency]
+    plasticity: list[Activity]
     notes: list[str]
+
+    def as_tables(self) -> list[Table]:
+        """How well each target is decoded from each input; none where nothing was."""
+        return [score_table(self)] if self.scores else []
+
+    def lines(self) -> list[str]:
+        """Notes, and where the memory looks, for people."""
+        return told(self)
 
 
 def probe(
@@ -77,54 +88,33 @@ def probe(
     limit_threads()
     if frames < 1:
         raise DrivememError(f"frames is {frames}; a stack holds at least 1, the present one")
-    if num_envs < 1:
-        raise DrivememError(f"num_envs is {num_envs}; drive at least 1 world")
-    job = _job(open_run(run), lesion, evaluate_config(suite=suite, episodes=episodes))
-    seeds = SuiteSeeds(job.suite, min(num_envs, len(job.suite.seeds)))
-    env = open_worlds(job.suite, seeds, backend, num_workers)
+    worlds = WorldSettings(backend, num_envs, num_workers, quiet)
+    job = probing_job(run, lesion, evaluate_config(suite=suite, episodes=episodes))
     driver = cast(AgentDriver, job.driver)
     tap = AttentionTap(driver.policy.memory)
-    looks = AttentionWatch(tap, len(job.suite.seeds), env.decision_s)
+    looks = AttentionWatch(tap, len(job.suite.seeds), job.suite.scenario.decision_s)
     salient = SaliencyWatch(driver.policy, min(SALIENT_EPISODES, len(job.suite.seeds)))
     callbacks = (looks, salient) if tap else (salient,)
-    title = f"{job.home.name} probe ({env.backend})"
     try:
-        with Progress(title, len(job.suite.seeds), "episodes", 0, quiet) as bar:
-            traces = collect_traces(
-                env, driver, job.suite, seeds, bar, frames=frames, callbacks=callbacks
-            )
+        traces = suite_traces(job, driver, worlds, "probe", frames=frames, callbacks=callbacks)
     finally:
         tap.close()
-        env.close()
     folder = job.home.folder / "probes" / evaluation_name(job)
-    found = _judge(traces, looks, salient, folder, job)
+    layers = plasticity(job, driver.policy, worlds)
+    found = _judge(traces, looks, salient, layers, folder, job)
     job.suite.save(folder / "suite.json")
-    facts = {"backend": env.backend, "frames": frames, "notes": found.notes}
+    facts = {"backend": traces.backend, "frames": frames, "notes": found.notes}
     write_json_file(folder / "manifest.json", manifest("done", **facts))
     return found
 
 
-def _job(home: Run, lesion: str, config: EvaluateConfig) -> Job:
-    """A run's agent about to meet a suite that can be probed."""
-    if home.is_driver():
-        raise DrivememError(f"{home.folder} is a reference driver: it has no memory state to probe")
-    job = agent_job(home, lesion, config)
-    if len(job.suite.seeds) < MIN_EPISODES:
-        raise DrivememError(
-            f"{len(job.suite.seeds)} episodes are too few to probe: give --episodes "
-            f"{MIN_EPISODES} or more"
-        )
-    return job
-
-
 def _judge(
-    traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, folder: Path, job: Job
-) -> Probe:
+    traces: Traces, looks: AttentionWatch, salient: SaliencyWatch, layers: list[Activity],
+    folder: Path, job: Job,
+) -> Probe:  # fmt: skip
     """Fit the probes and write what they found: all tables, so that no old one stays behind."""
-    hidden, identity = traces.hidden, job.identity
-    targets = hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed)
-    targets += latent_targets(traces.latent, traces.cue_age_s)
-    probed = probe_targets(traces.inputs, targets, traces.episode)
+    identity = job.identity
+    probed = probe_targets(traces.inputs, traces.targets, traces.episode)
     notes = [f"not probed: {why}" for why in probed.skipped]
     if "memory" not in traces.inputs:
         notes.append(
@@ -132,7 +122,7 @@ def _judge(
         )
     found = Probe(
         folder, job.home.name, identity.driver, probed.scores, looks.table(), salient.table(),
-        notes,
+        layers, notes,
     )  # fmt: skip
     about = {"run": found.run, "driver": found.driver, "lesion": identity.lesion}
     about["scenario"] = job.suite.scenario.name
@@ -146,6 +136,7 @@ def _judge(
             {**vars(one), **about, "age_s": one.age_steps * traces.decision_s}
             for one in found.saliency
         ],
+        "plasticity": [{**vars(one), **about} for one in found.plasticity],
         "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
     }
     for name, columns in PROBES.items():

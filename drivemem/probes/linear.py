@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.comparison.statistics import Interval
+from drivemem.errors import DrivememError
 from drivemem.probes.targets import Target
 
 FOLDS = 5
@@ -73,7 +74,7 @@ def probe_targets(
     predictions: dict[tuple[str, str], NDArray[np.float64]] = {}
     skipped = []
     for target in targets:
-        why = _not_probed(target, episode)
+        why = not_probed(target, episode)
         if why:
             skipped.append(f"{target.name}: {why}")
             continue
@@ -85,7 +86,8 @@ def probe_targets(
     return Probed(scores, predictions, skipped)
 
 
-def _not_probed(target: Target, episode: NDArray[np.int64]) -> str:
+def not_probed(target: Target, episode: NDArray[np.int64]) -> str:
+    """Why a target cannot be probed; empty: it can."""
     defined = np.isfinite(target.values)
     if not defined.any():
         return "never there"
@@ -117,10 +119,37 @@ def cross_fitted(
             continue
         if target.kinds and len(np.unique(target.values[fit & ~tune])) < 2:
             continue
-        best = _tuned(values, target, _thinned(fit & ~tune), tune)
-        model = _fitted(values, target, _thinned(fit), best)
-        predicted[test] = model.predict(values[test])
+        predicted[test] = _tuned_probe(values, target, fit, tune).predict(values[test])
     return predicted
+
+
+def fitted_probe(values: NDArray[np.float32], target: Target, episode: NDArray[np.int64]) -> Any:
+    """A probe of all episodes, a fifth of which chose the strength of regularisation.
+
+    Args:
+        values: (R, D) what is read.
+        target: what is decoded of it.
+        episode: (R,) which rows belong together.
+
+    Returns:
+        scikit-learn's pipeline of a scaler, a clip and a linear model.
+
+    Raises:
+        DrivememError: the target is nearly never there, or always the same.
+    """
+    why = not_probed(target, episode)
+    if why:
+        raise DrivememError(f"{target.name} cannot be probed: {why}")
+    defined = np.isfinite(target.values)
+    return _tuned_probe(values, target, defined, defined & (episode % FOLDS == 0))
+
+
+def _tuned_probe(
+    values: NDArray[np.float32], target: Target, fit: NDArray[np.bool_], tune: NDArray[np.bool_]
+) -> Any:
+    """A probe fitted on the rows `fit`, its strength chosen on those of them that `tune` names."""
+    best = _tuned(values, target, _thinned(fit & ~tune), tune)
+    return _fitted(values, target, _thinned(fit), best)
 
 
 def _thinned(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivemem.evaluation.drivers import Decision, PolicyDriver
-from drivemem.evaluation.rollout import Moment, SuiteCallback, drive_suite
+from drivemem.evaluation.rollout import Moment, SuiteCallback, Transition, drive_suite
 from drivemem.evaluation.suites import Suite, SuiteSeeds
-from drivemem.probes.targets import Hidden, nearest_hidden
+from drivemem.probes.targets import (
+    Hidden,
+    Target,
+    hidden_targets,
+    latent_targets,
+    nearest_hidden,
+)
 from drivemem.progress import Progress
 
 WIDEST = 512
@@ -52,6 +59,18 @@ class Traces:
     """(R, ...) as the environment took them."""
     probs: NDArray[np.float64] | None
     """(R, n) of discrete actions."""
+    outcomes: dict[int, str]
+    """How each episode ended, by its number."""
+    backend: str
+
+    @property
+    def targets(self) -> list[Target]:
+        """All that probes decode: the nearest hidden actor, and the scenario's latents."""
+        hidden = self.hidden
+        return [
+            *hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed),
+            *latent_targets(self.latent, self.cue_age_s),
+        ]
 
 
 def collect_traces(
@@ -71,7 +90,7 @@ def collect_traces(
     """
     collector = _Collector(env, driver, len(suite.seeds), frames, callbacks)
     drive_suite(env, driver, seeds, bar, [collector])
-    return _joined(collector.rows, env.decision_s)
+    return _joined(collector, env)
 
 
 class _Collector(SuiteCallback):
@@ -85,8 +104,8 @@ class _Collector(SuiteCallback):
         self._frames, self._callbacks = frames, callbacks
         self._shown_at = np.zeros(env.num_envs, dtype=np.int64)
         self._stack: NDArray[np.float32] | None = None
-        self._projections: dict[str, NDArray[np.float32]] = {}
         self.rows: list[dict[str, NDArray[Any]]] = []
+        self.outcomes: dict[int, str] = {}
 
     def decided(
         self, moment: Moment, observation: Any, masks: NDArray[Any] | None, decision: Decision
@@ -107,11 +126,17 @@ class _Collector(SuiteCallback):
             inputs["memory"] = flat_rows(self._driver.state)
         latent = np.asarray(env.latent(), dtype=np.float64)
         kept = np.flatnonzero(moment.episode < self._episodes)
-        row = _row(probed, inputs, latent, kept, self._projections)
+        row = _row(probed, inputs, latent, kept)
         row["actions"] = np.asarray(decision.actions)[kept]
         if decision.probs is not None:
             row["probs"] = decision.probs[kept]
         self.rows.append(row)
+
+    def stepped(self, moment: Moment, decision: Decision, transition: Transition) -> None:
+        """Note how episodes ended."""
+        for world in np.flatnonzero(transition.ended & (moment.episode < self._episodes)):
+            outcome = transition.infos["final_info"]["outcome"][world]
+            self.outcomes[int(moment.episode[world])] = str(outcome)
 
     def _stacked(self, seen: NDArray[np.float32], starts: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The newest frames (N, K, D) of each world's episode, zeros before its start."""
@@ -139,28 +164,38 @@ def _cue_shown(observation: Any, starts: NDArray[np.bool_]) -> NDArray[np.bool_]
     return starts
 
 
+@cache
+def projection(width: int) -> NDArray[np.float32] | None:
+    """What inputs so wide are multiplied with (width, WIDEST); None: they are taken as they are."""
+    if width <= WIDEST:
+        return None
+    drawn = np.random.default_rng(0).standard_normal((width, WIDEST), dtype=np.float32)
+    return drawn / np.float32(np.sqrt(WIDEST))
+
+
+def projected(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inputs (N, D) as probes read them."""
+    random = projection(values.shape[1])
+    return values if random is None else np.asarray(values @ random, dtype=np.float32)
+
+
 def _row(
     moment: ProbedMoment, inputs: dict[str, NDArray[np.float32]], latent: NDArray[np.float64],
-    kept: NDArray[np.int64], projections: dict[str, NDArray[np.float32]],
+    kept: NDArray[np.int64],
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     row: dict[str, NDArray[Any]] = {
         "episode": moment.episode[kept], "step": moment.step[kept], "latent": latent[kept],
         "cue_age_s": moment.cue_age_s[kept],
     }  # fmt: skip
     for name, values in inputs.items():
-        if values.shape[1] > WIDEST:
-            if name not in projections:
-                generator = np.random.default_rng(0)
-                drawn = generator.standard_normal((values.shape[1], WIDEST), dtype=np.float32)
-                projections[name] = drawn / np.float32(np.sqrt(WIDEST))
-            values = values @ projections[name]
-        row[f"input {name}"] = values[kept]
+        row[f"input {name}"] = projected(values)[kept]
     for name, column in vars(moment.hidden).items():
         row[f"hidden {name}"] = column[kept]
     return row
 
 
-def _joined(rows: list[dict[str, NDArray[Any]]], decision_s: float) -> Traces:
+def _joined(collector: _Collector, env: Any) -> Traces:
+    rows = collector.rows
     columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     order = np.lexsort((columns["step"], columns["episode"]))
     columns = {name: column[order] for name, column in columns.items()}
@@ -169,7 +204,7 @@ def _joined(rows: list[dict[str, NDArray[Any]]], decision_s: float) -> Traces:
         return {k.removeprefix(prefix): v for k, v in columns.items() if k.startswith(prefix)}
 
     return Traces(
-        decision_s, columns["episode"], columns["step"], part("input "), columns["latent"],
+        env.decision_s, columns["episode"], columns["step"], part("input "), columns["latent"],
         columns["cue_age_s"], Hidden(**part("hidden ")),
-        columns["actions"], columns.get("probs"),
+        columns["actions"], columns.get("probs"), collector.outcomes, env.backend,
     )  # fmt: skip

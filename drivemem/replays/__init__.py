@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivemem.tables import Shown, Table
+
 if TYPE_CHECKING:
     from drivemem.replays.load import Recording, Trace
     from drivemem.replays.verify import Verification
@@ -15,7 +17,7 @@ __all__ = ["ReplayResult", "replay"]
 
 
 @dataclass(frozen=True)
-class ReplayResult:
+class ReplayResult(Shown):
     """What `replay` wrote and found."""
 
     page: Path | None = None
@@ -30,6 +32,17 @@ class ReplayResult:
         last bit grows.
         """
         return all(found.agrees for found in self.verifications if found.recorded_on_it)
+
+    def as_tables(self) -> list[Table]:
+        """The episodes that were simulated again; none where that was not asked for."""
+        if not self.verifications:
+            return []
+        rows = [
+            (found.run, str(found.episode), found.where, found.words)
+            for found in self.verifications
+        ]
+        columns = ("run", "episode", "simulated on", "found")
+        return [Table(columns, rows, records=[vars(found) for found in self.verifications])]
 
 
 def replay(

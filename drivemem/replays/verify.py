@@ -53,15 +53,19 @@ class Verification:
 
     def __str__(self) -> str:
         """One line for people."""
-        head = f"{self.run}, episode {self.episode}, {self.where}: "
+        return f"{self.run}, episode {self.episode}, {self.where}: {self.words}"
+
+    @property
+    def words(self) -> str:
+        """What was found, for people."""
         if self.identical:
-            return head + "identical, bit for bit"
+            return "identical, bit for bit"
         if self.agrees:
-            return head + f"equal to within {TOLERANCE:g}, but not bit for bit"
+            return f"equal to within {TOLERANCE:g}, but not bit for bit"
         if self.actor is None:
-            return head + f"differs first at step {self.step}: {self.column}"
+            return f"differs first at step {self.step}: {self.column}"
         name = "the ego" if self.actor == 0 else f"actor {self.actor}"
-        return head + (
+        return (
             f"differs first at step {self.step}, {name}: {self.column} was recorded as "
             f"{self.recorded:.6g}, simulated as {self.simulated:.6g}"
         )

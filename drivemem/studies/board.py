@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.console import Console
-
+from drivemem.output import console
 from drivemem.progress import Display, duration
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import State, state_of
+from drivemem.tables import Table
 
 _REFRESH_S = 1.0
 
@@ -36,8 +36,7 @@ class Board(Display):
         if self.is_live:
             from rich.live import Live
 
-            out = Console(stderr=True, highlight=False)
-            self._live = Live(console=out, auto_refresh=False)
+            self._live = Live(console=console(stderr=True), auto_refresh=False)
 
     def started(self, cell: Cell) -> None:
         """A cell begins or goes on."""
@@ -81,16 +80,12 @@ class Board(Display):
         self._say(f"{self._count()}, {waiting} waiting, {self._time_left(states)} left")
 
     def _table(self, running: list[Cell], states: dict[str, State], waiting: int) -> Any:
-        from rich.table import Table
-
-        title = f"study {self._plan.study.name}: {self._count()}, {waiting} waiting"
-        table = Table(
-            "run", "step", "steps/s", "return", "success", "time left", title=title,
+        return Table(
+            ("run", "step", "steps/s", "return", "success", "time left"),
+            [self._cells(cell, states[cell.name]) for cell in running],
+            title=f"study {self._plan.study.name}: {self._count()}, {waiting} waiting",
             caption=f"all: {self._time_left(states)} left; Ctrl-C leaves everything resumable",
-        )  # fmt: skip
-        for cell in running:
-            table.add_row(*self._cells(cell, states[cell.name]))
-        return table
+        ).to_rich()
 
     def _cells(self, cell: Cell, state: State) -> tuple[str, ...]:
         began, before = self._started.get(cell.name, (time.monotonic(), state.step))

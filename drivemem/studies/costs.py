@@ -8,14 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from stable_baselines3.common.callbacks import BaseCallback
 
 from drivemem.config import DistillConfig
+from drivemem.progress import duration
 from drivemem.runs import NUMBER, check_kinds, read_json, write_json_file
 from drivemem.studies.plan import Cell, Plan
 from drivemem.studies.state import State, read_done, state_of
+from drivemem.tables import Table
 
 RATES = "rates.json"
 _UPDATES = 5
@@ -125,27 +126,29 @@ class _Clock(BaseCallback):
         self._mark()
 
 
-def table(plan: Plan, found: list[Cost], jobs: int) -> Any:
-    """The runs, what is there, and what is missing, for the terminal."""
-    from rich.table import Table
-
-    from drivemem.progress import duration
-
+def table(plan: Plan, found: list[Cost], jobs: int) -> Table:
+    """The runs, what is there, and what is missing."""
     seconds = sum(cost.seconds for cost in found)
     missing = sum(cost.state.stage != "done" for cost in found)
-    shown = Table(
-        "run", "preset", "steps", "evaluations", "steps/s", "still costs", "is",
-        title=f"study {plan.study.name}, resolved as {plan.hash()[:12]}",
-        caption=f"{missing} of {len(found)} runs are missing: {duration(seconds)} of one core, "
-        f"{duration(seconds / jobs)} with {jobs} at once; rates measured on this machine",
-    )  # fmt: skip
+    rows, records = [], []
     for cost in found:
         cell, state = cost.cell, cost.state
         preset = plan.resolved.get(f"{cell.scenario}/{cell.agent}", {}).get("preset")
         stands = f"at step {state.step:,}" if state.stage == "training" else state.stage
-        shown.add_row(
+        rows.append((
             cell.name, preset or "", f"{cell.steps:,}", str(len(cell.evaluations)),
             "" if cost.rate is None else f"{cost.rate:,.0f}", duration(cost.seconds),
             stands + (f": {state.why}" if state.why else ""),
-        )  # fmt: skip
-    return shown
+        ))  # fmt: skip
+        records.append({
+            "run": cell.name, "preset": preset, "steps": cell.steps,
+            "evaluations": len(cell.evaluations), "steps_per_s": cost.rate,
+            "still_costs_s": cost.seconds, "is": state.stage, "step": state.step, "why": state.why,
+        })  # fmt: skip
+    return Table(
+        ("run", "preset", "steps", "evaluations", "steps/s", "still costs", "is"), rows,
+        title=f"study {plan.study.name}, resolved as {plan.hash()[:12]}",
+        caption=f"{missing} of {len(found)} runs are missing: {duration(seconds)} of one core, "
+        f"{duration(seconds / jobs)} with {jobs} at once; rates measured on this machine",
+        records=records,
+    )  # fmt: skip

@@ -25,12 +25,21 @@ from drivemem.threads import limit_threads
 from drivemem.training.checkpoints import AGENT_KINDS, restore_newest, save_checkpoint
 from drivemem.training.lock import alone_in
 from drivemem.training.metrics import JsonLines, TensorBoardMirror, keep_lines
+from drivemem.training.stages import (
+    asks_for_more,
+    begin_stage,
+    check_can_go_on,
+    end_of,
+    provenance,
+)
+from drivemem.training.starting import refuse_changes, started
 from drivemem.training.vec_env import WorldsVecEnv
 from drivemem.training.warm_start import start_from, write_importance
 from drivemem_agents import MemoryPPO
 from drivemem_agents.checkpoint import AGENT_FILES, save_agent
 from drivemem_agents.files import clear_leavings
 from drivemem_agents.ppo_settings import TrainingSettings
+from drivemem_agents.settings import documented_by
 
 if TYPE_CHECKING:
     from drivemem_envs import Scenario
@@ -54,25 +63,34 @@ class LinearSchedule:
         return self.start * share
 
 
+@documented_by(TrainConfig)
 def train(
-    config: TrainConfig,
+    scenario: str | TrainConfig,
     out: str | Path | None = None,
     *,
+    preset: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
     callback: BaseCallback | None = None,
     build: Build | None = None,
+    **settings: Any,
 ) -> Run:
     """Train an agent, or go on training one.
 
+    With a scenario's name, settings start from the scenario's preset, as `drivemem train` does;
+    what is given wins.
+
     Args:
-        config: everything the run depends on.
+        scenario: its name; or a whole configuration, which is taken as it is.
         out: the run's folder; default `runs/<name>`.
+        preset: a TOML file in place of the scenario's own preset; `none`: the defaults below.
         resume: go on from the last checkpoint (the same command again); a run that is done is
-            returned as it is, and one whose agent was damaged since is restored from there.
+            returned as it is, or trained on where `steps` is more than it was trained for, and one
+            whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
         build: what makes the untrained agent and its worlds; default: `build_plain`.
+        **settings: as listed below, such as `memory="lstm"` or `memory_kwargs={"hidden_size": 64}`.
 
     Returns:
         The run.
@@ -80,10 +98,15 @@ def train(
     Raises:
         DrivememError: the folder is another configuration's, holds files of somebody's own in the
             way, is being trained in by another process, cannot be written, or holds a broken
-            checkpoint; unknown names; a device that this machine lacks; settings that do not fit
-            together.
+            checkpoint; unknown names or settings; a device that this machine lacks; settings
+            that do not fit together.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
+    if isinstance(scenario, TrainConfig):
+        config = scenario
+        refuse_changes(config, preset, settings)
+    else:
+        config = started({**settings, "scenario": scenario}, preset, quiet)
     if config.consolidation_coef > 0.0 and config.start_from is None:
         raise DrivememError(
             "--consolidation-coef holds weights where another run had them: name it with "
@@ -111,6 +134,7 @@ def _train(
     except (ValueError, TypeError) as error:
         raise DrivememError(first_line(error)) from error
     try:
+        begin_stage(run, config)
         write_json_file(run.config_file, json.loads(config.canonical()))
         _learn(run, config, model, env, quiet, callback)
     except ValueError as error:  # numbers that are not finite, from the world or the learning
@@ -206,6 +230,10 @@ def _is_trained(run: Run, config: TrainConfig, resume: bool) -> bool:
             raise DrivememError(
                 f"{run.folder} exists: add --resume to go on with it, or choose another --out"
             )
+        if "driver" not in stored and asks_for_more(run, config):
+            check_can_go_on(run, config)
+            _check_scenario(run, config)
+            return False
         if "driver" in stored or run.config().hash() != config.hash():
             differing = [
                 key
@@ -256,12 +284,12 @@ def _note_done(run: Run) -> bool:
     """Say that a run is done whose process was ended before its last note.
 
     Returns:
-        False: that was before its weights' importance was kept, for which the last updates are
-        made again.
+        False: that was before its weights' importance or its end was kept, for which the last
+        updates are made again.
     """
     stored = run.manifest()
     if stored.get("status") == "running":
-        if not run.importance.exists():
+        if not run.importance.exists() or end_of(run) is None:
             return False
         write_json_file(run.manifest_file, {**stored, "status": "done"})
     return True
@@ -301,6 +329,7 @@ def _learn(
         "parameters": sum(weight.numel() for weight in model.policy.parameters()),
         "memory_state_bytes": model.policy.memory.state_bytes(),
         **env.facts(),
+        **provenance(run, config),
     }
     write_json_file(run.folder / "manifest.json", manifest("running", **facts))
     title = f"{run.name} ({env.worlds.backend})"
@@ -318,6 +347,7 @@ def _learn(
         save_agent(model, run.model)
     model.logger.close()
     _measure_importance(model, run)
+    save_checkpoint(run, model, env)  # of the end, from which a further stage goes on
     write_json_file(
         run.folder / "manifest.json",
         manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from time import monotonic
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import gymnasium
 
+from drivemem_envs.names import near_miss
 from drivemem_envs.registry import scenario as named_scenario
-from drivemem_envs.scenario_spec import Scenario
+from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.seeding import EpisodeSeeds
+from drivemem_envs.sensing.spec import Sensors
 
 # From benchmarks/results/simulation.md: one thread, highway-env's own scenarios with traffic.
 _COMPILED_PER_S = "4,000 to 40,000"
@@ -23,10 +26,40 @@ Backend = Literal["reference", "compiled"]
 VecBackend = Literal["auto", "reference", "compiled"]
 
 
-def resolve(scenario: Scenario | str, **changes: Any) -> Scenario:
-    """A scenario by name with changes; see `Scenario.with_`."""
+CHANGES = tuple(inspect.signature(Scenario.with_).parameters)[1:]
+"""What can be changed of a scenario by keyword."""
+
+
+def resolve(scenario: Scenario | str, *, beside: Sequence[str] = (), **changes: Any) -> Scenario:
+    """A scenario by name with changes; see `Scenario.with_`.
+
+    Args:
+        scenario: a scenario or its name.
+        beside: keywords that the caller takes besides, for the message.
+        changes: by keyword.
+
+    Raises:
+        ValueError: unknown names, keywords (with the nearest, or where they belong) or values.
+    """
     found = named_scenario(scenario) if isinstance(scenario, str) else scenario
+    for name in changes:
+        if name not in CHANGES:
+            known = (*CHANGES, *beside)
+            way_out = _belongs(found, name) or near_miss(name, known)
+            raise ValueError(
+                f"unknown keyword '{name}'{way_out} (one of: {', '.join(sorted(known))})"
+            )
     return found.with_(**changes)
+
+
+def _belongs(scenario: Scenario, name: str) -> str:
+    """Advice where a keyword is the name of what stands in one of the dicts."""
+    places = {
+        "sensors": Sensors.model_fields, "observation": ObservationSpec.model_fields,
+        "config": scenario.resolved_config(),
+    }  # fmt: skip
+    place = next((place for place, names in places.items() if name in names), None)
+    return "" if place is None else f": give {place}={{'{name}': ...}}"
 
 
 def make(
@@ -42,19 +75,30 @@ def make(
         scenario: a scenario or its name.
         backend: only "reference" steps a single world.
         render_mode: None, "human" or "rgb_array".
-        changes: sensors, slots, tracker, flat, observation, config; see `Scenario.with_`.
+        changes: sensors, slots, tracker, flat, views, observation, config; see `Scenario.with_`.
 
     Raises:
         ValueError: unknown names or values.
     """
     from drivemem_envs.reference.environment import make_reference
 
+    _check_word("backend", backend, get_args(VecBackend))
     if backend != "reference":
         raise ValueError(
             f"backend '{backend}' steps many worlds at once: use gymnasium.make_vec or "
             f"make_vec(..., backend='{backend}')"
         )
-    return make_reference(resolve(scenario, **changes), render_mode)
+    if render_mode is not None:
+        _check_word("render_mode", render_mode, ("human", "rgb_array"))
+    changed = resolve(scenario, beside=("backend", "render_mode"), **changes)
+    return make_reference(changed, render_mode)
+
+
+def _check_word(what: str, given: Any, known: Sequence[str]) -> None:
+    """Refuse a word that is none of those known, with the nearest."""
+    if given not in known:
+        hint = near_miss(str(given), known)
+        raise ValueError(f"unknown {what} '{given}'{hint} (one of: {', '.join(known)})")
 
 
 def make_vec(
@@ -78,12 +122,14 @@ def make_vec(
         seeds: seed of every episode; None: derived from `reset(seed=...)`.
         num_workers: threads (compiled; None: all cores) or processes (reference; None: this one
             alone; more are started afresh, so a script needs `if __name__ == "__main__":`).
-        changes: sensors, slots, tracker, flat, observation, config; see `Scenario.with_`.
+        changes: sensors, slots, tracker, flat, views, observation, config; see `Scenario.with_`.
 
     Raises:
         ValueError: unknown names or values, or a scenario that does not compile.
     """
-    resolved = resolve(scenario, **changes)
+    _check_word("backend", backend, get_args(VecBackend))
+    beside = ("num_envs", "backend", "seeds", "num_workers")
+    resolved = resolve(scenario, beside=beside, **changes)
     if backend == "auto":
         price = price_of_reference(resolved)
         if price is not None:
@@ -93,8 +139,6 @@ def make_vec(
         from drivemem_envs.reference.vector_env import ReferenceVectorEnv
 
         return ReferenceVectorEnv(resolved, num_envs, seeds=seeds, num_workers=num_workers)
-    if backend != "compiled":
-        raise ValueError(f"unknown backend '{backend}' (one of: auto, compiled, reference)")
     from drivemem_envs.compiled.vector_env import CompiledVectorEnv
 
     return CompiledVectorEnv(resolved, num_envs, seeds=seeds, num_threads=num_workers)

@@ -9,11 +9,7 @@ writes RESULTS.md (NOTES.md and tables) from all of them. One call at a time.
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import os
 import statistics
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +22,13 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from benchmarks.toys import CartPolesNoVel, TMazes
 from drivemem_agents import MemoryPPO
-from drivemem_agents.matching import match_parameters
-from drivemem_agents.memory import make_memory, memory_names
+from drivemem_agents.memory import memory_names
+from experiments.matched import description, learn, matched_agent
+from experiments.runs import Run, RunTable, grouped
 
 HERE = Path(__file__).parent
-RUNS = HERE / "runs.csv"
-FEATURES = 32
-"""D, width of the encoder, the same for all."""
 WEIGHTS = 8000
 """Weights of every memory, within 10 %."""
-WORDS = ("task", "arm", "memory")
-"""Columns of the table of runs that are plain text; the others are JSON."""
 GATED = ("gru", "lstm", "mingru")
 
 
@@ -83,6 +75,11 @@ TASKS = {
          "normalize_observations": True, "normalize_rewards": True},
     ),
 }  # fmt: skip
+
+
+def table_at(path: Path) -> RunTable:
+    """The table of finished runs."""
+    return RunTable(path, tuple(TASKS))
 
 
 def arms(task: Task) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -154,77 +151,39 @@ def evaluate(model: MemoryPPO, task: Task, episodes: int, seed: int = 10_000) ->
     return float(np.mean(scores))
 
 
-def train(task: Task, memory: str, kwargs: dict[str, Any], seed: int) -> dict[str, Any]:
+def train(name: str, arm: str, seed: int) -> Run:
     """One run, and what it found."""
-    matched = match_parameters(memory, FEATURES, WEIGHTS, kwargs)
-    model = MemoryPPO(
-        "MemoryPolicy", task.worlds(seed), memory=memory, memory_kwargs=matched,
-        encoder_kwargs={"widths": (FEATURES,)}, seed=seed, device="cpu",
-        **task.settings,
-    )  # fmt: skip
+    task = TASKS[name]
+    memory, kwargs = arms(task)[arm]
+    model = matched_agent(memory, task.worlds(seed), seed, WEIGHTS, kwargs, **task.settings)
     watch = Watch(task)
-    begun, cpu = time.perf_counter(), time.process_time()
-    model.learn(task.budget, callback=watch)
+    spent = learn(model, task.budget, watch)
     if not task.corridor:
         watch.choose()
         model.policy.load_state_dict(watch.best[1])
-    built = make_memory(memory, FEATURES, matched)
     return {
-        "memory": memory,
-        "kwargs": matched,
-        "seed": seed,
-        "weights": sum(weight.numel() for weight in built.parameters()),
-        "weights_of_policy": sum(weight.numel() for weight in model.policy.parameters()),
-        "state_bytes": built.state_bytes(),
-        "steps": model.num_timesteps,
+        **description(model),
+        **spent,
         "solved_at": watch.solved_at,
-        "wall_s": time.perf_counter() - begun,
-        "cpu_s": time.process_time() - cpu,
         "score": evaluate(model, task, 1000 if task.corridor else 24),
         "diagnostics": model.policy.memory.diagnostics(),
     }
 
 
-def read_runs(path: Path) -> list[dict[str, Any]]:
-    """All finished runs."""
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return [
-            {key: text if key in WORDS else json.loads(text) for key, text in row.items()}
-            for row in csv.DictReader(file)
-        ]
-
-
-def write_runs(path: Path, runs: list[dict[str, Any]]) -> None:
-    """Write all finished runs, atomically, in an order of their own."""
-    tasks = list(TASKS)
-    runs = sorted(runs, key=lambda run: (tasks.index(run["task"]), run["arm"], run["seed"]))
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(runs[0]), lineterminator="\n")
-        writer.writeheader()
-        for run in runs:
-            writer.writerow({k: v if k in WORDS else json.dumps(v) for k, v in run.items()})
-    os.replace(part, path)
-
-
-def results(finished: list[dict[str, Any]]) -> str:
+def results(finished: list[Run]) -> str:
     """RESULTS.md: the notes, then the tables."""
     notes = (HERE / "NOTES.md").read_text(encoding="utf-8")
     return f"# What each memory learns\n\n{notes}{tables(finished)}"
 
 
-def tables(finished: list[dict[str, Any]]) -> str:
+def tables(finished: list[Run]) -> str:
     """Markdown tables of all finished runs, best first."""
     text = []
+    by_task = grouped(finished, "task")
     for key, task in TASKS.items():
-        runs: dict[str, list[dict[str, Any]]] = {}
-        for run in finished:
-            if run["task"] == key:
-                runs.setdefault(run["arm"], []).append(run)
-        if not runs:
+        if (key,) not in by_task:
             continue
+        runs = grouped(by_task[key,], "arm")
         score = "right turns" if task.corridor else "steps balanced"
         text += [
             f"## {task.title}: {task.budget:,} steps",
@@ -233,12 +192,12 @@ def tables(finished: list[dict[str, Any]]) -> str:
             "| weights | state, B | CPU, us/step |",
             "|---|---|---|---|---|---|---|",
         ]
-        rows = [_row(arm, found, task) for arm, found in runs.items()]
+        rows = [_row(arm, found, task) for (arm,), found in runs.items()]
         text += [line for _, line in sorted(rows)] + [""]
     return "\n".join(text)
 
 
-def _row(arm: str, runs: list[dict[str, Any]], task: Task) -> tuple[tuple[float, float], str]:
+def _row(arm: str, runs: list[Run], task: Task) -> tuple[tuple[float, float], str]:
     scores = [run["score"] for run in runs]
     right = sum(score >= task.solved for score in scores)
     solved = [run["solved_at"] for run in runs if run["solved_at"]]
@@ -260,24 +219,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of every arm")
     parser.add_argument("--arms", nargs="+", help="memories to run; default: all")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no run later")
-    parser.add_argument("--out", type=Path, default=RUNS, help="table of finished runs")
+    parser.add_argument(
+        "--out", type=Path, default=HERE / "runs.csv", help="table of finished runs"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message=".*render_mode.*")
-    begun = time.monotonic()
-    for key in options.tasks:
-        for seed in range(options.seeds):
-            for arm, (memory, kwargs) in arms(TASKS[key]).items():
-                finished = read_runs(options.out)
-                skipped = options.arms and arm not in options.arms
-                late = time.monotonic() - begun > 60 * options.minutes
-                known = {(run["task"], run["arm"], run["seed"]) for run in finished}
-                if (key, arm, seed) in known or skipped or late:
-                    continue
-                run = {"task": key, "arm": arm} | train(TASKS[key], memory, kwargs, seed)
-                write_runs(options.out, [*finished, run])
-                print(key, arm, seed, run["solved_at"], f"{run['score']:.2f}", flush=True)
-    (HERE / "RESULTS.md").write_text(results(read_runs(options.out)), encoding="utf-8")
+    table = table_at(options.out)
+    trials = (
+        (name, arm, seed)
+        for name in options.tasks
+        for seed in range(options.seeds)
+        for arm in arms(TASKS[name])
+        if not options.arms or arm in options.arms
+    )
+    table.fill(trials, train, options.minutes)
+    options.out.with_name("RESULTS.md").write_text(results(table.read()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ from drivemem.lesions import (
     make_lesion,
     parse_lesions,
     register_lesion,
+    split_dose,
 )
+from drivemem.lesions.contamination import BURST
 from drivemem_agents import MemoryPPO
 from drivemem_agents.memory import memory_names
 
@@ -45,11 +47,12 @@ EVERY = [name for name in memory_names() if name != "none"]
 """Also those that other packages bring."""
 EMPTY = {
     "reset_every": "inf", "noise": "0", "prune": "0", "span": "14", "freeze": "14",
-    "weight_noise": "0", "prune_random": "0", "shuffle": "1", "swap": "14",
+    "weight_noise": "0", "prune_random": "0", "shuffle": "1", "swap": "14", "contaminate": "14",
 }  # fmt: skip
 """Arguments with which a lesion cuts nothing; `STEPS` is 14."""
 WORKING = {
     "reset_every": "2", "freeze": "2", "noise": "0.5", "span": "2", "shuffle": "3", "swap": "2",
+    "contaminate": "1x2",
 }  # fmt: skip
 LONG_TERM = {
     "prune": "0.5", "prune_random": "0.5", "weight_noise": "0.5", "reinit": "memory",
@@ -268,6 +271,75 @@ def test_swap_needs_another_world(folder: Folder) -> None:
         driver.begin(worlds(1))
 
 
+@pytest.mark.parametrize("memory", REMEMBERING)
+def test_contaminate_shows_another_worlds_burst_and_acts_undisturbed_meanwhile(
+    folder: Folder, memory: str
+) -> None:
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    seen, at, length = frames(), 4, 3
+    cut = probs(drive(folder(memory), f"contaminate:{at}x{length}", begins=begins))
+    intact = probs(drive(folder(memory), begins=begins))
+    assert np.array_equal(cut[: at + length], intact[: at + length])
+    shown = seen.copy()
+    shown[at : at + length] = np.roll(seen[at : at + length], -1, axis=1)  # the next world's
+    expected = probs(drive(folder(memory), seen=shown, begins=begins))
+    np.testing.assert_allclose(cut[at + length :], expected[at + length :], atol=1e-5)
+    assert not np.array_equal(cut[at + length :], intact[at + length :])
+
+
+def test_contaminate_takes_the_last_whole_burst_of_an_episode_that_is_another(
+    folder: Folder,
+) -> None:
+    """World 1 is through its burst twice; world 0 comes to its own between the two."""
+    begins = np.zeros((STEPS, 2), dtype=bool)
+    begins[0] = begins[5, 0] = begins[9, 1] = True
+    seen = frames()[:, :2]
+    driver = AgentDriver(folder("gru"), "contaminate:1x2", True)
+    driver.begin(worlds(2))
+    cut = probs([driver.decide(*step, None) for step in zip(seen, begins, strict=True)])
+    shown = seen.copy()
+    shown[1:3] = seen[1:3, ::-1]
+    shown[6:8, 0] = seen[1:3, 1]
+    shown[10:12, 1] = seen[6:8, 0]
+    driver = AgentDriver(folder("gru"), "intact", True)
+    driver.begin(worlds(2))
+    expected = probs([driver.decide(*step, None) for step in zip(shown, begins, strict=True)])
+    over = np.ones((STEPS, 2), dtype=bool)
+    over[1:3] = over[6:8, 0] = over[10:12, 1] = False
+    np.testing.assert_allclose(cut[over], expected[over], atol=1e-5)
+
+
+def test_contaminate_keeps_what_the_agent_did_itself(tmp_path: Path) -> None:
+    model = MemoryPPO(
+        "MemoryPolicy", TMazes(8, corridor=3), memory="gru", observe_previous_action=True,
+        n_steps=32, batch_size=64, seed=0, device="cpu",
+    )  # fmt: skip
+    model.save(tmp_path / "model")
+    seen = np.repeat(frames()[:, :1], WORLDS, axis=1)  # all see the same: nothing is foreign
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    cut, intact = (
+        probs(drive(tmp_path / "model", lesion, seen=seen, begins=begins))
+        for lesion in ("contaminate:2x3", "intact")
+    )
+    np.testing.assert_allclose(cut, intact, atol=1e-6)
+
+
+def test_contaminate_needs_another_world_and_another_episode(folder: Folder) -> None:
+    driver = AgentDriver(folder("gru"), "contaminate:1x2", True)
+    with pytest.raises(DrivememError, match="--num-envs 2"):
+        driver.begin(worlds(1))
+    driver.begin(worlds(2))
+    seen = frames()[:, :2]
+    begins = np.zeros((STEPS, 2), dtype=bool)
+    begins[0] = True
+    begins[:, 1] = True  # the other world's episodes are over after one decision
+    with pytest.raises(DrivememError, match="no other episode that lasts until decision 3"):
+        for frame, start in zip(seen, begins, strict=True):
+            driver.decide(frame, start, None)
+
+
 @pytest.mark.parametrize("kept", [1, 2])
 def test_stack_leaves_the_newest_frames(folder: Folder, kept: int) -> None:
     assert equal(
@@ -286,7 +358,8 @@ def test_stack_of_another_memory_says_what_to_use(folder: Folder) -> None:
 
 
 def test_a_driver_can_begin_again(folder: Folder) -> None:
-    for argument in ("freeze:2", "span:3", "noise:1", "reset_every:2", "shuffle", "swap"):
+    for argument in ("freeze:2", "span:3", "noise:1", "reset_every:2", "shuffle", "swap",
+                     "contaminate:1x2"):  # fmt: skip
         driver = AgentDriver(folder("gru"), argument, True)
         plays = []
         for _ in range(2):
@@ -395,7 +468,8 @@ def test_unknown_lesions_get_the_nearest(folder: Folder, wrong: str, nearest: st
      "span:2.5", "span:nan", "freeze:-1", "noise:-1", "noise:nan", "noise:inf", "prune:1.1",
      "prune:", "weight_noise:x", "weight_noise:inf", "reinit", "reinit:wheels", "quantize:1",
      "quantize:inf", "quantize:3.5", "prune_random:2", "shuffle:0", "shuffle:x", "swap:0",
-     "swap:1.5", "stack", "stack:0"],
+     "swap:1.5", "stack", "stack:0", "contaminate", "contaminate:-1", "contaminate:2x0",
+     "contaminate:2x", "contaminate:x3"],
 )  # fmt: skip
 def test_bad_arguments_are_refused_by_name(folder: Folder, bad: str) -> None:
     with pytest.raises(DrivememError, match=f"lesion '{bad.partition(':')[0]}'"):
@@ -418,6 +492,15 @@ def test_several_arguments_are_several_lesions() -> None:
     assert parse_lesions("span:1,2,4") == ["span:1", "span:2", "span:4"]
     assert parse_lesions("intact") == ["intact"]
     assert folder_name("reset_every:1") == "reset_every-1"
+
+
+def test_a_dose_is_what_stands_before_an_x() -> None:
+    assert split_dose("span:4") == ("span", 4.0)
+    assert split_dose("contaminate:12x3") == ("contaminate:x3", 12.0)
+    assert split_dose("reinit:heads") == ("reinit", None)
+    info = lesion_info("contaminate:12x3")
+    assert info is not None and info.over is not None
+    assert (info.over("12x3"), info.over("12")) == (15.0, 12.0 + BURST)
 
 
 def test_what_is_known_of_a_lesion_is_what_it_registered() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from drivemem.comparison.statistics import MIN_RUNS
 from drivemem.episodes import read_table
+from drivemem.evaluation.suites import load_suite
 from drivemem.studies import load_study, make_plan
 from drivemem.studies.archive import EPISODES, RUN_COLUMNS, RUNS, restore
 from drivemem.studies.results import MOST_BYTES
@@ -49,6 +52,22 @@ def test_scenarios_are_those_of_the_committed_runs(folder: Path, tmp_path: Path)
     assert then and {cell: now[cell] for cell in then} == then
 
 
+@pytest.mark.parametrize("file", sorted(EXPERIMENTS.glob("ablation_*.toml")), ids=lambda f: f.stem)
+def test_ablations_can_be_planned_and_have_runs_enough_to_call(file: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_study(file), tmp_path)
+    runs: dict[tuple[str, str], set[int | None]] = {}
+    for cell in plan.cells:
+        runs.setdefault((cell.scenario, cell.agent), set()).add(cell.seed)
+    assert min(map(len, runs.values())) >= MIN_RUNS
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXPERIMENTS.glob("ablation_*/*.json")), ids=lambda p: p.stem
+)
+def test_suites_of_ablations_are_of_scenarios_as_they_are_now(path: Path) -> None:
+    assert len(load_suite(path).seeds) == 300
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", KEPT, ids=name)
 def test_studies_go_on_from_the_committed_results(folder: Path, tmp_path: Path) -> None:
@@ -59,19 +78,18 @@ def test_studies_go_on_from_the_committed_results(folder: Path, tmp_path: Path) 
     assert set(found.cells) == committed
 
 
-def test_the_page_of_the_memory_zoo_is_made_of_its_table() -> None:
-    from experiments.memory_zoo.run import RUNS as TABLE
-    from experiments.memory_zoo.run import read_runs, results
+@pytest.mark.parametrize("experiment", ["memory_zoo", "external"])
+def test_pages_are_made_of_their_tables(experiment: str) -> None:
+    run = import_module(f"experiments.{experiment}.run")
+    folder = EXPERIMENTS / experiment
+    page = (folder / "RESULTS.md").read_text(encoding="utf-8")
+    assert run.results(run.table_at(folder / "runs.csv").read()) == page
 
-    page = EXPERIMENTS / "memory_zoo" / "RESULTS.md"
-    assert results(read_runs(TABLE)) == page.read_text(encoding="utf-8")
 
-
-def test_the_table_of_the_memory_zoo_is_read_as_it_was_written(tmp_path: Path) -> None:
-    from experiments.memory_zoo.run import RUNS as TABLE
-    from experiments.memory_zoo.run import read_runs, write_runs
-
-    again = tmp_path / "runs.csv"
-    assert read_runs(again) == []
-    write_runs(again, read_runs(TABLE)[::-1])
-    assert again.read_bytes() == TABLE.read_bytes()
+@pytest.mark.parametrize("experiment", ["memory_zoo", "external"])
+def test_tables_are_read_as_they_were_written(experiment: str, tmp_path: Path) -> None:
+    run = import_module(f"experiments.{experiment}.run")
+    table, again = EXPERIMENTS / experiment / "runs.csv", run.table_at(tmp_path / "runs.csv")
+    assert again.read() == []
+    again.write(run.table_at(table).read()[::-1])
+    assert again.path.read_bytes() == table.read_bytes()

@@ -22,8 +22,8 @@ Ceiling
 Scenario parameters
     Difficulty: `vehicles_density`, `vehicles_count`; memory horizon: `sensors.blackout_mean_s`.
 Source
-    The world of camera-highway; sight that fails as in blackout-highway, whose traffic a filter
-    foretells, for it keeps its lanes.
+    The world of camera-highway, at easy with fewer cars; sight that fails as in blackout-highway,
+    whose traffic a filter foretells, for it keeps its lanes.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from drivemem_envs.scenarios.shared.reactive_traffic import GLARE
 EASY = camera_highway.EASY.model_copy(
     update={
         "name": "glare-highway-easy-v0",
+        "config": {**camera_highway.EASY.config, "vehicles_density": 0.7},
         "sensors": GLARE,
         "summary": "drive fast through traffic that reacts while low sun blinds the sensors",
         "memory_horizon_s": 3.5,
     }
 )
 
-MEDIUM = EASY.level("medium", config={"vehicles_density": 0.9, "vehicles_count": 22})
+MEDIUM = EASY.level("medium", config={"vehicles_density": 0.8})
 HARD = EASY.level(
     "hard",
     config={"vehicles_density": 0.9, "vehicles_count": 22},

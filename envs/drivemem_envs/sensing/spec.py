@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from drivemem_envs.checked import Checked
 from drivemem_envs.sensing.missed import OptionalMissed
@@ -58,6 +58,8 @@ class Sensors(Checked):
 
     The ego always knows its own pose and speed (proprioception): no limit touches row 0.
     """
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
     line_of_sight: tuple[Blocker, ...] = ()
     """What blocks sight: other `actors`, static `occluders`, both, or nothing."""

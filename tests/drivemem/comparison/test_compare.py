@@ -557,6 +557,42 @@ def test_a_broken_run_does_not_break_the_comparison(write: Write, tmp_path: Path
     assert "none" in what and "unreadable or truncated" in why
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("dials", 10**30), ("memory_kwargs", True), ("start_from", -1), ("sensors", "all"),
+        ("seed", -1), ("teacher", {}), ("views", "far"),
+    ],
+)  # fmt: skip
+def test_a_run_of_settings_that_none_can_have_is_left_out(
+    write: Write, tmp_path: Path, setting: str, value: object
+) -> None:
+    write("gru", "SSSC", memory="gru")
+    edited = write("none", "SSCC")
+    stored = json.loads((edited / "config.json").read_text())
+    write_json_file(edited / "config.json", {**stored, setting: value})
+    comparison = compare_runs([tmp_path / "runs"])
+    assert [one.label for one in comparison.tables[0].rows] == ["gru"]
+    ((_, why),) = comparison.collection.excluded
+    assert "config.json is damaged" in why and setting in why and "\n" not in why
+
+
+def test_a_run_in_two_stages_is_not_the_agent_of_one_go(write: Write, tmp_path: Path) -> None:
+    write("once", "SSSC", memory="gru", seed=0)
+    staged = write("staged", "SSCC", memory="gru", seed=1)
+    stages = [{"until": 500}, {"until": 1000}]
+    write_json_file(staged / "manifest.json", {"status": "done", "stages": stages})
+    (table,) = compare_runs([tmp_path / "runs"]).tables
+    assert [row.label for row in table.rows] == ["gru", "gru (trained on after 500)"]
+
+
+def test_a_setting_that_was_dropped_since_is_no_damage(write: Write, tmp_path: Path) -> None:
+    old = write("gru", "SSSC", memory="gru")
+    stored = json.loads((old / "config.json").read_text())
+    write_json_file(old / "config.json", {**stored, "of_a_version_before": 1})
+    assert compare_runs([tmp_path / "runs"]).collection.excluded == []
+
+
 def test_a_sampled_row_is_no_agent_of_its_own(write: Write, tmp_path: Path) -> None:
     write("gru", "SSCC", memory="gru")
     write("none", "SCCC")

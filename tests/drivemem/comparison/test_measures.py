@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from drivemem.comparison import Comparison, compare_runs
+from drivemem.comparison.curves import lesion_figures
 from drivemem.comparison.measures import (
     forgetting,
     generalisation,
@@ -57,6 +58,27 @@ def test_every_lesion_with_doses_has_its_curve(write: Write, tmp_path: Path) -> 
     assert curves["prune"][0].intact is None
     with pytest.raises(DrivememError, match="lesion 'reinit' has no dose"):
         lesion_curves(table, "reinit")
+
+
+def test_a_recovery_curve_is_against_age_at_the_end_of_intact_episodes(
+    write: Write, tmp_path: Path
+) -> None:
+    write("gru", "SSSC", memory="gru", length=[30, 30, 30, 9])
+    for lesion, outcomes in (("contaminate:2x3", "SSSC"), ("contaminate:20x3", "SCCC"),
+                             ("contaminate:12x3", "SSCC"), ("contaminate:2x9", "SCCC"),
+                             ("contaminate:9x9", "CCCC")):  # fmt: skip
+        write("gru", outcomes, memory="gru", lesion=lesion, length=5)
+    write("lstm", "SSSC", memory="lstm", lesion="contaminate:2x3")
+    write("lstm", "SSSC", memory="lstm", lesion="contaminate:3x3")  # without an intact evaluation
+    (table,) = compared(tmp_path).tables
+    curves = swept_lesions(table)
+    assert list(curves) == ["contaminate:x3", "contaminate:x9"]
+    (short,), (long,) = curves.values()
+    assert [(p.x, p.score.estimate) for p in short.points] == [(7.0, 0.25), (15.0, 0.5),
+                                                               (25.0, 0.75)]  # fmt: skip
+    assert [(p.x, p.score.estimate) for p in long.points] == [(12.0, 0.0), (19.0, 0.25)]
+    titles = [figure.title for figure in lesion_figures(table)]
+    assert titles == ["Recovery from another episode's observations"] * 2
 
 
 @pytest.mark.parametrize(

@@ -151,10 +151,10 @@ def test_the_terminal_shows_labels_as_they_are(write: Write, tmp_path: Path) -> 
     from rich.console import Console
 
     write("a", "SSSC", memory="[bold]x[/nothing]", seed=None)
-    (table,) = compare_runs([tmp_path / "runs"]).to_rich()
+    (table,) = compare_runs([tmp_path / "runs"]).as_tables()
     console = Console(width=160)
     with console.capture() as captured:
-        console.print(table)
+        console.print(table.to_rich())
     assert "[bold]x[/nothing]" in captured.get()
 
 

@@ -38,7 +38,7 @@ def copy(run: Run, tmp_path: Path) -> Run:
     return Run(tmp_path / run.name)
 
 
-def drive(home: Run, **options: Any) -> drivemem.evaluation.evaluate.Evaluation:
+def drive(home: Run, **options: Any) -> drivemem.evaluation.results.Evaluation:
     settings = {"episodes": 12, "num_envs": 4, "num_workers": 1, "quiet": True, **options}
     (done,) = evaluate(home.folder, **settings)
     return done

@@ -14,8 +14,9 @@ from stable_baselines3 import PPO
 
 import drivemem_envs
 from drivemem.errors import DrivememError
-from drivemem.evaluation.evaluate import Evaluation, evaluate
+from drivemem.evaluation.evaluate import evaluate
 from drivemem.evaluation.external_drivers import resolve_driver
+from drivemem.evaluation.results import Evaluation
 
 SCENARIO = "exit-recall"
 

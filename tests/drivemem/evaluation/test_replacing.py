@@ -11,7 +11,8 @@ import pytest
 from drivemem.cli import run_command
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
-from drivemem.evaluation.evaluate import Evaluation, evaluate
+from drivemem.evaluation.evaluate import evaluate
+from drivemem.evaluation.results import Evaluation
 from drivemem.evaluation.watching import record_to_watch, watch
 from drivemem.runs import Run
 from drivemem.schemas import EPISODE_COLUMNS
@@ -71,3 +72,13 @@ def test_watching_changes_no_results(copy: Run, monkeypatch: pytest.MonkeyPatch)
     assert not seen.stored and seen.recording is not None
     assert len(watch(copy.folder, episodes=1, offscreen=True).rows) == 1
     assert results(copy) == before
+
+
+def test_what_a_user_keeps_beside_an_agent_is_no_part_of_it(copy: Run) -> None:
+    drive(copy, 4)
+    finished = results(copy)
+    (copy.model / "mine").mkdir()
+    (copy.model / "mine" / "notes.txt").write_text("years of work")
+    (copy.model / "thesis.txt").write_text("more of it")
+    drive(copy, 4)
+    assert results(copy) == finished, "nothing was driven again"

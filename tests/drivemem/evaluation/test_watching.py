@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import drivemem
 import drivemem_envs
 from drivemem.cli import run_command
 from drivemem.comparison import compare_runs
@@ -147,6 +148,10 @@ def test_without_a_display_a_page_is_written(
     assert run_command("watch", [str(run.folder), "--episodes", "2"]) == 0
     out = capsys.readouterr().out
     assert "no display" in out and "replay.html" in out
+    done = drivemem.watch(run.folder, episodes=2)
+    assert done.page is not None and done.page.is_file() and len(done.evaluation.rows) == 2
+    with pytest.raises(DrivememError, match="give a run, or a driver"):
+        drivemem.watch()
     with pytest.raises(DrivememError, match="no display"):
         watch(driver="manual", scenario="exit-recall")
 

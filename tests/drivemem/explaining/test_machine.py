@@ -49,7 +49,7 @@ def recalling(episodes: int, loud: float = 5.0, seed: int = 0) -> Traces:
     )  # fmt: skip
     return Traces(
         0.5, np.arange(episodes).repeat(LENGTH), step, {"memory": memory, "observation": seen},
-        np.eye(2)[cue], 0.5 * step, hidden, actions, np.eye(3)[actions],
+        np.eye(2)[cue], 0.5 * step, hidden, actions, np.eye(3)[actions], {}, "compiled",
     )  # fmt: skip
 
 

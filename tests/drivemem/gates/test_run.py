@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def test_the_same_command_takes_what_is_there(
     assert run_command("gates", ["exit-recall", *TINY, "--out", str(ran)]) == 1
     assert [path.stat().st_mtime_ns for path in files] == before
     shown = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"exit-recall\S* may not judge memories: \d of \d gates are passed$", shown)
     assert "started" not in shown and "learnable: fail: 0 of 1 runs" in shown
 
 

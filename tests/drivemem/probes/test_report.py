@@ -13,6 +13,7 @@ from drivemem.comparison import compare_runs
 from drivemem.comparison.probing import probe_figures, probes_of
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.probes import probe
+from drivemem.probes.edits import edit
 from drivemem.runs import Run, read_json, write_json_file
 
 
@@ -20,9 +21,11 @@ from drivemem.runs import Run, read_json, write_json_file
 def probed(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of one run, evaluated and probed."""
     folder = tmp_path_factory.mktemp("probed") / "runs" / "gru"
-    shutil.copytree(run.folder, folder)
+    of_other_tests = shutil.ignore_patterns("probes", "edits", "evaluations", "recordings")
+    shutil.copytree(run.folder, folder, ignore=of_other_tests)
     evaluate(folder, episodes=8, num_workers=1, quiet=True)
     probe(folder, episodes=30, num_workers=1, quiet=True)
+    edit(folder, episodes=60, num_workers=1, quiet=True)
     return folder
 
 
@@ -56,7 +59,7 @@ def test_queries_of_the_page_give_the_figures(
 ) -> None:
     text = (Path(__file__).parents[3] / "docs" / "probes.md").read_text(encoding="utf-8")
     monkeypatch.chdir(probed.parents[1])
-    heat, attention, saliency, decoded = (
+    heat, attention, saliency, effects, plasticity, decoded = (
         duckdb.sql(query).fetchall() for query in re.findall(r"```sql\n(.*?)```", text, re.DOTALL)
     )
     (row,) = compare_runs(["runs"]).tables[0].rows
@@ -66,4 +69,8 @@ def test_queries_of_the_page_give_the_figures(
         key: score for key, score in scores.items() if key[1] is not None
     }
     assert attention == decoded == [], "a gru does not attend, and no actor hides here"
+    assert {line[5]: line[7] for line in effects if line[4] == "the probe reads the new value"} == {
+        "no edit": pytest.approx(0.0, abs=0.2), "control": pytest.approx(0.0, abs=0.2), "edit": 1.0
+    }  # fmt: skip
+    assert [line[1] for line in plasticity] == ["encoder", "heads", "memory"]
     assert saliency[0][1] == 0.0 and 0 < saliency[0][2] <= 1

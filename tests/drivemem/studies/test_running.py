@@ -9,7 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+import drivemem
 from drivemem.episodes import read_table
+from drivemem.errors import DrivememError
 from drivemem.schemas import EPISODE_COLUMNS
 from drivemem.studies import load_study, make_plan
 from drivemem.studies.board import Board
@@ -47,6 +51,24 @@ def test_a_failing_run_leaves_the_others_alone(ran: tuple[Path, Path, str, int])
     assert kept == ["test-intact", "test-reset_every-1"]
     kept = sorted(path.parent.name for path in out.glob("*none*/evaluations/*/episodes.parquet"))
     assert kept == ["test-intact"]  # no state to cut
+
+
+def test_from_python_a_study_is_what_it_is_as_a_command(
+    ran: tuple[Path, Path, str, int], tmp_path: Path
+) -> None:
+    file, out, _, _ = ran
+    told: list[str] = []
+    asked = drivemem.study(file, out=out, dry_run=True, agents=["gru"])
+    assert asked.costs is not None and [cost.state.stage for cost in asked.costs] == ["done"]
+    done = drivemem.study(
+        file, out=out, agents=["none", "gru"], jobs=1, results=tmp_path, told=told.append
+    )
+    assert sorted(done.done) == sorted(AGENTS) and done.failed == {}
+    assert done.results is not None and (tmp_path / "RESULTS.md").is_file()
+    assert told[0] == f"2 of 2 runs are done: {out}"
+    assert told[-1] == f"results: {tmp_path / 'RESULTS.md'}, {done.results.report}"
+    with pytest.raises(DrivememError, match="give one of them"):
+        drivemem.study(file, jobs=1, ray="auto")
 
 
 def test_killed_workers_and_killed_studies_go_on_bit_for_bit(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import drivemem
 from drivemem.commands.tune import run as tune
 from drivemem.errors import DrivememError
 from drivemem.training.presets import read_preset
@@ -64,6 +66,11 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     config = json.loads((whole / "gru" / "trial-0" / "config.json").read_text())
     other = json.loads((whole / "gru" / "trial-1" / "config.json").read_text())
     assert settings["learning_rate"] in (config["learning_rate"], other["learning_rate"])
+    fixed = {"num_envs": 4, "batch_size": 64, "aux_coef": 0, "checkpoint_every": 2}
+    budget: dict[str, Any] = {"trials": 2, "steps": 1024, "episodes": 4}
+    places = {"out": whole, "preset": tmp_path / "p.toml"}
+    again = drivemem.tune("exit-recall", memories=["gru"], fixed=fixed, **places, **budget)
+    assert read_preset(again.preset) == replace(read_preset(preset), name=again.preset.as_posix())
     with pytest.raises(DrivememError, match="holds another search"):
         tune([*WORDS, "--trials", "2", "--seed", "1", "--out", str(whole)])
 

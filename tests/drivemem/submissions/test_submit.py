@@ -345,7 +345,7 @@ def test_the_command_submits_and_compares(
     assert run_command("submit", words) == 0
     shown = capsys.readouterr().out
     assert "Always is submitted by A. Driver: 1,000 decisions, seeds 0, 1;" in shown
-    assert "Always-s1: " in shown and "written: submissions/Always-exit-recall-easy-v0" in shown
+    assert "│ Always-s1 │" in shown and "written: submissions/Always-exit-recall-easy-v0" in shown
     assert run_command("compare", ["submissions", "--report", "report"]) == 0
     assert "Always (submitted)" in capsys.readouterr().out
     assert "Always (submitted)" in (tmp_path / "report" / "report.html").read_text()
