@@ -274,18 +274,19 @@ EASY = Scenario(
     summary="take the branch that was told before each bend, through slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
-    tags=("free-driving", "rewriting"),
+    tags=("free-driving", "rewriting", "gated"),
     ceiling="measured: bends set speed and lane to the same values whatever was told",
 )
+_TAGS = ("free-driving", "rewriting")
 _FULL = {"rounds": 3, "spacing_m": [60.0, 110.0]}
 """Of the harder levels: one more junction, and denser traffic."""
 MEDIUM = EASY.level(
-    "medium", config={**_FULL, "correction_share": 0.5},
+    "medium", config={**_FULL, "correction_share": 0.5}, tags=_TAGS,
     observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branch that was told last before each bend, where half are corrected",
 )  # fmt: skip
 HARD = EASY.level(
-    "hard", config={**_FULL, "told": "start"}, memory_horizon_s=45.0,
+    "hard", config={**_FULL, "told": "start"}, memory_horizon_s=45.0, tags=_TAGS,
     observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branches of a route that was told once at the start",
 )  # fmt: skip
