@@ -53,6 +53,7 @@ class Table:
             title=Text(self.title) if self.title else None,
             caption=Text(self.caption) if self.caption else None,
             caption_justify="left",
+            show_header=any(self.columns),
         )
         for place, name in enumerate(self.columns):
             justify = "right" if self.aligned and place else "left"
@@ -71,9 +72,10 @@ class Table:
             "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
             for row in self.rows
         )
+        heads = f"<thead><tr>{head}</tr></thead>" if any(self.columns) else ""
         title = f"<caption>{escape(self.title)}</caption>" if self.title else ""
         lines = "".join(f"<p>{escape(line)}</p>" for line in self.caption.splitlines())
-        return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{lines}"
+        return f"<table>{title}{heads}<tbody>{body}</tbody></table>{lines}"
 
 
 class Shown:

@@ -30,7 +30,7 @@ _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
         "What the student is.",
         ("memory", "memory_kwargs", "encoder", "encoder_kwargs", "start_from"),
     ),
-    "seen": ("Where the student drives, and what it sees there.", SEEN),
+    "sensing": ("Where the student drives, and what it sees there.", SEEN),
     "run": ("How long, and on what.", RUN),
 }
 _GROUPS["learning"] = (

@@ -15,7 +15,7 @@ from drivemem.training.starting import chosen_preset, preset_settings, used
 
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("How long, and on what.", RUN),
-    "seen": ("Where the agent drives, and what it sees there.", SEEN),
+    "sensing": ("Where the agent drives, and what it sees there.", SEEN),
     "agent": (
         "What the agent is.",
         (

@@ -54,7 +54,7 @@ def test_help_of_training_is_in_groups_and_explains_every_option(
         run_command("train", ["--help"])
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert "usage: drivemem train SCENARIO" in shown and "--preset" in shown
-    heads = [f"{group} options" for group in ("run", "seen", "agent", "learning", "sensors")]
+    heads = [f"{group} options" for group in ("run", "sensing", "agent", "learning", "sensors")]
     assert sorted(heads, key=shown.index) == heads
     flags = re.findall(r"--([a-z0-9.-]+)", shown)
     for name in TrainConfig.model_fields:

@@ -40,6 +40,16 @@ def test_notebooks_get_escaped_html() -> None:
     assert html.startswith("<table><caption>[bold]x") and "<td>0.250</td>" in html
 
 
+def test_columns_without_names_have_no_head() -> None:
+    table = Table(("", ""), [("steps", "1,000")])
+    text = io.StringIO()
+    Console(file=text, width=80).print(table.to_rich())
+    assert [line.strip("│ ").split() for line in text.getvalue().splitlines()[1:-1]] == [
+        ["steps", "│", "1,000"]
+    ]
+    assert "<th" not in table.to_html() and "<th>" in Result().as_tables()[0].to_html()
+
+
 def test_figures_are_plain_numbers_in_full_precision() -> None:
     (table,) = Result().as_tables()
     assert table.figures() == [{"name": HOSTILE, "value": 0.25}, {"name": "b", "value": None}]
