@@ -12,6 +12,7 @@ from drivemem.lesions.base import Lesion, number, register_lesion, whole_number
 from drivemem_agents.memory import State
 from drivemem_agents.observations import Observation
 from drivemem_agents.policy import MemoryPolicy
+from drivemem_agents.previous_inputs import PREVIOUS
 
 _SWAP_WITHIN = 20
 """Decisions among which a bare `swap` draws its moment."""
@@ -45,10 +46,11 @@ class Span(Lesion):
         length = len(self._past)
         for age, frame in zip(range(length, 0, -1), self._past, strict=True):
             begins = torch.as_tensor((step == age) | (age == length), device=self._policy.device)
-            recomputed = self._policy.act(frame, recomputed, begins, True).state
+            recomputed = self._policy.act(_beginning(frame, begins), recomputed, begins, True).state
         if self.steps > 1:
-            self._past.append({key: value.clone() for key, value in observation.items()})
+            self._past.append(_frame(self._policy, observation, state, step))
             self._past = self._past[-(self.steps - 1) :]
+            recomputed |= _previous(state)
         young = torch.as_tensor(step < self.steps, device=self._policy.device)
         return {
             key: torch.where(_wide(young, value), value, recomputed[key])
@@ -166,16 +168,17 @@ class Shuffle(Lesion):
         if self.steps == 1:
             return state
         self._past = self._past[len(self._past) - int(step.max()) :]
+        frame = _frame(self._policy, observation, state, step)
         depth = step if self.steps is None else np.minimum(step, self.steps)
         result = state
         if depth.max() > 1:
-            recomputed = self._recompute(step, depth)
+            recomputed = self._recompute(step, depth) | _previous(state)
             untouched = torch.as_tensor(depth < 2, device=self._policy.device)
             result = {
                 key: torch.where(_wide(untouched, value), value, recomputed[key])
                 for key, value in state.items()
             }
-        self._past.append({key: value.clone() for key, value in observation.items()})
+        self._past.append(frame)
         return result
 
     def _recompute(self, step: NDArray[np.int64], depth: NDArray[np.int64]) -> State:
@@ -267,6 +270,27 @@ class Stack(Lesion):
     def _shortened(self, frames: Tensor) -> Tensor:
         dropped = max(frames.shape[1] - (self.frames - 1), 0)  # (N, K - 1, D), the oldest first
         return torch.cat([torch.zeros_like(frames[:, :dropped]), frames[:, dropped:]], dim=1)
+
+
+def _frame(
+    policy: MemoryPolicy, observation: Observation, state: State, step: NDArray[np.int64]
+) -> Observation:
+    """What memory reads of this decision, to be read again: previous action and reward with it."""
+    begins = torch.as_tensor(step == 0, device=policy.device)
+    read = policy.with_previous_inputs(observation, state, begins)
+    return {key: value.clone() for key, value in read.items()}
+
+
+def _beginning(frame: Observation, begins: Tensor) -> Observation:
+    """The frame as it is where an episode begins with it: nothing was done before."""
+    if PREVIOUS not in frame:
+        return frame
+    return {**frame, PREVIOUS: torch.where(_wide(begins, frame[PREVIOUS]), 0.0, frame[PREVIOUS])}
+
+
+def _previous(state: State) -> State:
+    """What the agent did last, which no order of older frames changes."""
+    return {key: value for key, value in state.items() if key == PREVIOUS}
 
 
 def _wide(flags: Tensor, value: Tensor) -> Tensor:

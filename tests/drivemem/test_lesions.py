@@ -310,20 +310,50 @@ def test_contaminate_takes_the_last_whole_burst_of_an_episode_that_is_another(
     np.testing.assert_allclose(cut[over], expected[over], atol=1e-5)
 
 
-def test_contaminate_keeps_what_the_agent_did_itself(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def repeating(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An agent that is told what it did last."""
     model = MemoryPPO(
         "MemoryPolicy", TMazes(8, corridor=3), memory="gru", observe_previous_action=True,
         n_steps=32, batch_size=64, seed=0, device="cpu",
     )  # fmt: skip
-    model.save(tmp_path / "model")
+    folder = tmp_path_factory.mktemp("repeating") / "model"
+    model.save(folder)
+    return folder
+
+
+def test_contaminate_keeps_what_the_agent_did_itself(repeating: Path) -> None:
     seen = np.repeat(frames()[:, :1], WORLDS, axis=1)  # all see the same: nothing is foreign
     begins = np.zeros((STEPS, WORLDS), dtype=bool)
     begins[0] = True
     cut, intact = (
-        probs(drive(tmp_path / "model", lesion, seen=seen, begins=begins))
+        probs(drive(repeating, lesion, seen=seen, begins=begins))
         for lesion in ("contaminate:2x3", "intact")
     )
     np.testing.assert_allclose(cut, intact, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("lesion", "same"),
+    [("span:14", "intact"), ("span:1", "reset_every:1"), ("shuffle:1", "intact")],
+)
+def test_recomputing_reads_what_the_agent_did(repeating: Path, lesion: str, same: str) -> None:
+    np.testing.assert_allclose(
+        probs(drive(repeating, lesion)), probs(drive(repeating, same)), atol=1e-6
+    )
+
+
+def test_shuffle_takes_along_what_the_agent_did(repeating: Path) -> None:
+    seen = np.repeat(frames()[:1, :1], STEPS, axis=0).repeat(WORLDS, axis=1)
+    begins = np.zeros((STEPS, WORLDS), dtype=bool)
+    begins[0] = True
+    cut, intact = (
+        probs(drive(repeating, lesion, seen=seen, begins=begins))
+        for lesion in ("shuffle", "intact")
+    )
+    np.testing.assert_allclose(cut[:2], intact[:2], atol=1e-6)  # one frame has no order
+    assert np.abs(cut - intact).max() > 1e-6, "frames alike, what was done before them not"
+    np.testing.assert_array_equal(cut, probs(drive(repeating, "shuffle", seen=seen, begins=begins)))
 
 
 def test_contaminate_needs_another_world_and_another_episode(folder: Folder) -> None:
