@@ -45,8 +45,9 @@ SCENARIO is a name of `drivemem list scenarios`. Settings start from the scenari
 is one; what is given here wins. Defaults are shown without any preset. Interrupted runs go on with
 --resume.
 """
-_GROUPED = GroupedOptions(TrainConfig, _GROUPS, _Place, _ABOUT)
-Options = _GROUPED.options
+GROUPED = GroupedOptions(TrainConfig, _GROUPS, _Place, _ABOUT)
+"""The command's options, and the configuration that they make."""
+Options = GROUPED.options
 
 
 def run(words: list[str]) -> int:
@@ -55,8 +56,8 @@ def run(words: list[str]) -> int:
     preset = None if wants_help(further) else chosen_preset(scenario, wanted)
     base = preset_settings(preset, asked(further))
     first = build_config({"scenario": "", **base, **({"scenario": scenario} if scenario else {})})
-    options = read_options(Options, "train SCENARIO", further, _GROUPED.starting(first))
-    config = merged_words(TrainConfig(**_GROUPED.settings(options)), base)
+    options = read_options(Options, "train SCENARIO", further, GROUPED.starting(first))
+    config = merged_words(TrainConfig(**GROUPED.settings(options)), base)
     if not config.scenario:
         raise UsageError("name a scenario; `drivemem list scenarios` shows them")
     from drivemem.output import console, show

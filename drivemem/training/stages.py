@@ -36,13 +36,18 @@ def end_of(run: Run) -> int | None:
     return reached if reached >= run.config().steps else None
 
 
+def keeps_end(config: TrainConfig) -> bool:
+    """Whether a checkpoint of the end is kept: where a further stage may go on from it."""
+    return not isinstance(config, DistillConfig)
+
+
 def check_can_go_on(run: Run, config: TrainConfig) -> None:
     """Refuse to train a run on that has not ended, or whose end was not kept.
 
     Raises:
         DrivememError: the reason, and the way out.
     """
-    if isinstance(config, DistillConfig):
+    if not keeps_end(config):
         raise DrivememError(
             f"{run.folder} learnt from a teacher, and its steps are divided into teaching and "
             "fine-tuning: train a new run that begins with its weights, --start-from "

@@ -30,6 +30,7 @@ from drivemem.training.stages import (
     begin_stage,
     check_can_go_on,
     end_of,
+    keeps_end,
     provenance,
 )
 from drivemem.training.starting import refuse_changes, started
@@ -289,7 +290,8 @@ def _note_done(run: Run) -> bool:
     """
     stored = run.manifest()
     if stored.get("status") == "running":
-        if not run.importance.exists() or end_of(run) is None:
+        is_short = keeps_end(run.config()) and end_of(run) is None
+        if is_short or not run.importance.exists():
             return False
         write_json_file(run.manifest_file, {**stored, "status": "done"})
     return True
@@ -347,7 +349,8 @@ def _learn(
         save_agent(model, run.model)
     model.logger.close()
     _measure_importance(model, run)
-    save_checkpoint(run, model, env)  # of the end, from which a further stage goes on
+    if keeps_end(config):
+        save_checkpoint(run, model, env)
     write_json_file(
         run.folder / "manifest.json",
         manifest("done", **facts, steps=model.num_timesteps, steps_per_s=round(rate, 1)),

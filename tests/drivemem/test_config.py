@@ -10,7 +10,7 @@ import pytest
 
 import drivemem_envs
 from drivemem.commands.parsing import read_options
-from drivemem.commands.train import Options
+from drivemem.commands.train import GROUPED
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError
 from drivemem.training.train import LinearSchedule, build_model
@@ -24,6 +24,13 @@ HASHES = {
     "yield-recall-medium-none_hold_last-s2": "d594b9e2c1eae4c1ea6d12a3da51f35b",
 }
 """How the hashes begin of configurations that committed results were trained by."""
+
+
+def read(*words: str) -> TrainConfig:
+    """The configuration that the command line makes of words."""
+    start = GROUPED.starting(TrainConfig(scenario=""))
+    options = read_options(GROUPED.options, "train SCENARIO", words, start)
+    return TrainConfig(**GROUPED.settings(options))
 
 
 def test_the_table_of_ppo_is_the_one_that_the_command_line_offers():
@@ -47,7 +54,7 @@ def test_every_option_is_explained(capsys):
     import tyro
 
     with pytest.raises(SystemExit):
-        tyro.cli(Options, args=["--help"])
+        tyro.cli(GROUPED.options, args=["--help"])
     lines = [line.strip("│ ") for line in capsys.readouterr().out.splitlines()]
     for name in {*TrainConfig.model_fields} - {"sensors"}:
         option = next(
@@ -65,7 +72,7 @@ def test_every_option_is_explained(capsys):
     ],
 )
 def test_the_command_line_takes_sectors_as_one_word(word, expected):
-    config = read_options(Options, "train", [f"--sensors.sectors={word}"]).config
+    config = read(f"--sensors.sectors={word}")
     given = config.scenario_changes()["sensors"]["sectors"]
     assert [tuple(one.values()) for one in given] == [
         one if isinstance(one, tuple) else tuple(one.model_dump().values()) for one in expected
@@ -74,8 +81,7 @@ def test_the_command_line_takes_sectors_as_one_word(word, expected):
 
 
 def test_the_command_line_takes_misses_as_one_word(capsys):
-    words = ["--sensors.missed", "camera,mean_gap_s=3"]
-    config = read_options(Options, "train", words).config
+    config = read("--sensors.missed", "camera,mean_gap_s=3")
     assert config.sensors.missed == MISSED_PRESETS["camera"].model_copy(update={"mean_gap_s": 3.0})
     from_file = build_config({"scenario": "", "sensors": {"missed": {"mean_gap_s": 3.0}}})
     assert from_file.sensors.missed.mean_gap_s == 3.0
@@ -84,7 +90,7 @@ def test_the_command_line_takes_misses_as_one_word(capsys):
         ("lidar,far_m=0", "far_m is '0': input should be greater than or equal to 0.1"),
     ):
         with pytest.raises(SystemExit):
-            read_options(Options, "train", ["--sensors.missed", wrong])
+            read("--sensors.missed", wrong)
         told = capsys.readouterr().err.replace("│", " ")
         assert said in " ".join(told.split()) and "pydantic" not in told
 

@@ -22,10 +22,14 @@ GARBAGE = [b"\xff\xfe\x00garbage\n" * 9, b"[1, 2]\n" * 9, b"{}\n" * 9, b"\n" * 9
 
 @pytest.fixture
 def unfinished(run: Run, tmp_path: Path) -> Run:
-    """The trained run as it was at its last checkpoint."""
-    shutil.copytree(run.folder, tmp_path / "copy")
-    shutil.rmtree(tmp_path / "copy" / "model")
-    return Run(tmp_path / "copy")
+    """The trained run as it was at its last checkpoint before the end."""
+    copy = Run(tmp_path / "copy")
+    shutil.copytree(run.folder, copy.folder)
+    shutil.rmtree(copy.model)
+    end = copy.latest_checkpoint()
+    assert end is not None
+    shutil.rmtree(end)
+    return copy
 
 
 def steps(of: Run) -> list[float]:
