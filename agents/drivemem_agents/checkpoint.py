@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from gymnasium import spaces
 from pydantic import ValidationError
-from stable_baselines3.common.type_aliases import GymEnv
+from stable_baselines3.common.type_aliases import GymEnv, Schedule
 from stable_baselines3.common.utils import ConstantSchedule, FloatSchedule, LinearSchedule
 from stable_baselines3.common.vec_env import unwrap_vec_normalize
 
@@ -153,12 +153,11 @@ def _build(
     if chosen is None or isinstance(chosen, str):
         chosen = described_class(described, MemoryPolicy)
     stored, policy = dict(described["settings"]), dict(described["policy"])
-    training = described.get("training", {})
-    schedules = training.get("schedules", {})
+    training = _table(described, "training")
+    schedules = _table(training, "schedules")
     for name in SCHEDULED:  # a function may start with what a number may not be, such as zero
         if stored.get(name) is not None:
-            line = schedules.get(name)
-            stored[name] = LinearSchedule(**line) if line else FloatSchedule(stored[name])
+            stored[name] = _schedule(name, stored[name], schedules.get(name))
     stored |= {name: policy.pop(name) for name in PolicySettings.model_fields if name in policy}
     stored |= {name: training[name] for name in _RUN_ARGUMENTS if name in training}
     model = kind(
@@ -180,6 +179,31 @@ def _build(
         model._vec_normalize_env = unwrap_vec_normalize(wrapped)
     model._setup_model()
     return model
+
+
+def _table(described: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of a description; {} where it is not there.
+
+    Raises:
+        ValueError: it is no table.
+    """
+    part = described.get(name, {})
+    if not isinstance(part, dict):
+        raise ValueError(f"'{name}' is {part!r:.60}, no table of settings")
+    return part
+
+
+def _schedule(name: str, value: Any, line: dict[str, Any] | None) -> Schedule:
+    """A setting as a function of the remaining progress.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if line:
+        return LinearSchedule(**line)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{name} is {value!r:.60}, which is no number")
+    return FloatSchedule(value)
 
 
 def save_training(model: MemoryAlgorithm, folder: Path) -> None:

@@ -40,7 +40,7 @@ def space_from_json(value: dict[str, Any]) -> spaces.Space[Any]:
     """Build the space that `space_to_json` described.
 
     Raises:
-        ValueError: an unknown type.
+        ValueError: an unknown type, or parts that are none.
         KeyError: a missing field.
     """
     kind = value["type"]
@@ -55,6 +55,8 @@ def space_from_json(value: dict[str, Any]) -> spaces.Space[Any]:
     if kind == "MultiBinary":
         return spaces.MultiBinary(value["shape"])
     if kind == "Dict":
+        if not isinstance(value["spaces"], dict):
+            raise ValueError(f"'spaces' is {value['spaces']!r:.60}, not the parts of a space")
         return spaces.Dict({key: space_from_json(part) for key, part in value["spaces"].items()})
     raise ValueError(f"unknown space type {kind!r}")
 

@@ -112,6 +112,29 @@ def test_an_agent_of_another_format_is_refused(agent, tmp_path):
         MemoryPPO.load(folder)
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("settings", "clip_range"), {}), (("settings", "learning_rate"), []),
+        (("settings", "ent_coef"), True), (("observation_space", "spaces"), 10**30),
+        (("observation_space",), {"type": "Dict", "spaces": None}), (("action_space",), 3),
+        (("policy",), []), (("training",), "x"),
+    ],
+)  # fmt: skip
+def test_an_edited_description_is_refused_in_one_line(agent, tmp_path, place, value):
+    folder = tmp_path / "agent"
+    agent("gru").save(folder)
+    described = json.loads((folder / "agent.json").read_text())
+    table = described
+    for key in place[:-1]:
+        table = table[key]
+    table[place[-1]] = value
+    (folder / "agent.json").write_text(json.dumps(described))
+    with pytest.raises(CheckpointError, match=r"agent\.json") as caught:
+        MemoryPPO.load(folder)
+    assert "\n" not in str(caught.value)
+
+
 def test_saving_replaces_whole_folders_only(agent, tmp_path, monkeypatch):
     folder = tmp_path / "agent"
     model = agent("gru")
