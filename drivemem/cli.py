@@ -79,6 +79,14 @@ def run_command(name: str, words: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away, as in `| head`
         sys.stderr.close()
         return 1
+    except OSError as error:  # a path that the system does not take, such as one too long
+        if error.filename is None:
+            raise
+        print(
+            f"drivemem {name}: {error.strerror}: {error.filename!s:.100}; choose another path",
+            file=sys.stderr,
+        )
+        return 1
 
 
 def _print_completion(words: list[str]) -> int:

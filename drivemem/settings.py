@@ -78,7 +78,9 @@ Words = Annotated[tuple[str, ...], BeforeValidator(pairs)]
 """Settings as key=value words; Python may give a mapping."""
 
 
-_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*")
+_LONGEST = 100
+"""Characters of a name: two of them and what goes with them make a file's name, which has 255."""
+_NAME = re.compile(rf"[A-Za-z0-9_+-][A-Za-z0-9_.+-]{{0,{_LONGEST - 1}}}")
 
 
 def check_name(name: Any) -> str:
@@ -89,7 +91,8 @@ def check_name(name: Any) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no name: use letters, digits and _ . + -, and no dot in front"
+            f"{name!r:.120} is no name: use letters, digits and _ . + -, no dot in front, at most "
+            f"{_LONGEST} of them"
         )
     return name
 

@@ -37,6 +37,30 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
         assert f"  {name} " in shown.stdout
 
 
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"train exit-recall --preset none --steps 64 --out {LONG}",
+        f"evaluate --driver constant:IDLE --scenario exit-recall --episodes 2 --out {LONG}",
+        f"replay {LONG}", f"study {LONG}.toml", f"gates exit-recall --out {LONG}",
+        f"distill oracle --scenario exit-recall --steps 64 --out {LONG}", f"evaluate {LONG}",
+        f"probe {LONG}", f"compare {LONG}",
+        f"submit --agent {LONG} --by me --driver idm --seeds 0 --steps 0 --scenario exit-recall",
+    ],
+)  # fmt: skip
+def test_a_path_that_is_too_long_is_one_line(
+    line: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, *words = line.split()
+    assert run_command(command, words) in (1, 2)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"drivemem {command}: ") and len(said) < 400
+
+
 @pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     try:

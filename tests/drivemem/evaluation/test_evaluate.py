@@ -224,7 +224,7 @@ def test_a_published_suite_is_met_and_a_changed_one_refused(copy: Run, tmp_path:
         drive(copy, suite="final")
 
 
-@pytest.mark.parametrize("name", ["../../escaped", "..", "a/b", "", ".hidden", 3])
+@pytest.mark.parametrize("name", ["../../escaped", "..", "a/b", "", ".hidden", 3, "x" * 101])
 def test_a_suite_whose_name_is_a_path_is_refused(tmp_path: Path, name: object) -> None:
     path = tmp_path / "suite.json"
     make_suite(drivemem_envs.scenario("exit-recall"), 2).save(path)
