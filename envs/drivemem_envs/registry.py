@@ -141,7 +141,7 @@ def _full_name(name: str) -> str:
     bare = name.removeprefix(f"{NAMESPACE}/")
     if bare in names:
         return bare
-    stem, version = re.fullmatch(r"(.+?)(-v\d+)?", bare).groups()  # type: ignore[union-attr]
+    stem, version = re.fullmatch(r"(?s)(.*?)(-v\d+)?", bare).groups()  # type: ignore[union-attr]
     wanted = re.escape(stem) + f"(-{LEVELS[0]})?" + (version or r"-v\d+")
     versions = [full for full in names if re.fullmatch(wanted, full)]
     if versions:

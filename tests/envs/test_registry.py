@@ -77,6 +77,12 @@ def test_an_unknown_name_gets_the_nearest():
         drivemem_envs.scenario("merg-v1")
 
 
+@pytest.mark.parametrize("name", ["", "drivemem/", "two\nlines", "-v0"])
+def test_what_is_no_name_is_an_unknown_one(name):
+    with pytest.raises(drivemem_envs.UnknownScenarioError, match="unknown scenario"):
+        drivemem_envs.scenario(name)
+
+
 def test_multi_agent_ids_are_refused_with_a_way_out():
     with pytest.raises(drivemem_envs.UnknownScenarioError, match=r"several agents.*intersection"):
         drivemem_envs.scenario("intersection-multi-agent-v0")
