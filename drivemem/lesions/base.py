@@ -242,3 +242,21 @@ def whole_number(argument: str, name: str, least: int) -> int:
     if value != int(value):
         raise DrivememError(f"lesion '{name}' needs a whole number, not {argument}")
     return int(value)
+
+
+def need_another_world(worlds: int, name: str, does: str) -> None:
+    """Refuse to drive one world alone with a lesion that takes something from another episode.
+
+    Args:
+        worlds: driven at once.
+        name: of the lesion.
+        does: what it does with the other episode, for the message.
+
+    Raises:
+        DrivememError: there is no other world.
+    """
+    if worlds < 2:
+        raise DrivememError(
+            f"lesion '{name}' {does} another episode, but one world is driven alone: evaluate at "
+            "least 2 episodes with --num-envs 2 or more"
+        )

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from drivemem.errors import DrivememError
-from drivemem.lesions.base import Lesion, register_lesion, whole_number
+from drivemem.lesions.base import Lesion, need_another_world, register_lesion, whole_number
 from drivemem_agents.memory import State
 from drivemem_agents.observations import Observation
 from drivemem_agents.policy import MemoryPolicy
@@ -60,11 +60,7 @@ class Contaminate(Lesion):
         Raises:
             DrivememError: there is no other world.
         """
-        if worlds < 2:
-            raise DrivememError(
-                "lesion 'contaminate' shows observations of another episode, but one world is "
-                "driven alone: evaluate at least 2 episodes with --num-envs 2 or more"
-            )
+        need_another_world(worlds, "contaminate", "shows observations of")
         self._policy = policy
         self._whole = np.zeros(worlds, dtype=bool)  # whose last burst is kept to its end
         self._before: State = {}

@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from drivemem.errors import DrivememError
-from drivemem.lesions.base import Lesion, number, register_lesion, whole_number
+from drivemem.lesions.base import (
+    Lesion,
+    need_another_world,
+    number,
+    register_lesion,
+    whole_number,
+)
 from drivemem_agents.memory import State
 from drivemem_agents.observations import Observation
 from drivemem_agents.policy import MemoryPolicy
@@ -219,11 +225,7 @@ class Swap(Lesion):
         Raises:
             DrivememError: there is no other world.
         """
-        if worlds < 2:
-            raise DrivememError(
-                "lesion 'swap' takes the state of another episode, but one world is driven alone: "
-                "evaluate at least 2 episodes with --num-envs 2 or more"
-            )
+        need_another_world(worlds, "swap", "takes the state of")
         self._generator = np.random.default_rng(0)
         self._moment = np.full(worlds, self.at or 0, dtype=np.int64)
 
