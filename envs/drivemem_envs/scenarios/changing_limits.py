@@ -6,8 +6,8 @@ Task
 What is hidden
     The limit in force: `cue` names 1 of 3 limits for `cue_window_s` after its sign is passed.
 What must be remembered
-    The last limit, 1 of 3, until the next sign: through a bend, some 5 s, and as long on the
-    straight behind it. Each sign replaces what was remembered; consecutive limits differ.
+    The last limit, 1 of 3, until the next sign: through a bend, some 4 s, and as long on the
+    straight behind it. Each sign replaces what was remembered.
 Observation
     `vehicles` (6, 7), `lanes` and `ego` (see the views), `cue` (3,) one-hot, and `navigation` (3,):
     how far it is to the next bend and out of the bend, at all times (the number between is for
@@ -19,15 +19,18 @@ Reward
     its place while faster than allowed; -2 collision, -1 violation, +1 success.
 Outcome
     success: at the end of the road in time, and not faster than allowed for more than
-    `tolerated_s` in all; violation (faster for longer, which ends the episode); collision; timeout
+    `tolerated_s` in all, nor than a bend allows for more than one decision; violation (faster for
+    longer, which ends the episode); collision; timeout
     (too late, by the time that who goes at the limits on an empty road takes, and `slack_s`).
 Ceiling
-    Measured. A bend has one lane and a limit at the ego's lowest speed, enforced in its second
-    half, so that neither speed nor lane carries the limit to the straight, where each speed is
-    right for one limit: faster is a violation, slower costs more than the slack in the long run.
-    Gaps to the next cars could carry it; nobody was seen to do that.
+    Measured. At easy the ego's motion cannot carry a limit to the straight: its sign stands where
+    the enforced part of a bend begins, in which all go the same way or break the rule (see
+    `winding_road`), and limits are drawn each by itself, so that nothing before the sign says
+    anything of it. On the straight each speed is right for one limit: faster is a violation,
+    slower costs more than the slack in the long run.
 Scenario parameters
-    Spacing of signs: `sign_every_m` (none: one at each bend; a window: drawn at random). Number of
+    Spacing of signs: `sign_every_m` (none: one in each bend; a window: drawn at random, so that
+    signs stand on straights as well, where the ego's motion could store them). Number of
     bends: `rounds`. Difficulty: `slack_s`, `spacing_m` of traffic, `straight_m`.
 Source
     Rewriting tasks, in which what must be forgotten matters as much as what must be kept, on the
@@ -47,7 +50,6 @@ from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.scenarios.shared.winding_oracle import WayReader
 from drivemem_envs.scenarios.shared.winding_road import (
     BEND_M,
-    BEND_TOLERANCE,
     PACE,
     START_M,
     Course,
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
 
 LIMITS = (14.0, 20.0, 26.0)
 """m/s."""
-_LIMIT, _ANNOUNCED, _OVER, _SIGNS, _DEADLINE, _WAY = range(6)
+_LIMIT, _ANNOUNCED, _OVER, _SIGNS, _DEADLINE, _WAY, _BEND_OVER = range(7)
 
 
 class ChangingLimitsTask(BatchTask):
@@ -77,7 +79,7 @@ class ChangingLimitsTask(BatchTask):
     )  # fmt: skip
     cue_size = len(LIMITS)
     navigation_size = Guide.SIZE
-    state_size = 6
+    state_size = 7
 
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
         super().__init__(config, lane_indices)
@@ -116,17 +118,20 @@ class ChangingLimitsTask(BatchTask):
         state[:, _WAY] = way
         self._pass_signs(way, moment.time_s, drawn, state)
         limit = np.array(LIMITS)[state[:, _LIMIT].astype(int)]
-        bend, curved = self._places.is_bend(moment), self._places.is_curved(moment)
+        curved = self._places.is_curved(moment)
         adapts = moment.time_s - state[:, _ANNOUNCED] < self.config["grace_s"]
         over = (moment.speed > limit + self.config["tolerance_mps"]) & ~adapts
-        over |= bend & (moment.speed > PACE + BEND_TOLERANCE)
         state[:, _OVER] += over * self._decision_s
+        in_bend, too_long = self._places.count_over(
+            moment, state[:, _BEND_OVER], self._decision_s
+        )
+        over |= in_bend
         allowed = np.where(curved, PACE, limit)
         unpaid = self.config["unpaid_share"]
         share = np.clip(moment.speed / allowed, 0.0, 1.0)
         pace = np.maximum((share - unpaid) / (1.0 - unpaid), -1.0) * ~over
         arrived, late = way >= self._goal_m, moment.time_s >= state[:, _DEADLINE]
-        violation = state[:, _OVER] > self.config["tolerated_s"]
+        violation = too_long | (state[:, _OVER] > self.config["tolerated_s"])
         success = arrived & ~violation & ~late & ~moment.crashed
         terms = np.stack([moment.crashed, pace, over, violation, success], axis=1)
         return Verdict(
@@ -167,10 +172,10 @@ class ChangingLimitsWorld(WindingWorld):
         """Those of all winding roads, and this one's."""
         return {
             **super().default_config(),
-            "sign_every_m": None,  # at each bend; or [least, most] from one to the next
+            "sign_every_m": None,  # in each bend; or [least, most] from one to the next
             "grace_s": 2.5,  # to adapt to a new limit
             "tolerance_mps": 1.0,  # faster than this above the limit counts
-            "tolerated_s": 1.0,  # for so long
+            "tolerated_s": 1.0,  # for so long in all
             "change_s": 2.5,  # lost to each change from the bends' pace to the limit and back
             "slack_s": 6.0,  # later than who always goes at the limit
             "collision_reward": -2.0,
@@ -195,17 +200,14 @@ class ChangingLimitsWorld(WindingWorld):
         super()._reset()
         signs = [START_M]
         if self.config["sign_every_m"] is None:
-            signs += [each.way_m for each in self.course.of("entry")]
+            signs += [each.way_m for each in self.course.of("bend")]
         else:
             low, high = window_of(self.config, "sign_every_m")
             while len(signs) < self.course.goal_m / low + 1:
                 signs.append(signs[-1] + self.np_random.uniform(low, high))
         self._signs = np.array(signs)
-        # Each limit differs from the one before it: a sign that changes nothing asks for nothing.
-        limits = [self.np_random.integers(len(LIMITS))]
-        for _ in signs[1:]:
-            limits.append((limits[-1] + self.np_random.integers(1, len(LIMITS))) % len(LIMITS))
-        self._limits = np.array(limits)
+        # Each by itself, also the same again: the limit before it must say nothing of the next.
+        self._limits = self.np_random.integers(len(LIMITS), size=len(signs))
 
     def drawn(self) -> Floats:
         """See `ChangingLimitsTask`."""
@@ -239,15 +241,17 @@ EASY = Scenario(
     time_limit_s=180.0,
     memory_horizon_s=6.0,
     tags=("free-driving", "rewriting", "gated"),
-    ceiling="measured: bends set speed and lane to the same values whatever the limit",
+    ceiling="measured: in bends, where limits are told, all go the same way whatever the limit",
 )
 _TAGS = ("free-driving", "rewriting")
+_HARDER = "measured: bends set speed and lane to the same values whatever the limit"
 _FULL = {"slack_s": 6.0, "spacing_m": [60.0, 110.0]}
 """Of the harder levels: denser traffic, and time for more changes of speed."""
 MEDIUM = EASY.level(
     "medium",
     config={**_FULL, "rounds": 4, "sign_every_m": [120.0, 320.0]},
-    memory_horizon_s=12.0, observation=winding_rows(6, 450.0).model_dump(), tags=_TAGS,
+    memory_horizon_s=12.0, observation=winding_rows(6, 490.0).model_dump(), tags=_TAGS,
+    ceiling=_HARDER,
     summary="speed limits replace each other at random distances along a winding road",
 )  # fmt: skip
 HARD = EASY.level(
@@ -255,6 +259,7 @@ HARD = EASY.level(
     config={**_FULL, "rounds": 6, "sign_every_m": [100.0, 500.0]},
     memory_horizon_s=25.0,
     tags=_TAGS,
-    observation=winding_rows(6, 650.0).model_dump(),
+    ceiling=_HARDER,
+    observation=winding_rows(6, 700.0).model_dump(),
     summary="speed limits replace each other at random distances along a long winding road",
 )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from drivemem_envs.batch_task import Floats
 from drivemem_envs.scenario_spec import Scenario
-from drivemem_envs.scenarios.shared.winding_road import ARC_M, LANE_WIDTH, Course
+from drivemem_envs.scenarios.shared.winding_road import ENTRY_M, LANE_WIDTH, Course
 
 LEFT, IDLE, RIGHT, FASTER, SLOWER = range(5)
 _TAU_S, _DECISION_S = 0.6, 1 / 3
@@ -136,7 +136,7 @@ class View(NamedTuple):
                 continue
             if (gaps[on] < (reached - self.cars[on, 2]) * _STOPS_S).any():
                 continue
-            room = self.left_m - way + ARC_M - 4.0
+            room = self.left_m - way + ENTRY_M - 4.0
             if self.before_bend and braking_m(round(reached), tuple(steps)) + reached / 3 > room:
                 continue
             return step

@@ -1,7 +1,10 @@
 """A road of straights and bends, where a bend puts every driver at one pace on one lane.
 
-Whoever must remember something across a bend cannot keep it in speed or lane instead: the bend
-has a single lane and a limit at the ego's lowest speed. Between bends drivers are free.
+A bend is an entry, to slow down in, and a longer arc whose limit is the ego's lowest speed and is
+enforced at once. What is told at the beginning of that arc can be kept in nothing but memory: the
+lane is single, slower than the limit the ego cannot drive, and who drives faster breaks a rule. So
+until the arc ends all go the same way to the last bit, or their episode is over. Between bends
+drivers are free.
 """
 
 from __future__ import annotations
@@ -28,14 +31,17 @@ TRAFFIC = 10.0
 """The speed of traffic on straights, m/s: the ego can pass it and fall back behind it."""
 BEND_TOLERANCE = 0.5
 """How much faster than that is no violation, m/s."""
+BEND_TOLERATED_S = 0.4
+"""For so long in a bend one may be: one decision, for who braked late; a pulse of FASTER takes
+three."""
 START_M = 10.0
 """Where the ego begins, m along the way."""
 LANE_WIDTH = float(AbstractLane.DEFAULT_WIDTH)
-_RADIUS, _TURN = 25.0, math.pi / 4
-ARC_M = _RADIUS * _TURN
-"""Length of one of a bend's two arcs, m."""
-BEND_M = 2 * ARC_M
-"""Length of a bend: two arcs, there and back, m."""
+_RADII, _TURN = {"entry": 25.0, "bend": 50.0}, math.pi / 4
+ENTRY_M, ARC_M = (radius * _TURN for radius in _RADII.values())
+"""Lengths of a bend's two arcs, there and back, m."""
+BEND_M = ENTRY_M + ARC_M
+"""Length of a bend, m."""
 _RUN_OUT_M = 200.0
 _MAP_M = 150.0
 """Distance that navigation tells as 1, m."""
@@ -183,15 +189,16 @@ class _Builder:
 
     def arc(self, side: int, kind: str) -> None:
         """One lane; side 1 turns right."""
+        radius, length = _RADII[kind], _RADII[kind] * _TURN
         phase = self._heading - side * math.pi / 2
-        middle = self._at - _RADIUS * np.array([math.cos(phase), math.sin(phase)])
+        middle = self._at - radius * np.array([math.cos(phase), math.sin(phase)])
         end = phase + side * _TURN
         line = LineType.CONTINUOUS
         arc = CircularLane(
-            middle, _RADIUS, phase, end, side == 1, line_types=[line, line], speed_limit=PACE
+            middle, radius, phase, end, side == 1, line_types=[line, line], speed_limit=PACE
         )
-        self.network.add_lane(*self._next(ARC_M, 1, kind), arc)
-        self._at, self._heading = arc.position(ARC_M, 0.0), self._heading + side * _TURN
+        self.network.add_lane(*self._next(length, 1, kind), arc)
+        self._at, self._heading = arc.position(length, 0.0), self._heading + side * _TURN
         if kind == "bend":
             self._heading = 0.0
 
@@ -233,6 +240,19 @@ class Places:
     def is_bend(self, moment: Moment) -> Flags:
         """Whether the bend's limit is enforced (N,): in its second arc."""
         return np.asarray(self._bends[moment.lane])
+
+    def count_over(self, moment: Moment, over_s: Floats, decision_s: float) -> tuple[Flags, Flags]:
+        """Who is now faster than a bend allows (N,), and who has been for too long in it (N,).
+
+        Args:
+            moment: the egos.
+            over_s: (N,) for how long they have been in this bend, s; written.
+            decision_s: the decision period, s.
+        """
+        bend = self.is_bend(moment)
+        over = np.asarray(bend & (moment.speed > PACE + BEND_TOLERANCE))
+        over_s[:] = np.where(bend, over_s + over * decision_s, 0.0)
+        return over, np.asarray(over_s > BEND_TOLERATED_S)
 
     def is_curved(self, moment: Moment) -> Flags:
         """Whether they are in either arc of a bend (N,)."""
