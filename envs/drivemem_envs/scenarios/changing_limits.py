@@ -122,9 +122,7 @@ class ChangingLimitsTask(BatchTask):
         adapts = moment.time_s - state[:, _ANNOUNCED] < self.config["grace_s"]
         over = (moment.speed > limit + self.config["tolerance_mps"]) & ~adapts
         state[:, _OVER] += over * self._decision_s
-        in_bend, too_long = self._places.count_over(
-            moment, state[:, _BEND_OVER], self._decision_s
-        )
+        in_bend, too_long = self._places.count_over(moment, state[:, _BEND_OVER], self._decision_s)
         over |= in_bend
         allowed = np.where(curved, PACE, limit)
         unpaid = self.config["unpaid_share"]

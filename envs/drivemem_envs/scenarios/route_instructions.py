@@ -117,9 +117,7 @@ class RouteInstructionsTask(BatchTask):
         self._listen(way, moment.time_s, drawn, state)
         right, wrong = self._choose(moment, drawn, state)
         curved = self._places.is_curved(moment)
-        over, violation = self._places.count_over(
-            moment, state[:, _BEND_OVER], self._decision_s
-        )
+        over, violation = self._places.count_over(moment, state[:, _BEND_OVER], self._decision_s)
         pace = (
             2.0 * np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) - 1.0
         ) * ~over

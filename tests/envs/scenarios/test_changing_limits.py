@@ -112,16 +112,19 @@ def test_the_deadline_is_what_the_limits_allow():
     assert deadlines[0] > deadlines[1] + 6.0 > deadlines[2] + 9.0
 
 
-def test_limits_differ_from_those_before_and_spacing_is_as_asked():
+def test_each_limit_is_drawn_by_itself_and_spacing_is_as_asked():
+    same = []
     for level, low, high, last in (("easy", 0.0, 240.0, 250.0), ("medium", 120.0, 320.0, 600.0)):
         env = drivemem_envs.make(f"{NAME}-{level}")
         for seed in range(5):
             env.reset(seed=seed)
             signs, limits = np.split(env.unwrapped.drawn(), 2)
-            assert (np.diff(limits) != 0).all() and set(limits) <= {0, 1, 2}
+            assert set(limits) <= {0, 1, 2}
+            same += (np.diff(limits) == 0).tolist()
             assert (np.diff(signs) >= low).all() and (np.diff(signs) <= high).all()
             assert signs[-1] > last
         env.close()
+    assert 0.1 < np.mean(same) < 0.6
 
 
 @pytest.mark.slow

@@ -55,10 +55,9 @@ def drive(task, indices, road, drawn, branches, time_s=1.0):
 
 
 def told(road, branches, corrections=(None, None, None)):
-    entries, bends = ([e.way_m for e in road.of(kind)] for kind in ("entry", "bend"))
     ways = [
-        (first, np.inf if new is None else second)
-        for first, second, new in zip(entries, bends, corrections, strict=True)
+        (bend.way_m, np.inf if new is None else bend.way_m + 10.0)
+        for bend, new in zip(road.of("bend"), corrections, strict=True)
     ]
     told = [
         (old, 0 if new is None else new) for old, new in zip(branches, corrections, strict=True)
@@ -89,14 +88,15 @@ def test_the_cue_is_the_last_instruction_and_tells_when():
     drawn = told(road, (2, 0, 1), (1, None, 0))
     state, seen = task.begin(drawn), []
     assert not task.cue(drawn, state).any()
-    for time_s, here in enumerate(road.stretches[:5]):
-        task.judge(
-            moment_on(indices, (here.start, here.end, 0), time_s=float(time_s)), drawn, state
-        )
+    straight, entry, bend, behind, branch = road.stretches[:5]
+    for time_s, (here, along) in enumerate(
+        [(straight, 1.0), (entry, 1.0), (bend, 1.0), (bend, 12.0), (behind, 1.0), (branch, 1.0)]
+    ):
+        lane = (here.start, here.end, 0)
+        task.judge(moment_on(indices, lane, along, time_s=float(time_s)), drawn, state)
         cue = task.cue(drawn, state)[0]
         seen.append((int(cue.argmax()) if cue.any() else None, task.announced_s(drawn, state)[0]))
-    # The first straight, both arcs of the bend, the straight behind it, a branch.
-    assert seen == [(None, 0.0), (2, 1.0), (1, 2.0), (1, 2.0), (1, 2.0)]
+    assert seen == [(None, 0.0), (None, 0.0), (2, 2.0), (1, 3.0), (1, 3.0), (1, 3.0)]
 
 
 def test_told_at_the_start_the_cue_is_the_whole_route():
@@ -117,7 +117,7 @@ def test_too_late_and_too_fast_in_bends_are_no_success():
     bend = road.of("bend")[0]
     fast = moment_on(indices, (bend.start, bend.end, 0), speed=12.0)
     told_off = [task.judge(fast, drawn, state).violation[0] for _ in range(4)]
-    assert told_off == [False, False, False, True]
+    assert told_off == [False, True, True, True]
 
 
 @pytest.mark.parametrize(

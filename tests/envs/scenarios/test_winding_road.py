@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
 import drivemem_envs
-from drivemem_envs.scenarios.shared.winding_oracle import FASTER, IDLE, SLOWER, WayReader, braking_m
-from drivemem_envs.scenarios.shared.winding_road import BEND_M, BEND_TOLERANCE, PACE, START_M, Guide
+from drivemem_envs.scenarios.shared.winding_oracle import FASTER, IDLE, WayReader, braking_m
+from drivemem_envs.scenarios.shared.winding_road import ARC_M, BEND_M, START_M, Guide
 
 NAMES = ("changing-limits", "route-instructions")
 
@@ -55,25 +55,35 @@ def test_braking_takes_longer_from_higher_speeds():
     assert ways[0] == 0.0 and all(a < b for a, b in pairwise(ways)) and ways[-1] < 60.0
 
 
-@pytest.mark.parametrize("pulse", [1, 2])
-def test_no_speed_but_the_pace_gets_through_a_bend_unpunished(pulse):
-    """Who stores a bit in the bend's second half, by a pulse of FASTER, is faster than allowed."""
-    env = drivemem_envs.make("changing-limits", config={"spacing_m": [900.0, 900.0]})
-    env.reset(seed=0)
-    over, speeds = [], []
-    for _ in range(60):
-        bend = env.unwrapped.vehicle.lane_index[:2] == ("2", "3")
-        action = IDLE
-        if bend:
-            action = FASTER if len(over) < pulse else SLOWER
-        *_, info = env.step(action)
-        if bend:
-            over.append(info["rewards"]["over_limit_reward"])
-            speeds.append(env.unwrapped.vehicle.speed)
-        elif over:
-            break
-    assert max(speeds) > PACE + BEND_TOLERANCE and sum(over) >= pulse
-    assert abs(speeds[-1] - PACE) < 1.0 + pulse  # and what is left of it fades
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_nothing_done_while_a_cue_is_shown_in_a_bend_leaves_a_trace(name, seed):
+    """After all sequences of actions of that time and one more, who goes on goes the same way.
+
+    So the ego's motion can store nothing of what was told there, whatever drives it.
+    """
+    found = drivemem_envs.scenario(name)
+    rule, told_for = found.world_class().oracle(found), round(found.sensors.cue_window_s * 3) + 1
+    sequences = np.array(list(product(range(5), repeat=told_for)))
+    worlds = len(sequences)
+    env = drivemem_envs.make_vec(found, num_envs=worlds)
+    observation, _ = env.reset(seed=[seed] * worlds)
+    over, decided, shown, out = np.zeros(worlds, bool), 0, [], 0.0
+    while not decided or out > 0.0:
+        out = observation["navigation"][~over][0, 2]
+        if 0.0 < out <= ARC_M / BEND_M:
+            actions = sequences[:, decided] if decided < told_for else np.full(worlds, IDLE)
+            shown.append(observation["cue"][~over].any())
+            decided += 1
+        else:
+            one = {key: part[:1] for key, part in observation.items()}
+            actions = np.repeat(rule(one, np.zeros(1, int)), worlds)
+        observation, _, terminated, truncated, _ = env.step(actions)
+        over |= terminated | truncated
+    assert shown[: told_for - 1] == [True] * (told_for - 1) and not any(shown[told_for:])
+    np.testing.assert_array_equal(over, (sequences == FASTER).any(axis=1))
+    for part in observation.values():
+        assert (part[~over] == part[~over][:1]).all()
     env.close()
 
 
