@@ -84,7 +84,7 @@ class ChangingLimitsTask(BatchTask):
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
         super().__init__(config, lane_indices)
         road = ChangingLimitsWorld.course_of(config)
-        self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices)
+        self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices, config)
         self._bends = [each.way_m for each in road.of("entry")]
         self._guide = Guide(road)
         self._decision_s = 1.0 / config["policy_frequency"]
@@ -122,7 +122,7 @@ class ChangingLimitsTask(BatchTask):
         adapts = moment.time_s - state[:, _ANNOUNCED] < self.config["grace_s"]
         over = (moment.speed > limit + self.config["tolerance_mps"]) & ~adapts
         state[:, _OVER] += over * self._decision_s
-        in_bend, too_long = self._places.count_over(moment, state[:, _BEND_OVER], self._decision_s)
+        in_bend, too_long = self._places.count_over(moment, state[:, _BEND_OVER])
         over |= in_bend
         allowed = np.where(curved, PACE, limit)
         unpaid = self.config["unpaid_share"]
@@ -237,7 +237,7 @@ EASY = Scenario(
     observation=winding_rows(6, 260.0),
     summary="speed limits replace each other along a winding road with slower traffic",
     time_limit_s=180.0,
-    memory_horizon_s=6.0,
+    memory_horizon_s=8.0,
     tags=("free-driving", "rewriting", "gated"),
     ceiling="measured: in bends, where limits are told, all go the same way whatever the limit",
 )

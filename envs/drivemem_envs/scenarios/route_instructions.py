@@ -89,13 +89,12 @@ class RouteInstructionsTask(BatchTask):
     def __init__(self, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> None:
         super().__init__(config, lane_indices)
         road = RouteInstructionsWorld.course_of(config)
-        self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices)
+        self._goal_m, self._places = road.goal_m, Places(road.stretches, lane_indices, config)
         self._rounds, self._at_start = int(config["rounds"]), config["told"] == "start"
         self.cue_size = BRANCHES * (self._rounds if self._at_start else 1)
         bends_m = sum(each.length for each in road.stretches if each.kind in ("entry", "bend"))
         free_m = self._goal_m - START_M - bends_m
         self._deadline_s = bends_m / PACE + free_m / FREE_SPEED + config["slack_s"]
-        self._decision_s = 1.0 / config["policy_frequency"]
         self._guide = Guide(road)
 
     def begin(self, drawn: Floats) -> Floats:
@@ -117,7 +116,7 @@ class RouteInstructionsTask(BatchTask):
         self._listen(way, moment.time_s, drawn, state)
         right, wrong = self._choose(moment, drawn, state)
         curved = self._places.is_curved(moment)
-        over, violation = self._places.count_over(moment, state[:, _BEND_OVER], self._decision_s)
+        over, violation = self._places.count_over(moment, state[:, _BEND_OVER])
         pace = (
             2.0 * np.clip(moment.speed / np.where(curved, PACE, FREE_SPEED), 0.0, 1.0) - 1.0
         ) * ~over

@@ -31,9 +31,6 @@ TRAFFIC = 10.0
 """The speed of traffic on straights, m/s: the ego can pass it and fall back behind it."""
 BEND_TOLERANCE = 0.5
 """How much faster than that is no violation, m/s."""
-BEND_TOLERATED_S = 0.4
-"""For so long in a bend one may be: one decision, for who braked late; a pulse of FASTER takes
-three."""
 START_M = 10.0
 """Where the ego begins, m along the way."""
 LANE_WIDTH = float(AbstractLane.DEFAULT_WIDTH)
@@ -223,9 +220,17 @@ class Places:
     Args:
         stretches: the course's.
         lane_indices: highway-env's index of each lane.
+        config: the world's, with the decision frequency and what bends tolerate.
     """
 
-    def __init__(self, stretches: Sequence[Stretch], lane_indices: Sequence[LaneIndex]) -> None:
+    def __init__(
+        self,
+        stretches: Sequence[Stretch],
+        lane_indices: Sequence[LaneIndex],
+        config: Mapping[str, Any],
+    ) -> None:
+        self._decision_s = 1.0 / config["policy_frequency"]
+        self._tolerated_s = float(config["bend_tolerated_s"])
         names = {(each.start, each.end): each for each in stretches}
         rows = [names[start, end] for start, end, _ in lane_indices]
         self._begins = np.array([each.way_m for each in rows])
@@ -241,18 +246,17 @@ class Places:
         """Whether the bend's limit is enforced (N,): in its second arc."""
         return np.asarray(self._bends[moment.lane])
 
-    def count_over(self, moment: Moment, over_s: Floats, decision_s: float) -> tuple[Flags, Flags]:
+    def count_over(self, moment: Moment, over_s: Floats) -> tuple[Flags, Flags]:
         """Who is now faster than a bend allows (N,), and who has been for too long in it (N,).
 
         Args:
             moment: the egos.
             over_s: (N,) for how long they have been in this bend, s; written.
-            decision_s: the decision period, s.
         """
         bend = self.is_bend(moment)
         over = np.asarray(bend & (moment.speed > PACE + BEND_TOLERANCE))
-        over_s[:] = np.where(bend, over_s + over * decision_s, 0.0)
-        return over, np.asarray(over_s > BEND_TOLERATED_S)
+        over_s[:] = np.where(bend, over_s + over * self._decision_s, 0.0)
+        return over, np.asarray(over_s > self._tolerated_s)
 
     def is_curved(self, moment: Moment) -> Flags:
         """Whether they are in either arc of a bend (N,)."""
@@ -318,6 +322,9 @@ class WindingWorld(TaskWorld):
                 "first_m": 60.0,  # straight before the first bend
                 "straight_m": 160.0,  # straight behind each bend
                 "spacing_m": [60.0, 110.0],  # from one car to the next
+                # For so long one may be faster than a bend allows: for one decision, if one braked
+                # late. A pulse of FASTER takes three.
+                "bend_tolerated_s": 0.4,
                 "collision_reward": -1.0,
                 "screen_width": 900,
                 "screen_height": 260,
