@@ -10,7 +10,7 @@ from typing import Any
 
 from drivemem.errors import DrivememError
 from drivemem.runs import RUNS, manifest
-from drivemem.studies.search import Budget, Found, preset_text, search
+from drivemem.studies.search import Budget, Found, agents_text, preset_text, search
 from drivemem.tables import Shown, Table
 
 
@@ -21,7 +21,8 @@ class Tuned(Shown):
     found: tuple[Found, ...]
     """The best trial of each memory."""
     preset: Path
-    """The file to train with: `drivemem.train(scenario, preset=...)`."""
+    """What was found, as a file: of one scenario a preset to train with,
+    `drivemem.train(scenario, preset=...)`; of several the agents of a study."""
 
     def as_tables(self) -> list[Table]:
         """The best of each memory."""
@@ -30,11 +31,11 @@ class Tuned(Shown):
             for one in self.found
         ]
         records = [vars(one) for one in self.found]
-        return [Table(("memory", "success", "trials", "settings"), rows, records=records)]
+        return [Table(("memory", "score", "trials", "settings"), rows, records=records)]
 
 
 def tune(
-    scenario: str,
+    scenario: str | Sequence[str],
     *,
     memories: Sequence[str] = ("none", "frame_stack", "gru"),
     trials: int = 20,
@@ -47,19 +48,20 @@ def tune(
     command: str | None = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
-    """Search settings of training, the same budget for every memory; writes a preset.
+    """Search settings of training, the same budget for every memory; writes what it found.
 
     Args:
-        scenario: its name.
+        scenario: a name, or several: then settings are searched that are best on all together.
         memories: memories to search settings for.
         trials: runs for each memory; more go on with an earlier search.
-        steps: decisions of each run.
+        steps: decisions of each run; a trial is a run on each scenario.
         episodes: that a run is judged on (of the eval stream; the test stream is not touched).
         seed: of the proposals and of training.
         fixed: settings that stay as they are, such as `{"num_envs": 64}`.
-        out: folder of journal and runs; default `runs/tune-<scenario>`.
-        preset: file for the preset; default `<out>/<scenario>.toml`.
-        command: that made the preset, for its reader; default: this call.
+        out: folder of journal and runs; default `runs/tune-<scenario>`, names of several joined.
+        preset: file for what was found; default `<out>/<scenario>.toml`, of several
+            `<out>/agents.toml`.
+        command: that made it, for its reader; default: this call.
         told: gets a line for each trial.
 
     Raises:
@@ -69,14 +71,20 @@ def tune(
     """
     if trials < 1:
         raise DrivememError(f"trials is {trials}; give at least 1")
-    folder = Path(out or RUNS / f"tune-{scenario}")
+    names = [scenario] if isinstance(scenario, str) else list(scenario)
+    folder = Path(out or RUNS / f"tune-{'-'.join(names)}")
     budget = Budget(trials, steps, episodes, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = search(scenario, memories, budget, folder, told, dict(fixed or {}))
-    path = Path(preset or folder / f"{scenario}.toml")
+        found = search(names, memories, budget, folder, told, dict(fixed or {}))
     call = command or f"drivemem.tune({scenario!r}, memories={tuple(memories)!r}, fixed={fixed!r})"
-    _write(path, preset_text(scenario, found, budget, call, manifest("done")))
+    facts = manifest("done")
+    if len(names) > 1:
+        path = Path(preset or folder / "agents.toml")
+        _write(path, agents_text(names, found, budget, call, facts))
+    else:
+        path = Path(preset or folder / f"{names[0]}.toml")
+        _write(path, preset_text(names[0], found, budget, call, facts))
     return Tuned(tuple(found), path)
 
 

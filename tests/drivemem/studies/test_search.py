@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import numpy as np
 import pytest
 
 import drivemem
 from drivemem.commands.tune import run as tune
 from drivemem.errors import DrivememError
+from drivemem.studies.spec import study_from
 from drivemem.training.presets import read_preset
 
 optuna = pytest.importorskip("optuna", reason="the extra `tune` is not installed")
@@ -73,6 +77,45 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
     assert read_preset(again.preset) == replace(read_preset(preset), name=again.preset.as_posix())
     with pytest.raises(DrivememError, match="holds another search"):
         tune([*WORDS, "--trials", "2", "--seed", "1", "--out", str(whole)])
+
+
+def _mean(episodes: Path, column: str) -> float:
+    (row,) = duckdb.sql(f"SELECT avg({column}::DOUBLE) FROM '{episodes}'").fetchall()
+    return float(row[0])
+
+
+def test_several_scenarios_are_searched_together(tmp_path: Path) -> None:
+    names = ["limit-recall", "glare-highway"]
+    words = [*names, "--memories", "gru", "--steps", "1024", "--episodes", "9", "--trials", "2"]
+    fixed = ["--fixed", "num_envs=4", "batch_size=64", "aux_coef=0", "checkpoint_every=2"]
+    assert tune([*words, *fixed, "--out", str(tmp_path)]) == 0
+    first = trials(tmp_path)["gru"][0]
+    runs = [tmp_path / "gru" / "trial-0" / name for name in names]
+    configs = [json.loads((run / "config.json").read_text()) for run in runs]
+    for setting in ("learning_rate", "ent_coef", "n_steps", "n_epochs", "gae_lambda"):
+        assert configs[0][setting] == configs[1][setting]
+    assert configs[0]["gamma"] != configs[1]["gamma"]  # what is not searched is each preset's
+    means = []
+    for run, column in zip(runs, ("success", "on_time"), strict=True):
+        (episodes,) = run.glob("evaluations/eval-intact/episodes.parquet")
+        means.append(_mean(episodes, column))
+    assert first["value"] == pytest.approx(np.mean(means)) and means[0] > 0.0
+    agents = tomllib.loads((tmp_path / "agents.toml").read_text())["agents"]
+    best = max(trials(tmp_path)["gru"], key=lambda trial: trial["value"])
+    assert agents["gru"]["memory"] == "gru" and "batch_size" not in agents["gru"]
+    assert f"gate_bias={best['params']['gate_bias']}" in agents["gru"]["memory_kwargs"]
+    study = {
+        "name": "s",
+        "seeds": 1,
+        "scenarios": {"s": {"scenario": "exit-recall"}},
+        "agents": agents,
+    }
+    assert study_from(study, "s").agents["gru"]
+
+
+def test_a_scenario_named_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DrivememError, match="name each once"):
+        tune(["exit-recall", "exit-recall", "--trials", "1", "--out", str(tmp_path / "search")])
 
 
 def test_a_search_that_cannot_begin_leaves_nothing_behind(tmp_path: Path) -> None:
