@@ -75,6 +75,8 @@ def compare_runs(
     report: str | Path | None = None,
     names: Mapping[str, str] | None = None,
     partial: bool = False,
+    title: str | None = None,
+    claims: str = "",
 ) -> Comparison:
     """Compare evaluated runs, and submissions beside them.
 
@@ -89,6 +91,8 @@ def compare_runs(
         names: what to call the agents of runs, by the name of the run's folder; others are
             called by what they were trained with.
         partial: others are still to come, so the baseline may be missing.
+        title: of the report; default: the question that drivemem asks.
+        claims: what was to be shown, for the report.
 
     Raises:
         DrivememError: nothing to compare, no such baseline, the report's folder is named as a
@@ -107,9 +111,9 @@ def compare_runs(
     tables.sort(key=lambda table: (*by_level(table.scenario), -len(table.rows)))
     written: list[Path] = []
     if report is not None:
-        from drivemem.comparison.report import write_report
+        from drivemem.comparison.report import TITLE, write_report
 
-        written = write_report(Path(report), tables, collection)
+        written = write_report(Path(report), tables, collection, title or TITLE, claims)
     return Comparison(tables, collection, written)
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from drivemem.comparison.ceilings import draw_ceiling
 from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
 from drivemem.comparison.measures import Curve, memory_sizes, retention_curves, swept_lesions
 from drivemem.comparison.rows import Judged, SuiteTable
@@ -21,12 +22,13 @@ def lesion_figures(table: SuiteTable) -> list[Figure]:
         _draw(axes, curves, styles(table), logarithmic=info.scale == "logarithmic")
         _label(axes, table.judged)
         axes.set_xlabel(info.axis)
+        told = draw_ceiling(table, axes.axhline)
         legend(figure, columns=1)
         figures.append(
             Figure(
                 info.title,
                 f"Lesion {lesion}: the same weights on the same episodes. Thin line: the agent "
-                "intact. 95 % intervals.",
+                f"intact. 95 % intervals.{told}",
                 to_svg(figure, f"Success on {table.title} against {info.axis}"),
             )
         )
@@ -72,10 +74,12 @@ def size_figure(table: SuiteTable) -> Figure | None:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("memory state, bytes")
     _label(axes, table.judged)
+    told = draw_ceiling(table, axes.axhline)
     legend(figure, columns=2)
     return Figure(
         "What memory costs",
-        "Bytes of memory state that an agent carries from decision to decision, and its success.",
+        "Bytes of memory state that an agent carries from decision to decision, and its success."
+        f"{told}",
         to_svg(figure, f"Success on {table.title} against bytes of memory state"),
     )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from drivemem.comparison.ceilings import draw_ceiling
 from drivemem.comparison.drawing import (
     INK,
     Figure,
@@ -107,9 +108,10 @@ def score_intervals(table: SuiteTable) -> Figure:
     axes.set_xlim(-0.02, 1.02)
     noun = table.judged.noun
     axes.set_xlabel(f"{noun}, 95 % interval")
+    told = draw_ceiling(table, axes.axvline)
     return Figure(
         noun.capitalize(),
-        "Point: mean over runs. Bar: 95 % interval. Ticks below: the runs.",
+        f"Point: mean over runs. Bar: 95 % interval. Ticks below: the runs.{told}",
         to_svg(figure, f"{noun.capitalize()} on {table.title} with intervals, by agent"),
     )
 
@@ -138,11 +140,12 @@ def learning_curves(table: SuiteTable) -> Figure | None:
     axes.locator_params(axis="x", nbins=5)
     axes.set_ylabel("success, last 100 episodes")
     axes.set_ylim(-0.02, 1.02)
+    told = draw_ceiling(table, axes.axhline)
     legend(figure, columns=1)
     return Figure(
         "Learning",
         "Success on training episodes, actions sampled. Band: 95 % interval of the mean over "
-        "runs at each point (none for a single run).",
+        f"runs at each point (none for a single run).{told}",
         to_svg(figure, f"Success during training on {table.title}"),
     )
 
@@ -161,11 +164,12 @@ def profiles(table: SuiteTable) -> Figure | None:
         axes.step(levels, shares, where="post", color=color, linestyle=dash, label=row.label)
     axes.set_xlabel(f"{table.judged.noun} above")
     axes.set_ylabel("share of runs")
+    told = draw_ceiling(table, axes.axvline)
     legend(figure, columns=1)
     return Figure(
         "Performance profiles",
         f"The share of training runs that {table.judged.verb} in more than so many episodes: a "
-        "curve further to the right is better, a steep one means that runs are alike.",
+        f"curve further to the right is better, a steep one means that runs are alike.{told}",
         to_svg(figure, f"Performance profiles on {table.title}"),
     )
 

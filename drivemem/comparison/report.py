@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from drivemem.comparison.ceilings import ceiling_of
 from drivemem.comparison.collect import Collection, StoredEvaluation
 from drivemem.comparison.curves import retention_figures
 from drivemem.comparison.figures import suite_figures
@@ -37,8 +38,24 @@ DIFFERING = 8
 """Episodes shown in which two drivers differ most."""
 
 
-def write_report(folder: Path, tables: list[SuiteTable], collection: Collection) -> list[Path]:
+TITLE = "Does memory make a better driver?"
+
+
+def write_report(
+    folder: Path,
+    tables: list[SuiteTable],
+    collection: Collection,
+    title: str = TITLE,
+    claims: str = "",
+) -> list[Path]:
     """Write the report and the tables into a folder.
+
+    Args:
+        folder: made if it is missing.
+        tables: of the suites, in the order of the report.
+        collection: what was found, and left out.
+        title: the report's.
+        claims: what was to be shown, beneath it.
 
     Raises:
         DrivememError: the folder cannot be written.
@@ -47,7 +64,7 @@ def write_report(folder: Path, tables: list[SuiteTable], collection: Collection)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [
-            _write(folder / "report.html", _html(folder, tables, collection)),
+            _write(folder / "report.html", _html(folder, tables, collection, title, claims)),
             _write(folder / "table.md", markdown(tables)),
             _write(folder / "table.tex", latex(tables)),
             _write(folder / "table.csv", comma_separated(records)),
@@ -59,7 +76,9 @@ def write_report(folder: Path, tables: list[SuiteTable], collection: Collection)
     return [*written, folder / "table.parquet"]
 
 
-def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str:
+def _html(
+    folder: Path, tables: list[SuiteTable], collection: Collection, title: str, claims: str
+) -> str:
     import jinja2
     from markupsafe import Markup
 
@@ -73,6 +92,8 @@ def _html(folder: Path, tables: list[SuiteTable], collection: Collection) -> str
     environment.filters["interval"] = interval_text
     environment.globals["svg"] = Markup  # figures are made here, their labels escaped
     return environment.get_template("report.html").render(
+        title=title,
+        claims=claims.split("\n\n") if claims.strip() else [],
         suites=[
             {
                 **_suite(folder, table),
@@ -111,16 +132,23 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
     return {
         "table": table,
         "headline": table.headline(),
+        "ceiling": ceiling_of(table),
         "header": header(table),
-        "rows": [{"row": row, "cells": cells(table, row)} for row in table.rows],
-        "metrics": [
-            name for name in MEASURES if any(r.metrics[name] is not None for r in table.rows)
+        "rows": [
+            {"row": row, "cells": cells(table, row), "pages": _pages(folder, row.members)}
+            for row in table.rows
+        ],
+        "metrics": [name for name in MEASURES if any(r.metrics[name] for r in table.rows)],
+        "no_metrics": [
+            MEASURES[name]
+            for name in MEASURES
+            if {r.metrics[name] for r in table.rows if r.metrics[name] is not None} == {0.0}
         ],
         "figures": suite_figures(table),
         "probes": probe_figures(table),
         "readable": readable_runs(table),
         "runs": list(runs.values()),
-        "pages": _pages(folder, members),
+        "pages": _pages(folder, members, beside=True),
         "differing": _differing(table),
     }
 
@@ -139,14 +167,21 @@ def _run_facts(one: StoredEvaluation) -> dict[str, Any]:
     }
 
 
-def _pages(folder: Path, members: list[StoredEvaluation]) -> list[tuple[str, str]]:
-    """Replay pages beside the runs and their recordings, as (name, link from the report)."""
+def _pages(
+    folder: Path, members: list[StoredEvaluation], beside: bool = False
+) -> list[tuple[str, str]]:
+    """Replay pages of runs' recordings, as (name, link from the report).
+
+    Args:
+        folder: the report's.
+        members: the runs' evaluations.
+        beside: with pages that lie beside the runs, as those of two runs do.
+    """
     found: dict[Path, None] = {}
     for one in members:
-        for page in [
-            *sorted(one.run.folder.glob("recordings/*/*.html")),
-            *sorted(one.run.folder.parent.glob("*.html")),
-        ]:
+        pages = sorted(one.run.folder.glob("recordings/*/*.html"))
+        pages += sorted(one.run.folder.parent.glob("*.html")) if beside else []
+        for page in pages:
             if page.resolve() != (folder / "report.html").resolve():
                 found.setdefault(page)
     return [(page.name, quote(Path(os.path.relpath(page, folder)).as_posix())) for page in found]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from drivemem.comparison.ceilings import ceiling_of
 from drivemem.comparison.differences import differences
 from drivemem.comparison.formats import ON_TIME, TRAVEL_TIME, TextColumn
 from drivemem.comparison.rows import About, Call, Row, SuiteTable
 from drivemem.comparison.statistics import MIN_RUNS
 from drivemem.lesions import split_lesion
-from drivemem_envs import registry
 
 FRAMES = "frame_stack"
 CONSTANT = "constant"
@@ -36,13 +36,6 @@ def with_agents(tables: Sequence[SuiteTable]) -> list[SuiteTable]:
     return [table for table in tables if any(row.is_trained for row in table.rows)]
 
 
-def _ceiling(table: SuiteTable) -> str:
-    """The bound on memoryless drivers that a scenario proves, such as 1/3; else nothing."""
-    if table.variant or table.scenario not in registry.scenario_names():
-        return ""
-    return registry.scenario(table.scenario).proven_ceiling
-
-
 def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
     """Success of every trained agent on every scenario, as Markdown."""
     labels = agent_order(tables)
@@ -53,7 +46,9 @@ def headline_table(tables: Sequence[SuiteTable]) -> list[str]:
     ]
     for table in tables:
         rows = {row.label: row for row in table.rows}
-        cells = [_ceiling(table), *(_cell(rows.get(label), len(runs) > 1) for label in labels)]
+        ceiling = ceiling_of(table)
+        cells = ["" if ceiling is None else ceiling.fraction]
+        cells += [_cell(rows.get(label), len(runs) > 1) for label in labels]
         lines.append(f"| {table.judged_title} | " + " | ".join(cells) + " |")
     if not runs:
         return lines

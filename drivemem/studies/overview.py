@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from drivemem.comparison.drawing import DASHES, MARKERS, PALETTE, canvas, legend, to_svg
+from drivemem.comparison.ceilings import ceiling_of
+from drivemem.comparison.drawing import DASHES, INK, MARKERS, PALETTE, canvas, legend, to_svg
 from drivemem.comparison.rows import SuiteTable
 from drivemem.studies.findings import agent_order
 
@@ -36,6 +37,12 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
                 label=None if shown else label,
             )  # fmt: skip
             shown = True
+    name: str | None = "ceiling without memory"
+    for y, table in enumerate(tables):
+        ceiling = ceiling_of(table)
+        if ceiling is not None:
+            axes.plot([ceiling.share] * 2, [y - 0.45, y + 0.45], ":", color=INK, label=name)
+            name = None
     for y in range(1, len(tables)):
         axes.axhline(y - 0.5, color="#cccccc", linewidth=0.5)
     axes.set_yticks(range(len(tables)), [table.judged_title for table in tables], parse_math=False)

@@ -70,7 +70,7 @@ def write_results(plan: Plan, folder: str | Path, command: str | None = None) ->
     study = plan.study
     comparison = compare_runs(
         paths, baseline=study.baseline, unequal=study.unequal, report=report, names=names,
-        partial=True,
+        partial=True, title=study.name.replace("_", " "), claims=study.claims,
     )  # fmt: skip
     figure, outcomes = folder / "overview.svg", folder / "cards.md"
     try:

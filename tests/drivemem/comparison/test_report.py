@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import re
 import shutil
@@ -19,7 +20,7 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.evaluate import evaluate
 from drivemem.explaining.explain import explain
 from drivemem.runs import Run, write_json_file
-from drivemem.schemas import EPISODE_COLUMNS
+from drivemem.schemas import EPISODE_COLUMNS, MEASURES
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -214,3 +215,49 @@ def test_a_damaged_machine_is_left_out_of_the_report(study: Path, tmp_path: Path
         (folder / "machine.png").write_text("<svg onload=alert(1)>", encoding="utf-8")
         compare_runs([study], report=tmp_path / "out")
         assert "Runs made readable" not in " ".join(page(tmp_path / "out").words)
+
+
+def test_a_proven_ceiling_is_drawn_and_told_and_no_other(write: Write, tmp_path: Path) -> None:
+    for scenario, name in (("exit-recall-easy-v0", "proven"), ("camera-exit-easy-v0", "open")):
+        write(f"{name}/gru", "SSSC", memory="gru", scenario=scenario)
+        write(f"{name}/none", "SSCC", scenario=scenario)
+        compare_runs([tmp_path / "runs" / name], report=tmp_path / name)
+    proven, other = (
+        (tmp_path / name / "report.html").read_text(encoding="utf-8") for name in ("proven", "open")
+    )
+    assert "No driver without memory can succeed in more than 1/3 of these episodes" in proven
+    assert "Dotted: the most that a driver without memory can reach, 1/3." in proven
+    dotted = "stroke-dasharray: 1,1.65"  # a line of width 1 in matplotlib's ":"
+    assert dotted in proven
+    assert dotted not in other and "without memory can" not in other
+
+
+def test_a_study_s_report_has_its_own_title_and_claims(write: Write, tmp_path: Path) -> None:
+    write("none", "SSCC")
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out", title="a < b", claims="One.\n\nTwo.")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<h1>a &lt; b</h1>" in text and "<p>One.</p>" in text and "<p>Two.</p>" in text
+
+
+def test_what_is_nought_for_all_is_named_and_has_no_column(write: Write, tmp_path: Path) -> None:
+    write("none", "SSCC")
+    comparison = compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    (row,) = comparison.tables[0].rows
+    nought = [MEASURES[name] for name, value in row.metrics.items() if value == 0.0]
+    some = [MEASURES[name] for name, value in row.metrics.items() if value]
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert nought and all(f'<th scope="col">{name}</th>' not in text for name in nought)
+    assert f"0 for all of them: {'; '.join(nought)}." in html.unescape(text)
+    assert some and all(f'<th scope="col">{name}</th>' in html.unescape(text) for name in some)
+
+
+def test_a_row_leads_to_its_replays(write: Write, tmp_path: Path) -> None:
+    folder = write("gru", "SSSC", memory="gru")
+    write("none", "SSCC")
+    recordings = folder / "recordings" / "test-intact"
+    recordings.mkdir(parents=True)
+    (recordings / "replay.html").write_text("a replay")
+    compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    link = '<a href="../runs/gru/recordings/test-intact/replay.html" title="replay.html">replay</a>'
+    assert text.count(link) == 1
