@@ -33,6 +33,7 @@ def run(words: list[str]) -> int:
     if not options.runs:
         raise UsageError("give run folders, such as runs/")
     from drivemem.comparison import compare_runs
+    from drivemem.comparison.bars import bars
     from drivemem.output import console, show
 
     result = compare_runs(
@@ -41,7 +42,7 @@ def run(words: list[str]) -> int:
     out = console()
     for suite, table in zip(result.tables, result.as_tables(), strict=True):
         show(table)
-        lines = [suite.headline()]
+        lines = [*bars(suite), suite.headline()]
         if suite.base is not None:
             lines.append(f"  compared with {suite.base.label}: {suite.chosen}")
         for row in suite.rows:
@@ -50,7 +51,7 @@ def run(words: list[str]) -> int:
             if row.versus_intact:
                 against = row.versus_intact.words
                 lines.append(f"  {row.label} against the same agent intact: {against}")
-        out.print("\n".join(lines))
+        out.print("\n".join(lines), soft_wrap=True)
     for what, why in result.collection.excluded:
         out.print(f"left out: {what}: {why}")
     for path in result.written:

@@ -38,13 +38,15 @@ EASY = camera_highway.EASY.model_copy(
         "sensors": GLARE,
         "summary": "drive fast through traffic that reacts while low sun blinds the sensors",
         "memory_horizon_s": 3.5,
+        "tags": ("free-driving", "gated"),
     }
 )
-
-MEDIUM = EASY.level("medium", config={"vehicles_density": 0.8})
+_TAGS = ("free-driving",)
+MEDIUM = EASY.level("medium", config={"vehicles_density": 0.8}, tags=_TAGS)
 HARD = EASY.level(
     "hard",
     config={"vehicles_density": 0.9, "vehicles_count": 22},
     sensors={"blackout_mean_s": 5.0},
     memory_horizon_s=5.0,
+    tags=_TAGS,
 )
