@@ -130,6 +130,37 @@ class Progress(Display):
         )
 
 
+class Curve:
+    """A share over a job as a line of characters: its place the time, its height the share.
+
+    Args:
+        total: how far the job goes.
+        width: of the whole line.
+    """
+
+    _HEIGHTS = "▁▂▃▄▅▆▇█"
+
+    def __init__(self, total: int, width: int = 24) -> None:
+        self._total, self._heights = total, [""] * width
+
+    def add(self, done: int, share: float) -> None:
+        """Say how high it is when so much is done; a later word for the same place counts."""
+        place = min(done * len(self._heights) // self._total, len(self._heights) - 1)
+        height = min(int(share * len(self._HEIGHTS)), len(self._HEIGHTS) - 1)
+        self._heights[place] = self._HEIGHTS[height]
+
+    def __str__(self) -> str:
+        """As far as it is known; where nothing was said, what was said before."""
+        line, last = "", " "
+        for height in self._heights[: self._known()]:
+            last = height or last
+            line += last
+        return line
+
+    def _known(self) -> int:
+        return max((place + 1 for place, height in enumerate(self._heights) if height), default=0)
+
+
 class Waiting(Display):
     """A share that rises to 1, with time left; off a terminal one line says how long it may take.
 

@@ -46,6 +46,9 @@ class _Place:
     """A TOML file in place of the scenario's own preset; none: without one."""
     resume: bool = False
     """Go on with the run in that folder (the same command again)."""
+    log: tuple[str, ...] | None = None
+    """Where metrics are shown besides: tensorboard, wandb (Weights & Biases, extra `wandb`), none;
+    default: what DRIVEMEM_LOG names, else TensorBoard if it is installed."""
 
 
 _ABOUT = """Teach a student what TEACHER does: drivemem distill TEACHER --memory gru.
@@ -80,32 +83,33 @@ def run(words: list[str]) -> int:
     if scenario == taught.get("scenario"):
         base = {**base, **taught}
     first = build_config({**base, "teacher": teacher or "", "scenario": scenario or ""})
-    config = _read(rest, first, base)
+    config, options = _read(rest, first, base)
     if not config.scenario:
         raise UsageError(f"{teacher} is a driver: say with --scenario where it teaches")
     from drivemem.output import console
 
     if preset is not None:
         console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
-    return _distill(words, config, option(rest, "--out"), "--resume" in rest)
+    return _distill(words, config, options)
 
 
-def _read(words: list[str], first: Any, base: dict[str, Any]) -> DistillConfig:
-    """The configuration that the words make of the first one."""
+def _read(words: list[str], first: Any, base: dict[str, Any]) -> tuple[DistillConfig, _Place]:
+    """The configuration that the words make of the first one, and where it is to be."""
     options = read_options(Options, "distill TEACHER", words, _GROUPED.starting(first))
     config = DistillConfig(**_GROUPED.settings(options), teacher=first.teacher)
     merged = merged_words(config, base)
     assert isinstance(merged, DistillConfig)
-    return merged
+    return merged, options
 
 
-def _distill(words: list[str], config: DistillConfig, out: str | None, resume: bool) -> int:
+def _distill(words: list[str], config: DistillConfig, place: _Place) -> int:
     from drivemem.distillation.check import read_check
     from drivemem.distillation.distill import distill
     from drivemem.output import console, show
 
     try:
-        done = distill(config, out or str(RUNS / config.run_name()), resume=resume)
+        out = place.out or str(RUNS / config.run_name())
+        done = distill(config, out, resume=place.resume, log=place.log)
     except KeyboardInterrupt:
         command = " ".join(["drivemem distill", *words])
         again = command if "--resume" in words else f"{command} --resume"

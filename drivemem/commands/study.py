@@ -38,6 +38,9 @@ class Options:
     """Results folder whose runs are taken as done where the study's folder lacks them."""
     only_report: bool = False
     """Run nothing: report what is there, also while another process runs the study."""
+    log: tuple[str, ...] | None = None
+    """Where metrics of runs are shown besides: tensorboard, wandb (Weights & Biases), none; on a
+    cluster, what DRIVEMEM_LOG names there."""
 
 
 def run(words: list[str]) -> int:

@@ -37,6 +37,9 @@ class _Place:
     resume: bool = False
     """Go on with the run in that folder (the same command again); one that is done is trained on if
     --steps is more than it was trained for."""
+    log: tuple[str, ...] | None = None
+    """Where metrics are shown besides: tensorboard, wandb (Weights & Biases, extra `wandb`), none;
+    default: what DRIVEMEM_LOG names, else TensorBoard if it is installed."""
 
 
 _ABOUT = """Train an agent on SCENARIO: drivemem train exit-recall --memory gru.
@@ -67,7 +70,7 @@ def run(words: list[str]) -> int:
         console().print(used(preset, base, config, "--preset none"), soft_wrap=True)
     out = options.out or str(RUNS / config.run_name())
     try:
-        done = train(config, out, resume=options.resume)
+        done = train(config, out, resume=options.resume, log=options.log)
     except KeyboardInterrupt:
         command = " ".join(["drivemem train", *words])
         again = command if "--resume" in words else f"{command} --resume"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def distill(
     resume: bool = False,
     quiet: bool = False,
     callback: BaseCallback | None = None,
+    log: Sequence[str] | None = None,
     **settings: Any,
 ) -> Run:
     """Teach a student what a teacher does, on the student's own rollouts; or go on with it.
@@ -50,6 +52,7 @@ def distill(
         resume: go on from the last checkpoint (the same call again).
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
+        log: where metrics are shown besides, as for `drivemem.train`.
         **settings: as listed below, such as `memory="gru"`.
 
     Returns:
@@ -68,7 +71,7 @@ def distill(
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     _refuse_another_teacher(run, config)
     train(
-        config, run.folder, resume=resume, quiet=quiet, callback=callback,
+        config, run.folder, resume=resume, quiet=quiet, callback=callback, log=log,
         build=partial(_build, run.folder),
     )  # fmt: skip
     if config.check_episodes and not run.distillation.exists():

@@ -14,6 +14,7 @@ from drivemem.studies.plan import Part, Plan, make_plan
 from drivemem.studies.results import Results, write_results
 from drivemem.studies.spec import load_study
 from drivemem.tables import Shown, Table
+from drivemem.training.mirrors import logging_to
 from drivemem_envs.cores import usable_cores
 
 NO_REPORT = "none"
@@ -56,6 +57,7 @@ def study(
     results: str | Path | None = None,
     restore: str | Path | None = None,
     only_report: bool = False,
+    log: Sequence[str] | None = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> StudyDone:
     """Run what is missing of a study: scenarios x agents x seeds x lesions; then report it.
@@ -73,6 +75,8 @@ def study(
             report.
         restore: results folder whose runs are taken as done where the study's folder lacks them.
         only_report: run nothing: report what is there.
+        log: where metrics of runs are shown besides, as for `drivemem.train`; on a cluster it is
+            what the environment variable DRIVEMEM_LOG names there.
         told: gets a line for each thing that happens.
 
     Returns:
@@ -85,6 +89,8 @@ def study(
     """
     if jobs is not None and ray is not None:
         raise DrivememError("jobs is for this machine, ray for a cluster: give one of them")
+    if ray is not None and log is not None:
+        raise DrivememError("log is for this machine: on a cluster set DRIVEMEM_LOG in its jobs")
     part = Part(scenarios or None, agents or None, seeds or None)
     plan = make_plan(load_study(file), out, part)
     for note in plan.notes:
@@ -95,7 +101,8 @@ def study(
         _restore(plan, restore, told)
     outcome = StudyDone(plan)
     if not only_report:
-        summary = _run(plan, jobs, ray)
+        with logging_to(log):
+            summary = _run(plan, jobs, ray)
         outcome.done, outcome.failed = summary.done, summary.failed
         told(f"{len(outcome.done)} of {len(plan.cells)} runs are done: {plan.folder}")
         for name, why in outcome.failed.items():

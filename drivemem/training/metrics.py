@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.logger import KVWriter, TensorBoardOutputFormat
+from stable_baselines3.common.logger import KVWriter
 
 from drivemem.runs import read_metrics, saving
 from drivemem_agents.files import atomic_file
@@ -48,50 +46,6 @@ class JsonLines(KVWriter):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-
-class TensorBoardMirror(KVWriter):
-    """The metrics for TensorBoard, if the extra is installed: training goes on without them.
-
-    Args:
-        folder: of the run.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "tensorboard"
-        self._writer: KVWriter | None = None
-        with contextlib.suppress(ImportError, AssertionError), self._guarded():
-            self._writer = TensorBoardOutputFormat(str(self._path))
-
-    def write(
-        self,
-        key_values: dict[str, Any],
-        key_excluded: dict[str, tuple[str, ...]],
-        step: int = 0,
-    ) -> None:
-        """Mirror a line."""
-        if self._writer is not None:
-            with self._guarded():
-                self._writer.write(key_values, key_excluded, step)
-
-    def close(self) -> None:
-        """Close the files."""
-        if self._writer is not None:
-            with self._guarded():
-                self._writer.close()
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """What cannot be mirrored is said once, and nothing is mirrored any more."""
-        try:
-            yield
-        except OSError as error:
-            self._writer = None
-            print(
-                f"drivemem: {self._path} cannot be written ({error.strerror or error}): what "
-                "TensorBoard shows ends here, metrics.jsonl goes on",
-                file=sys.stderr,
-            )
 
 
 def count_lines(path: Path) -> int:

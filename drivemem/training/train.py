@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,14 +17,15 @@ from stable_baselines3.common.logger import KVWriter, Logger
 from drivemem.backends import check_device, choose_backend, compile_ahead
 from drivemem.config import DistillConfig, TrainConfig
 from drivemem.errors import DrivememError, first_line
-from drivemem.progress import Progress
-from drivemem.runs import RUNS, Run, manifest, open_run, saving, write_json_file
+from drivemem.progress import Curve, Progress
+from drivemem.runs import RUNS, Run, manifest, open_run, read_metrics, saving, write_json_file
 from drivemem.seeds import episode_seed
 from drivemem.settings import parse_pairs
 from drivemem.threads import limit_threads
 from drivemem.training.checkpoints import AGENT_KINDS, restore_newest, save_checkpoint
 from drivemem.training.lock import alone_in
-from drivemem.training.metrics import JsonLines, TensorBoardMirror, keep_lines
+from drivemem.training.metrics import JsonLines, keep_lines
+from drivemem.training.mirrors import chosen, mirrors_of
 from drivemem.training.stages import (
     asks_for_more,
     begin_stage,
@@ -73,6 +74,7 @@ def train(
     resume: bool = False,
     quiet: bool = False,
     callback: BaseCallback | None = None,
+    log: Sequence[str] | None = None,
     build: Build | None = None,
     **settings: Any,
 ) -> Run:
@@ -90,6 +92,8 @@ def train(
             whose agent was damaged since is restored from there.
         quiet: no progress on the terminal.
         callback: a further SB3 callback.
+        log: where metrics are shown besides, of `tensorboard` and `wandb`; default: what the
+            environment variable DRIVEMEM_LOG names, else TensorBoard if it is installed.
         build: what makes the untrained agent and its worlds; default: `build_plain`.
         **settings: as listed below, such as `memory="lstm"` or `memory_kwargs={"hidden_size": 64}`.
 
@@ -100,7 +104,7 @@ def train(
         DrivememError: the folder is another configuration's, holds files of somebody's own in the
             way, is being trained in by another process, cannot be written, or holds a broken
             checkpoint; unknown names or settings; a device that this machine lacks; settings
-            that do not fit together.
+            that do not fit together; a log that is not installed, or does not begin.
         KeyboardInterrupt: after Ctrl-C; the run stays resumable.
     """
     if isinstance(scenario, TrainConfig):
@@ -117,18 +121,24 @@ def train(
         raise DrivememError(
             f"{config.teacher} is to teach, and training has no teacher: use drivemem.distill"
         )
+    mirrors = chosen(log)
     run = Run(Path(out) if out is not None else RUNS / config.run_name())
     if _is_trained(run, config, resume):
         return run
     _refuse_foreign(run)
     with alone_in(run.folder):
         if not _is_trained(run, config, resume):  # by another process, in the meantime
-            _train(run, config, quiet, callback, build or build_plain)
+            _train(run, config, quiet, callback, mirrors, build or build_plain)
     return run
 
 
 def _train(
-    run: Run, config: TrainConfig, quiet: bool, callback: BaseCallback | None, build: Build
+    run: Run,
+    config: TrainConfig,
+    quiet: bool,
+    callback: BaseCallback | None,
+    mirrors: Sequence[str],
+    build: Build,
 ) -> None:
     try:
         model, env = build(config)
@@ -137,7 +147,7 @@ def _train(
     try:
         begin_stage(run, config)
         write_json_file(run.config_file, json.loads(config.canonical()))
-        _learn(run, config, model, env, quiet, callback)
+        _learn(run, config, model, env, quiet, callback, mirrors)
     except ValueError as error:  # numbers that are not finite, from the world or the learning
         checkpoint = run.latest_checkpoint()
         kept = "there is no checkpoint yet" if checkpoint is None else f"{checkpoint} stays"
@@ -316,10 +326,12 @@ def _learn(
     env: WorldsVecEnv,
     quiet: bool,
     callback: BaseCallback | None,
+    mirrors: Sequence[str],
 ) -> None:
+    shown = mirrors_of(run, json.loads(config.canonical()), mirrors)
     position = restore_newest(run, model, env)
     keep_lines(run.metrics_file, position["metrics_lines"])
-    writers: list[KVWriter] = [JsonLines(run.metrics_file), TensorBoardMirror(run.folder)]
+    writers: list[KVWriter] = [JsonLines(run.metrics_file), *shown]
     model.set_logger(Logger(str(run.folder), writers))
     for name, (value, excluded) in position["pending"].items():
         model.logger.record(name, value, exclude=excluded)
@@ -378,6 +390,10 @@ class RunCallback(BaseCallback):
     ) -> None:
         super().__init__()
         self._run, self._config, self._env, self._progress = run, config, env, progress
+        self._curve = Curve(config.steps)
+        if progress.is_live:
+            for line in read_metrics(run.metrics_file) if run.metrics_file.exists() else []:
+                self._draw(int(line["step"]), line.get("rollout/success_rate"))
 
     def _on_rollout_start(self) -> None:
         """Between updates: everything that going on needs is at rest."""
@@ -387,8 +403,14 @@ class RunCallback(BaseCallback):
         if update and update % self._config.checkpoint_every == 0:
             save_checkpoint(self._run, model, self._env)  # type: ignore[arg-type]
         successes = model.ep_success_buffer
-        note = f"success {np.mean(successes):.2f}" if successes else ""
-        self._progress.update(done, note)
+        success = float(np.mean(successes)) if successes else None
+        self._draw(done, success)
+        note = "" if success is None else f"success {success:.2f}"
+        self._progress.update(done, f"{note} {self._curve}" if self._progress.is_live else note)
+
+    def _draw(self, done: int, success: float | None) -> None:
+        if success is not None:
+            self._curve.add(done, success)
 
     def _on_step(self) -> bool:
         return True

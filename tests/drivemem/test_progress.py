@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from drivemem.progress import Display, Progress, duration
+from drivemem.progress import Curve, Display, Progress, duration
 
 
 def test_a_job_that_ends_beyond_its_total_has_no_time_left(capsys):
@@ -48,3 +48,20 @@ def test_the_rate_leaves_out_what_was_done_first(monkeypatch):
 
 def test_durations_are_read_as_on_a_clock():
     assert [duration(s) for s in (0, 59.6, 3661)] == ["0:00:00", "0:01:00", "1:01:01"]
+
+
+def test_a_curve_rises_with_its_share_and_ends_where_the_job_is():
+    curve = Curve(total=80, width=8)
+    assert str(curve) == ""
+    for done, share in ((0, 0.0), (10, 0.3), (25, 0.99), (40, 1.0)):
+        curve.add(done, share)
+    assert str(curve) == "▁▃██" + "█"[:1]
+    curve.add(80, 0.5)  # the last decision is within the line
+    assert str(curve) == "▁▃█" + "██" + "██" + "▅"
+
+
+def test_what_is_not_known_yet_of_a_curve_is_empty():
+    curve = Curve(total=100, width=4)
+    curve.add(60, 0.0)
+    curve.add(70, 1.0)  # the same place again
+    assert str(curve) == "  █"
