@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from drivemem.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from drivemem.comparison import compare_runs as compare
     from drivemem.config import DistillConfig, TrainConfig
@@ -62,10 +64,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load on first use: `import drivemem` is quick."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("drivemem")
     if name not in _HOMES:
         from drivemem.errors import did_you_mean
 
@@ -79,5 +77,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, loaded or not, and the version."""
-    return sorted([*__all__, "__version__", *(name for name in globals() if name[:2] == "__")])
+    """The public names, loaded or not."""
+    return sorted([*__all__, *(name for name in globals() if name[:2] == "__")])

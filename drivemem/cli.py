@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from drivemem.errors import DrivememError, UsageError, did_you_mean
+from drivemem.version import __version__
 
 JSON, COMPLETION = "--json", "--completion"
 COMMANDS = {
@@ -38,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(_help())
         sys.exit(0 if words else 2)
     if words[0] in ("-V", "--version"):
-        from importlib.metadata import version
-
-        print(f"drivemem {version('drivemem')}")
+        print(f"drivemem {__version__}")
         sys.exit(0)
     if words[0] == COMPLETION:
         sys.exit(_print_completion(words[1:]))

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem.tables import Shown, Table
+from drivemem.version import __version__
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 RUNS = Path("runs")
 SEARCH = "search.json"
 """Marks a folder whose runs are trials of a search for settings."""
-_PACKAGES = ("drivemem", "torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
+_PACKAGES = ("torch", "numpy", "gymnasium", "highway-env", "stable-baselines3", "numba")
 
 
 _LEARNT = {
@@ -332,7 +333,7 @@ def versions() -> dict[str, str | None]:
 
 @cache
 def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
+    found: dict[str, str | None] = {"drivemem": __version__}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

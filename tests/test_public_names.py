@@ -5,8 +5,10 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +37,8 @@ def test_public_names_are_shown_before_they_are_loaded(package: str) -> None:
 def test_the_version_is_that_of_the_installed_distribution() -> None:
     import drivemem
 
-    assert drivemem.__version__ == version("drivemem")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert drivemem.__version__ == version(project["name"])
     assert "__version__" in dir(drivemem)
 
 

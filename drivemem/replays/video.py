@@ -185,7 +185,7 @@ class _Mp4Writer:
             import av
         except ImportError as error:
             raise DrivememError(
-                "MP4 needs the extra `video`: pip install 'drivemem[video]', or write a .gif"
+                "MP4 needs PyAV: pip install av (the extra `video`), or write a .gif"
             ) from error
         self._av = av
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})

@@ -55,7 +55,7 @@ def _connect(address: str) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise DrivememError("Ray is not installed: pip install 'drivemem[ray]'") from error
+        raise DrivememError("Ray is not installed: pip install ray (the extra `ray`)") from error
     try:
         _answers(address)
         ray.init(address=address, log_to_driver=False, logging_level="error")

@@ -99,7 +99,9 @@ def search(
     try:
         import optuna
     except ImportError as error:
-        raise DrivememError("Optuna is not installed: pip install 'drivemem[tune]'") from error
+        raise DrivememError(
+            "Optuna is not installed: pip install optuna (the extra `tune`)"
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     bases = _bases(scenarios, memories, budget, fixed or {})  # before anything is written
     what = {"scenarios": list(scenarios), "budget": budget.__dict__, "fixed": fixed or {}}
