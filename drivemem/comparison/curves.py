@@ -10,7 +10,9 @@ from drivemem.comparison.ceilings import draw_ceiling
 from drivemem.comparison.drawing import INK, Figure, Style, canvas, legend, styles, to_svg
 from drivemem.comparison.measures import Curve, memory_sizes, retention_curves, swept_lesions
 from drivemem.comparison.rows import Judged, SuiteTable
+from drivemem.comparison.tables import conditions
 from drivemem.lesions import lesions, split_lesion
+from drivemem_envs import registry
 
 
 def lesion_figures(table: SuiteTable) -> list[Figure]:
@@ -21,7 +23,7 @@ def lesion_figures(table: SuiteTable) -> list[Figure]:
         figure, axes = canvas(2.6)
         _draw(axes, curves, styles(table), logarithmic=info.scale == "logarithmic")
         _label(axes, table.judged)
-        axes.set_xlabel(info.axis)
+        axes.set_xlabel(f"{info.axis}{_in_seconds(table, info.axis)}")
         told = draw_ceiling(table, axes.axhline)
         legend(figure, columns=1)
         figures.append(
@@ -82,6 +84,16 @@ def size_figure(table: SuiteTable) -> Figure | None:
         f"{told}",
         to_svg(figure, f"Success on {table.title} against bytes of memory state"),
     )
+
+
+def _in_seconds(table: SuiteTable, axis: str) -> str:
+    """How long a decision of a suite's scenario is, for an axis that counts them."""
+    counts = "decision" in axis or "frame" in axis
+    if not counts or table.scenario not in registry.scenario_names():
+        return ""
+    per_s = conditions(table).get("policy_frequency")
+    decision_s = 1.0 / per_s if per_s else registry.scenario(table.scenario).decision_s
+    return f" ({'a frame' if 'frame' in axis else 'a decision'}: {decision_s:.2g} s)"
 
 
 def _draw(axes: Any, curves: list[Curve], of_label: dict[str, Style], logarithmic: bool) -> None:

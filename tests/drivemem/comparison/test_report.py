@@ -86,6 +86,7 @@ def test_the_report_with_every_figure_loads_nothing_either(write: Write, tmp_pat
     compare_runs([tmp_path / "runs"], report=tmp_path / "out")
     found = page(tmp_path / "out")
     assert found.tags.count("svg") >= 5
+    assert "decisions remembered (a decision: 0.2 s)" in "".join(found.words)
     assert all(link.startswith("#") for _, link in found.links)
 
 
