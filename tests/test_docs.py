@@ -14,7 +14,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.parent.name != "measured"),
 ]
 NOTES = sorted((ROOT / "experiments").glob("*/*.md"))
 FLAGSHIP = ROOT / "experiments" / "occlusion_gap" / "results" / "table.csv"
