@@ -103,6 +103,7 @@ async function open(index, step) {
   showStages();
   showEpisodes();
   showMarks();
+  showSigns();
   showPlots();
   $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
   $("layer-shown").hidden = !state.episode.sides.some((side) => side.shown);
@@ -198,6 +199,23 @@ function showMarks() {
     });
     return mark;
   })));
+}
+
+// What the marks of this episode mean; the end has its sign and word in the stage's heading.
+const SIGNS = {
+  choice: "the choice that counts", hidden: "goes out of sight", revealed: "comes into sight",
+  blackout: "sight fails", sight: "sight is back", cue: "the sign is gone", braking: "brakes hard",
+  ttc: "least time to collision",
+};
+
+function showSigns() {
+  const kinds = new Set(state.episode.sides.flatMap((side) => side.events.map((event) => event.kind)));
+  $("signs").replaceChildren(...Object.entries(SIGNS).filter(([kind]) => kinds.has(kind)).map(([kind, text]) => {
+    const item = element("span", "", text), mark = element("i", `mark ${kind}`);
+    mark.append(element("i"));
+    item.prepend(mark);
+    return item;
+  }));
 }
 
 // ---- plots and words -------------------------------------------------------------------------

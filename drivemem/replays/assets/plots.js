@@ -1,7 +1,7 @@
 "use strict";
 // Small plots over the decisions of an episode, one line for each driver, all with one cursor.
 
-const PLOT_INSET = { left: 4, right: 4, top: 6, bottom: 4 };
+const PLOT_INSET = { left: 36, right: 6, top: 6, bottom: 16 };
 
 // What can be plotted: a name, its unit, and the numbers of one driver (or null).
 const PLOTS = [
@@ -33,8 +33,9 @@ function rangeOf(lines, zero) {
 }
 
 class PlotBase {
-  constructor(title, last, tall) {
+  constructor(title, last, dt, tall) {
     this.last = Math.max(last, 1);
+    this.dt = dt;
     this.figure = element("figure", `plot${tall ? " tall" : ""}`);
     const caption = element("figcaption", "", "");
     this.title = element("span", "", title);
@@ -67,13 +68,31 @@ class PlotBase {
     return Math.min(this.last, Math.max(0, Math.round(step)));
   }
 
+  // The axis of time below, and what stands at the top and the bottom of the other one.
+  axes(c, colours, top, bottom) {
+    c.font = "10px system-ui, 'DejaVu Sans', sans-serif";
+    c.fillStyle = colours.quiet;
+    const { left, right } = PLOT_INSET, low = this.height - PLOT_INSET.bottom;
+    c.textBaseline = "top";
+    c.textAlign = "left";
+    c.fillText("0", left, low + 4);
+    c.textAlign = "center";
+    c.fillText("time, s", (left + this.width - right) / 2, low + 4);
+    c.textAlign = "right";
+    c.fillText((this.last * this.dt).toFixed(1), this.width - right, low + 4);
+    c.textBaseline = "middle";
+    c.fillText(top, left - 5, PLOT_INSET.top + 2);
+    c.fillText(bottom, left - 5, low - 2);
+    c.textBaseline = "alphabetic";
+  }
+
   cursor(c, time, colours) {
     c.strokeStyle = colours.ink;
     c.globalAlpha = 0.6;
     c.lineWidth = 1;
     c.beginPath();
     c.moveTo(this.x(time), 2);
-    c.lineTo(this.x(time), this.height - 2);
+    c.lineTo(this.x(time), this.height - PLOT_INSET.bottom + 2);
     c.stroke();
     c.globalAlpha = 1;
   }
@@ -81,7 +100,7 @@ class PlotBase {
 
 class LinePlot extends PlotBase {
   constructor(plot, sides, last) {
-    super(plot.unit ? `${plot.name}, ${plot.unit}` : plot.name, last);
+    super(plot.unit ? `${plot.name}, ${plot.unit}` : plot.name, last, sides[0].dt);
     this.lines = sides.map((side) => plot.of(side));
     this.range = rangeOf(this.lines, plot.zero);
   }
@@ -89,8 +108,7 @@ class LinePlot extends PlotBase {
   draw(time, colours) {
     const c = this.begin(), [low, high] = this.range;
     const y = (value) => this.height - PLOT_INSET.bottom - (value - low) / (high - low) * (this.height - PLOT_INSET.top - PLOT_INSET.bottom);
-    c.font = "10px system-ui, 'DejaVu Sans', sans-serif";
-    c.fillStyle = colours.quiet;
+    this.axes(c, colours, shortNumber(high), shortNumber(low));
     c.strokeStyle = colours.edge;
     c.lineWidth = 1;
     for (const value of [low, high]) {
@@ -99,8 +117,6 @@ class LinePlot extends PlotBase {
       c.lineTo(this.width - PLOT_INSET.right, y(value) + 0.5);
       c.stroke();
     }
-    c.textAlign = "right";
-    c.fillText(shortNumber(high), this.width - PLOT_INSET.right, y(high) + 10);
     this.lines.forEach((line, i) => this.drawLine(c, line, y, i ? colours.b : colours.a));
     this.cursor(c, time, colours);
     this.read(time);
@@ -135,7 +151,7 @@ class LinePlot extends PlotBase {
 class ActionPlot extends PlotBase {
   constructor(sides, last) {
     const asked = sides.some((side) => side.steps.probs);
-    super(asked ? "action probabilities" : "actions", last, sides.length > 1);
+    super(asked ? "action probabilities" : "actions", last, sides[0].dt, sides.length > 1);
     this.sides = sides;
     const labels = sides[0].labels;
     this.reading.className = "swatches";
@@ -147,11 +163,12 @@ class ActionPlot extends PlotBase {
   }
 
   draw(time, colours) {
-    const c = this.begin(), band = (this.height - 8) / this.sides.length;
+    const c = this.begin(), band = (this.height - PLOT_INSET.bottom - 4) / this.sides.length;
+    this.axes(c, colours, this.sides.length > 1 ? "" : "1", this.sides.length > 1 ? "" : "0");
     this.sides.forEach((side, row) => {
       const top = 2 + row * (band + 2), height = band - 2;
       c.fillStyle = row ? colours.b : colours.a;
-      c.fillRect(0, top, 2.5, height);
+      c.fillRect(PLOT_INSET.left - 5, top, 2.5, height);
       side.steps.action.forEach((action, step) => {
         if (action === null || Array.isArray(action)) return;
         const probs = (side.steps.probs && side.steps.probs[step]) || [];
@@ -172,12 +189,13 @@ class ActionPlot extends PlotBase {
 // Attention of this decision over the frames before it.
 class AttentionPlot extends PlotBase {
   constructor(sides, last) {
-    super("attention to past decisions", last);
+    super("attention to past decisions", last, sides[0].dt);
     this.sides = sides;
   }
 
   draw(time, colours) {
-    const c = this.begin(), step = Math.floor(time + 1e-6);
+    const c = this.begin(), step = Math.floor(time + 1e-6), low = this.height - PLOT_INSET.bottom;
+    this.axes(c, colours, "most", "0");
     this.sides.forEach((side, row) => {
       const weights = (side.steps.attention || [])[step] || [];
       const most = Math.max(...weights, 1e-9);
@@ -185,7 +203,7 @@ class AttentionPlot extends PlotBase {
       c.globalAlpha = 0.7;
       weights.forEach((weight, i) => {
         const at = step - (weights.length - 1 - i), width = Math.max(1.5, this.x(1) - this.x(0) - 0.5);
-        if (at >= 0) c.fillRect(this.x(at), this.height - 4, width, -weight / most * (this.height - 10));
+        if (at >= 0) c.fillRect(this.x(at), low, width, -weight / most * (low - PLOT_INSET.top));
       });
       c.globalAlpha = 1;
     });

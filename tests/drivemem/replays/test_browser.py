@@ -227,9 +227,22 @@ def test_scrubbing_the_slider_and_the_plots(desktop: Browser, page: Path) -> Non
     plot = desktop.driver.find_element("css selector", ".plot canvas")
     ActionChains(desktop.driver).move_to_element(plot).click().perform()
     desktop.settle()
-    assert desktop.step() == pytest.approx(33, abs=1)  # the middle of 66
+    left, right, width = 36, 6, plot.size["width"]  # beside the axes
+    assert desktop.step() == pytest.approx((width / 2 - left) / (width - left - right) * 66, abs=1)
     desktop.click(".mark.end")
     assert desktop.step() == 27
+
+
+def test_the_marks_of_an_episode_are_explained(desktop: Browser, page: Path) -> None:
+    desktop.open(page)
+    marks = desktop.driver.find_elements("css selector", "#marks .mark:not(.end)")
+    kinds = {mark.get_attribute("class").split()[1] for mark in marks}
+    signs = desktop.driver.find_elements("css selector", "#signs span")
+    told = {
+        sign.find_element("css selector", ".mark").get_attribute("class").split()[1]: sign.text
+        for sign in signs
+    }
+    assert kinds and set(told) == kinds and all(told.values())
 
 
 def test_layers_change_the_picture(desktop: Browser, page: Path) -> None:
