@@ -230,6 +230,27 @@ def config_from_toml(path: Path) -> dict[str, Any]:
         raise DrivememError(f"{path} cannot be read as TOML: nested too deeply") from error
 
 
+def settings_of(path: Path) -> dict[str, Any]:
+    """The settings of a run, from its `config.json` or a TOML file with the same keys.
+
+    Raises:
+        DrivememError: unreadable file, or one of a run that was taught or only driven.
+    """
+    if path.suffix == ".toml":
+        found: Any = config_from_toml(path)
+    else:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise DrivememError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise DrivememError(f"{path} holds {type(found).__name__}: settings are a table")
+    for key, way in (("teacher", "drivemem distill"), ("driver", "drivemem evaluate --driver")):
+        if key in found:
+            raise DrivememError(f"{path} is of {key} '{found[key]}', not of training: use {way}")
+    return found
+
+
 def build_config(settings: dict[str, Any]) -> TrainConfig:
     """A configuration from a dict; with a `teacher` it is a `DistillConfig`.
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from drivemem.commands.groups import RUN, SEEN, GroupedOptions, rest
 from drivemem.commands.parsing import read_options
-from drivemem.commands.starting import asked, first_and_preset, merged_words, wants_help
-from drivemem.config import TrainConfig, build_config
+from drivemem.commands.starting import (
+    asked,
+    first_and_preset,
+    merged_words,
+    option,
+    wants_help,
+)
+from drivemem.config import TrainConfig, build_config, settings_of
 from drivemem.errors import UsageError
 from drivemem.runs import RUNS
+from drivemem.training.presets import merged
 from drivemem.training.starting import chosen_preset, preset_settings, used
 
 _GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -34,6 +42,9 @@ class _Place:
     """The run's folder; default runs/<scenario>-<memory>-s<seed>."""
     preset: str | None = None
     """A TOML file in place of the scenario's own preset; none: without one."""
+    config: str | None = None
+    """Settings to start from in place of a preset, scenario included: the config.json of a run, or
+    a TOML file with the same keys."""
     resume: bool = False
     """Go on with the run in that folder (the same command again); one that is done is trained on if
     --steps is more than it was trained for."""
@@ -45,8 +56,8 @@ class _Place:
 _ABOUT = """Train an agent on SCENARIO: drivemem train exit-recall --memory gru.
 
 SCENARIO is a name of `drivemem list scenarios`. Settings start from the scenario's preset if there
-is one; what is given here wins. Defaults are shown without any preset. Interrupted runs go on with
---resume.
+is one, or from --config; what is given here wins. Defaults are shown without any preset.
+Interrupted runs go on with --resume.
 """
 GROUPED = GroupedOptions(TrainConfig, _GROUPS, _Place, _ABOUT)
 """The command's options, and the configuration that they make."""
@@ -56,8 +67,16 @@ Options = GROUPED.options
 def run(words: list[str]) -> int:
     """Train and print a summary."""
     scenario, wanted, further = first_and_preset(words, "scenario")
-    preset = None if wants_help(further) else chosen_preset(scenario, wanted)
-    base = preset_settings(preset, asked(further))
+    given = option(further, "--config")
+    if given is not None and wanted is not None:
+        raise UsageError(
+            "--config and --preset are both what settings start from: give one of them"
+        )
+    if given is None:
+        preset = None if wants_help(further) else chosen_preset(scenario, wanted)
+        base = preset_settings(preset, asked(further))
+    else:
+        preset, base = None, merged(settings_of(Path(given)), asked(further))
     first = build_config({"scenario": "", **base, **({"scenario": scenario} if scenario else {})})
     options = read_options(Options, "train SCENARIO", further, GROUPED.starting(first))
     config = merged_words(TrainConfig(**GROUPED.settings(options)), base)
