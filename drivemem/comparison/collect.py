@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem import zoo
 from drivemem.config import WITHOUT_EFFECT, DistillConfig, TrainConfig, build_config
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
 from drivemem.lesions import INTACT
-from drivemem.runs import Run, find_runs, read_json, search_of
+from drivemem.runs import Run, find_runs, read_json, run_folder, search_of
 from drivemem.submissions.files import Submission, find_submissions, read_submission
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
@@ -204,6 +205,9 @@ def _folders(paths: list[str | Path]) -> list[Path]:
     """What the paths name, globs resolved."""
     folders: list[Path] = []
     for path in paths:
+        if zoo.is_named(path):
+            folders += map(run_folder, zoo.matching(path))
+            continue
         exists = Path(path).exists()
         found = [Path(path)] if exists else sorted(map(Path, glob.glob(str(path), recursive=True)))
         if not found:
