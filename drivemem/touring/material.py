@@ -81,7 +81,7 @@ def material(scenario: str | None = None) -> Material:
     Raises:
         DrivememError: the zoo has recorded nothing of it; the message says of what it has.
     """
-    known = _known()
+    known = tours()
     if scenario is None and known:
         return max(known.values(), key=lambda one: one.gap)
     wanted = "" if scenario is None else bare(scenario)
@@ -93,7 +93,7 @@ def material(scenario: str | None = None) -> Material:
     return known[wanted]
 
 
-def _known() -> dict[str, Material]:
+def tours() -> dict[str, Material]:
     """By scenario, where an agent with memory and one without recorded episodes."""
     by_scenario: dict[str, list[Entry]] = {}
     for one in catalogue():
