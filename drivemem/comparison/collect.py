@@ -309,13 +309,13 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
         settings["sensors"] = {**_defaults()["sensors"], **settings["sensors"]}
     if "teacher" in settings:
         settings |= _teacher(run, settings["teacher"])
-    start = settings.pop("start_from", None)
+    begun = settings.pop("start_from", None)
+    start = None if begun is None else _start(begun)
     if start is not None:
-        settings["first_trained_on"] = _first_scenario(Path(start))
+        settings["first_trained_on"] = _first_scenario(start)
     return StoredEvaluation(
-        run, file.parent, suite, rows, settings, None if start is None else Path(start), name,
-        stages=_stages(run),
-    )  # fmt: skip
+        run, file.parent, suite, rows, settings, start, name, stages=_stages(run)
+    )
 
 
 def _check_kinds(run: Run, stored: dict[str, Any]) -> None:
@@ -356,6 +356,14 @@ def _stages(run: Run) -> tuple[str, ...]:
 def _defaults() -> dict[str, Any]:
     """What a run means that was trained before a setting came."""
     return TrainConfig(scenario="").model_dump(mode="json")
+
+
+def _start(begun: str) -> Path:
+    """The folder of the run that training started from, as far as it can be told."""
+    try:
+        return run_folder(begun)
+    except DrivememError:  # of the zoo, and no longer there
+        return Path(begun)
 
 
 def _first_scenario(start: Path) -> str:

@@ -13,6 +13,9 @@ from drivemem import zoo
 from drivemem.catalogue.adding import LEAST_EPISODES, LIMIT
 from drivemem.catalogue.entries import catalogue, entry
 from drivemem.cli import run_command
+from drivemem.comparison.formats import interval_text
+from drivemem.config import TrainConfig
+from drivemem.distillation.teachers import teacher_run, where_it_teaches
 from drivemem.errors import DrivememError
 from drivemem.lesions import INTACT
 from drivemem.runs import open_run, run_folder
@@ -110,6 +113,29 @@ def test_kept_results_are_compared_and_replayed_without_driving() -> None:
     assert ("agent", 1.0) in shown and len(table.rows) == 3
     done = drivemem.replay(f"zoo:{FAST}", against="zoo:exit-recall/none", page="side.html")
     assert done.page == Path("side.html") and done.page.stat().st_size > 10_000
+
+
+def test_an_agent_teaches_and_is_started_from() -> None:
+    found = teacher_run(f"zoo:{FAST}")
+    assert found is not None and found.folder == Path("runs/zoo/exit-recall-gru")
+    assert where_it_teaches(f"zoo:{FAST}") == {"scenario": "exit-recall"}
+    made = drivemem.train(
+        TrainConfig(
+            scenario="exit-recall", memory_kwargs=("hidden_size=64", "gate_bias=30"), steps=64,
+            num_envs=4, n_steps=16, batch_size=64, num_workers=1, start_from=f"zoo:{FAST}",
+        ),
+        quiet=True,
+    )  # fmt: skip
+    assert made.folder.name == "exit-recall-gru-from-gru-s0" and made.has_agent()
+
+
+def test_the_documentation_has_every_agent_with_its_figures() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "zoo.md").read_text()
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    assert [row[:3] for row in rows] == [
+        [f"`{one.place}`", one.agent, interval_text(one.stated[INTACT].success)]
+        for one in catalogue()
+    ]
 
 
 def test_commands_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
