@@ -121,12 +121,13 @@ def test_an_agent_teaches_and_is_started_from() -> None:
     assert where_it_teaches(f"zoo:{FAST}") == {"scenario": "exit-recall"}
     made = drivemem.train(
         TrainConfig(
-            scenario="exit-recall", memory_kwargs=("hidden_size=64", "gate_bias=30"), steps=64,
-            num_envs=4, n_steps=16, batch_size=64, num_workers=1, start_from=f"zoo:{FAST}",
+            scenario="exit-recall", memory_kwargs=("hidden_size=64", "gate_bias=30"), steps=256,
+            num_envs=4, n_steps=64, batch_size=64, num_workers=1, start_from=f"zoo:{FAST}",
+            aux_coef=1.0,
         ),
         quiet=True,
     )  # fmt: skip
-    assert made.folder.name == "exit-recall-gru-from-gru-s0" and made.has_agent()
+    assert made.folder.name == "exit-recall-gru-aux-from-gru-s0" and made.has_agent()
 
 
 def test_the_documentation_has_every_agent_with_its_figures() -> None:
