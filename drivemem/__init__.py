@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from drivemem.studies.running import study
     from drivemem.studies.tuning import tune
     from drivemem.submissions.submit import submit
+    from drivemem.touring import tour
     from drivemem.training.train import train
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "replay",
     "study",
     "submit",
+    "tour",
     "train",
     "tune",
     "watch",
@@ -57,6 +59,7 @@ _HOMES = {
     "replay": ("replays", "replay"),
     "study": ("studies.running", "study"),
     "submit": ("submissions.submit", "submit"),
+    "tour": ("touring", "tour"),
     "tune": ("studies.tuning", "tune"),
     "watch": ("replays.watching", "watch"),
 }

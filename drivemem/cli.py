@@ -15,6 +15,8 @@ from drivemem.version import __version__
 
 JSON, COMPLETION = "--json", "--completion"
 COMMANDS = {
+    "tour": "see in a minute what memory does: a page, made without training",
+    "zoo": "trained agents that come with the package, to take in place of a run",
     "list": "what there is: scenarios, memories, encoders, drivers, lesions, metrics",
     "train": "train an agent on a scenario",
     "distill": "teach a student what a run or an oracle does, or make a run readable",

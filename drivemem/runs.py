@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from drivemem import zoo
 from drivemem.config import TrainConfig, build_config
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem.tables import Shown, Table
@@ -162,13 +163,22 @@ class Run(Shown):
         return read_metrics(self.metrics_file) if self.metrics_file.exists() else []
 
 
+def run_folder(place: str | Path) -> Path:
+    """The folder that is meant: a path itself, or a copy of an agent of the zoo (`zoo:...`).
+
+    Raises:
+        DrivememError: the zoo has no such agent, or it cannot be copied.
+    """
+    return zoo.located(place, RUNS / zoo.FOLDER) if zoo.is_named(place) else Path(place)
+
+
 def open_run(path: str | Path) -> Run:
-    """The run at a path.
+    """The run at a path, or an agent of the zoo.
 
     Raises:
         DrivememError: no run there; the message names the nearest folder that is one.
     """
-    folder = Path(path)
+    folder = run_folder(path)
     if not (folder / "config.json").is_file():
         siblings = [run.folder.as_posix() for run in find_runs([folder.parent])]
         hint = did_you_mean(folder.as_posix(), siblings, cutoff=0.5)

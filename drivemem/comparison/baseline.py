@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from drivemem.comparison.collect import StoredEvaluation, bare
 from drivemem.errors import DrivememError
+from drivemem.runs import run_folder
 from drivemem_envs.sensing import TRACKERS
 
 MEMORYLESS = "none"
@@ -42,7 +43,10 @@ class Baseline:
                 f"baseline is '{text}': give memory=NAME such as {DEFAULT}, driver=NAME, a run's "
                 "folder, or what the table calls an agent"
             )
-        return cls("run" if (Path(text) / "config.json").is_file() else "label", text)
+        folder = run_folder(text)
+        if (folder / "config.json").is_file():
+            return cls("run", folder.as_posix())
+        return cls("label", text)
 
     @property
     def noun(self) -> str:

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drivemem import zoo
 from drivemem.config import WITHOUT_EFFECT, DistillConfig, TrainConfig, build_config
 from drivemem.episodes import read_episodes
 from drivemem.errors import DrivememError
 from drivemem.evaluation.suites import with_later_limits
 from drivemem.lesions import INTACT
-from drivemem.runs import Run, find_runs, read_json, search_of
+from drivemem.runs import Run, find_runs, read_json, run_folder, search_of
 from drivemem.submissions.files import Submission, find_submissions, read_submission
 
 _SUITE_KEYS = ("scenario", "config", "sensors", "seeds", "hash")
@@ -204,6 +205,9 @@ def _folders(paths: list[str | Path]) -> list[Path]:
     """What the paths name, globs resolved."""
     folders: list[Path] = []
     for path in paths:
+        if zoo.is_named(path):
+            folders += map(run_folder, zoo.matching(path))
+            continue
         exists = Path(path).exists()
         found = [Path(path)] if exists else sorted(map(Path, glob.glob(str(path), recursive=True)))
         if not found:
@@ -305,13 +309,13 @@ def _read(run: Run, file: Path, name: str | None = None) -> StoredEvaluation:
         settings["sensors"] = {**_defaults()["sensors"], **settings["sensors"]}
     if "teacher" in settings:
         settings |= _teacher(run, settings["teacher"])
-    start = settings.pop("start_from", None)
+    begun = settings.pop("start_from", None)
+    start = None if begun is None else _start(begun)
     if start is not None:
-        settings["first_trained_on"] = _first_scenario(Path(start))
+        settings["first_trained_on"] = _first_scenario(start)
     return StoredEvaluation(
-        run, file.parent, suite, rows, settings, None if start is None else Path(start), name,
-        stages=_stages(run),
-    )  # fmt: skip
+        run, file.parent, suite, rows, settings, start, name, stages=_stages(run)
+    )
 
 
 def _check_kinds(run: Run, stored: dict[str, Any]) -> None:
@@ -352,6 +356,14 @@ def _stages(run: Run) -> tuple[str, ...]:
 def _defaults() -> dict[str, Any]:
     """What a run means that was trained before a setting came."""
     return TrainConfig(scenario="").model_dump(mode="json")
+
+
+def _start(begun: str) -> Path:
+    """The folder of the run that training started from, as far as it can be told."""
+    try:
+        return run_folder(begun)
+    except DrivememError:  # of the zoo, and no longer there
+        return Path(begun)
 
 
 def _first_scenario(start: Path) -> str:

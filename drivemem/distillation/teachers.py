@@ -13,7 +13,7 @@ from drivemem.errors import DrivememError
 from drivemem.evaluation.drivers import AgentDriver, PolicyDriver, ReferenceDriver
 from drivemem.evaluation.external_drivers import MANUAL, resolve_driver
 from drivemem.lesions import INTACT
-from drivemem.runs import Run, open_run
+from drivemem.runs import Run, open_run, run_folder
 from drivemem_agents.checksums import digest
 from drivemem_envs import Scenario
 
@@ -39,7 +39,8 @@ def teacher_run(name: str, beside: Path | None = None) -> Run | None:
         beside: of the student's run: a name alone may be that of a folder next to it, so that
             studies can be moved.
     """
-    places = [Path(name)] if beside is None else [beside.parent / name, Path(name)]
+    folder = run_folder(name)
+    places = [folder] if beside is None else [beside.parent / name, folder]
     for place in places:
         if (place / "config.json").is_file():
             return Run(place)
@@ -50,7 +51,7 @@ def teacher_run(name: str, beside: Path | None = None) -> Run | None:
 
 def where_it_teaches(name: str) -> dict[str, Any]:
     """Where a run was trained, as settings: a student learns there unless told otherwise."""
-    run = Run(Path(name))
+    run = Run(run_folder(name))
     if not run.config_file.is_file() or run.is_driver():
         return {}
     own = run.config()

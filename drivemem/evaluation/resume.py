@@ -17,6 +17,7 @@ from drivemem.evaluation.jobs import Job
 from drivemem.evaluation.suites import Suite
 from drivemem.runs import manifest, read_json, write_json_file
 from drivemem.schemas import EPISODE_COLUMNS
+from drivemem.zoo import is_kept
 from drivemem_agents.checkpoint import AGENT_FILES
 
 _EVERY_S = 30.0
@@ -103,8 +104,11 @@ def missing_from(seeds: Sequence[int], folder: Path) -> int:
 
     Args:
         seeds: of the episodes to be driven.
-        folder: of an evaluation or a recording; unreadable ones hold nothing to be lost.
+        folder: of an evaluation or a recording; unreadable ones hold nothing to be lost, nor do
+            those that came with an agent of the zoo.
     """
+    if is_kept(folder):
+        return 0
     try:
         rows = read_table(folder / "episodes.parquet", {"seed": "BIGINT"})
     except DrivememError:

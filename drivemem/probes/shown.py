@@ -10,7 +10,7 @@ from drivemem.tables import Table
 if TYPE_CHECKING:
     from drivemem.probes import Probe
 
-_CAPTION = (
+CAPTION = (
     "latent: what the scenario hides that is no actor, such as what a sign said\n"
     "age: since it was last shown; of what is never shown, since the episode began"
 )
@@ -33,7 +33,7 @@ def score_table(found: Probe) -> Table:
     return Table(
         ("target", "age, s", "measure", *inputs, "chance"), rows,
         title=f"{found.run}: what can be decoded, episodes that the probe was not fitted on",
-        caption=_CAPTION, records=[record(found.run, score) for score in found.scores],
+        caption=CAPTION, records=[record(found.run, score) for score in found.scores],
     )  # fmt: skip
 
 

@@ -96,11 +96,11 @@ def _chosen(first: Recording, second: Recording | None, episode: int | None) -> 
     from drivemem.errors import DrivememError
     from drivemem.replays.page import most_telling, paired
 
-    pairs = paired(first, second)
+    recordings = [kept for kept in (first, second) if kept is not None]
+    pairs = paired(*recordings)
     number = most_telling(pairs) if episode is None else first.episode(episode).episode
     for rows in pairs:
         if rows[0].episode == number:
-            recordings = [kept for kept in (first, second) if kept is not None]
             return [kept.trace(row) for kept, row in zip(recordings, rows, strict=True)]
     raise DrivememError(f"episode {number}'s seed was not recorded in {second and second.folder}")
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from drivemem.episodes import UNREADABLE, check_table
 from drivemem.errors import DrivememError, did_you_mean, first_line
+from drivemem.runs import run_folder
 from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
 _FAMILIES = {
@@ -277,12 +278,12 @@ def find_recording(place: str | Path) -> Recording:
     """The recording that a path means: a recording's folder, or a run's newest recording.
 
     Args:
-        place: a recording or run folder, or a run's name under `runs/`.
+        place: a recording or run folder, a run's name under `runs/`, or an agent of the zoo.
 
     Raises:
         DrivememError: nothing is there; the message says what is near.
     """
-    given = Path(place)
+    given = run_folder(place)
     folder = given if given.exists() else Path("runs") / given
     if not folder.is_dir():
         raise DrivememError(f"there is no run or recording at '{given}'{_near(given)}")

@@ -10,8 +10,9 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,28 @@ SCRIPTS = ("data.js", "shapes.js", "shown.js", "scene.js", "plots.js", "stages.j
 """In the order in which they are joined into one script."""
 MOST_EPISODES = 100
 """A page of more would be slow to write and tiresome to read."""
+
+
+MOST_DRIVERS = 3
+"""Side by side; the page has a colour for each."""
+
+
+@dataclass(frozen=True)
+class Around:
+    """What a page says around its player."""
+
+    kind: str
+    """Class of the page's body, by which its style is told from a plain replay's."""
+    title: str
+    summary: str
+    labels: tuple[str, ...]
+    """What to call the drivers."""
+    before: str
+    """HTML above the player; whoever makes it has escaped it."""
+    after: str
+    """HTML below it."""
+    style: str
+    """CSS behind that of the player."""
 
 
 def write_page(
@@ -49,19 +72,48 @@ def write_page(
     Raises:
         DrivememError: no common seeds, an unknown scenario, an unwritable folder.
     """
-    pairs = paired(recording, against)[:MOST_EPISODES]
+    recordings = [recording] if against is None else [recording, against]
+    matched = paired(*recordings)
+    pairs = matched[:MOST_EPISODES]
     if episode is not None:
         wanted = recording.episode(episode)
         if not any(rows[0] == wanted for rows in pairs):
-            pairs = [rows for rows in paired(recording, against) if rows[0] == wanted] + pairs[:-1]
-    recordings = [recording] if against is None else [recording, against]
+            pairs = [rows for rows in matched if rows[0] == wanted] + pairs[:-1]
+    start = episode if episode is not None else most_telling(pairs)
+    return save(page_of(recordings, pairs, start), path)
+
+
+def page_of(
+    recordings: Sequence[Recording],
+    rows: Sequence[list[EpisodeRow]],
+    start: int,
+    around: Around | None = None,
+) -> str:
+    """The HTML of a page.
+
+    Args:
+        recordings: of at most `MOST_DRIVERS` drivers.
+        rows: the episodes to show, as `paired` gives them.
+        start: number of the one that is opened first.
+        around: what else the page says; None: it is the player alone.
+
+    Raises:
+        DrivememError: an unknown scenario, or recordings that are damaged.
+    """
     roads = _Roads()
     blobs = [
-        blob(_episode([kept.trace(row) for kept, row in zip(recordings, rows, strict=True)], roads))
-        for rows in pairs
+        blob(_episode([kept.trace(row) for kept, row in zip(recordings, each, strict=True)], roads))
+        for each in rows
     ]
-    about = _about(pairs, episode if episode is not None else most_telling(pairs))
-    text = render(about, [blob(roads.packed), *blobs])
+    return render(_about(rows, start, around), [blob(roads.packed), *blobs], around)
+
+
+def save(text: str, path: Path) -> Path:
+    """Write a page, atomically.
+
+    Raises:
+        DrivememError: the folder or the file cannot be written.
+    """
     with complete(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
@@ -81,31 +133,35 @@ def complete(path: Path) -> Iterator[Path]:
         raise DrivememError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def paired(recording: Recording, against: Recording | None) -> list[list[EpisodeRow]]:
-    """Episodes with, where there is a second driver, that driver's of the same seed.
+def paired(*recordings: Recording) -> list[list[EpisodeRow]]:
+    """The first recording's episodes, each with the others' of the same seed.
 
     Raises:
-        DrivememError: different scenarios, or no common seeds.
+        DrivememError: different scenarios, or no seeds that all have.
     """
-    if against is None:
-        return [[row] for row in recording.episodes]
-    first, second = recording.episodes[0].scenario, against.episodes[0].scenario
-    if first != second:
+    first, *others = recordings
+    for other in others:
+        one, two = first.episodes[0].scenario, other.episodes[0].scenario
+        if one != two:
+            raise DrivememError(
+                f"{first.folder} was recorded in {one}, {other.folder} in {two}: side by side "
+                "needs one scenario"
+            )
+    rows = [{row.seed: row for row in kept.episodes} for kept in recordings]
+    matched = [
+        [by_seed[row.seed] for by_seed in rows]
+        for row in first.episodes
+        if all(row.seed in by_seed for by_seed in rows)
+    ]
+    if not matched:
+        folders = " and ".join(str(kept.folder) for kept in recordings)
         raise DrivememError(
-            f"{recording.folder} was recorded in {first}, {against.folder} in {second}: side by "
-            "side needs one scenario"
+            f"{folders} have no episode seeds in common: evaluate them on one suite"
         )
-    others = {row.seed: row for row in against.episodes}
-    pairs = [[row, others[row.seed]] for row in recording.episodes if row.seed in others]
-    if not pairs:
-        raise DrivememError(
-            f"{recording.folder} and {against.folder} have no episode seeds in common: evaluate "
-            "both on one suite"
-        )
-    return pairs
+    return matched
 
 
-def most_telling(pairs: list[list[EpisodeRow]]) -> int:
+def most_telling(pairs: Sequence[list[EpisodeRow]]) -> int:
     """The episode to open with: one driver crashes and the other succeeds, else a crash."""
 
     def rank(rows: list[EpisodeRow]) -> tuple[int, int]:
@@ -144,18 +200,23 @@ def _behind(tracker: str) -> str:
     return TRACKERS[tracker].title if tracker in TRACKERS and tracker != "none" else tracker
 
 
-def render(about: dict[str, Any], blobs: list[str]) -> str:
+def render(about: dict[str, Any], blobs: list[str], around: Around | None = None) -> str:
     """The page's HTML.
 
     Args:
         about: what the page knows before it unpacks anything.
         blobs: the roads, then one for each episode, as `pack.blob` makes them.
+        around: what else it says.
     """
     script = "\n".join(_asset(name) for name in SCRIPTS)
-    style = _asset("page.css")
+    style = _asset("page.css") + ("" if around is None else around.style)
     data = {"about": about, "blobs": blobs}
+    kind = "replay" if around is None else around.kind
     filled = {
-        "TITLE": html.escape(f"{about['scenario']} · drivemem replay"),
+        "TITLE": html.escape(f"{about['scenario']} · drivemem {kind}"),
+        "KIND": kind,
+        "BEFORE": "" if around is None else around.before,
+        "AFTER": "" if around is None else around.after,
         "POLICY": html.escape(
             f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
             "base-uri 'none'; form-action 'none'"
@@ -195,14 +256,19 @@ def _with(name: str, detail: str) -> str:
     return name if detail in ("", "none", "intact") else f"{name} · {detail}"
 
 
-def _about(pairs: list[list[EpisodeRow]], start: int) -> dict[str, Any]:
+def _about(
+    pairs: Sequence[list[EpisodeRow]], start: int, around: Around | None = None
+) -> dict[str, Any]:
     first = pairs[0]
+    labels = labels_of(first) if around is None else around.labels
     return {
         "scenario": first[0].scenario,
-        "summary": _summary(first[0]),
+        "title": first[0].scenario if around is None else around.title,
+        "summary": _summary(first[0]) if around is None else around.summary,
+        "scrolls": around is not None,
         "drivers": [
             {"label": label, "run": row.run, "tracker": row.tracker, "lesion": row.lesion}
-            for label, row in zip(labels_of(first), first, strict=True)
+            for label, row in zip(labels, first, strict=True)
         ],
         "episodes": [
             {

@@ -26,11 +26,11 @@ const state = {
 function readColours() {
   const style = getComputedStyle(document.documentElement), of = (name) => style.getPropertyValue(`--${name}`).trim();
   const colours = {};
-  for (const name of ["ground", "road", "paint", "building", "shade", "a", "b", "car", "crash", "hidden", "ghost", "shown", "ink", "quiet", "edge", "card", "meh"]) colours[name] = of(name);
+  for (const name of ["ground", "road", "paint", "building", "shade", "car", "crash", "hidden", "ghost", "shown", "ink", "quiet", "edge", "card", "meh"]) colours[name] = of(name);
   Object.assign(colours, {
     paintEdge: of("paint-edge"), buildingEdge: of("building-edge"), ghostFill: of("ghost-fill"),
     shadeStrength: Number(of("shade-strength")), glass: "rgba(255, 255, 255, 0.75)", onShade: "#ffffff",
-    actions: [0, 1, 2, 3, 4].map((i) => of(`p${i}`)),
+    sides: ["a", "b", "c"].map(of), actions: [0, 1, 2, 3, 4].map((i) => of(`p${i}`)),
   });
   state.colours = colours;
 }
@@ -180,9 +180,9 @@ function nextMark(direction) {
 
 function showMarks() {
   const { sides, last } = state.episode;
-  $("marks").className = `marks${sides.length > 1 ? " pair" : ""}`;
+  $("marks").className = `marks of-${sides.length}`;
   $("marks").replaceChildren(...sides.flatMap((side, i) => side.events.map((event) => {
-    const mark = element("button", `mark ${event.kind}${i ? " second" : ""}`);
+    const mark = element("button", `mark ${event.kind} row-${i}`);
     mark.type = "button";
     mark.tabIndex = -1; // the keyboard has , and .
     if (event.kind === "end") {
@@ -306,6 +306,8 @@ function linked() {
   return [Math.max(0, found), Number(wanted.get("step")) || 0];
 }
 
+const SCROLL = /^(Arrow(Up|Down)|Home|End)$/; // where there is more below the player
+
 const KEYS = {
   " ": toggle, ArrowLeft: (event) => stepBy(event.shiftKey ? -second() : -1), ArrowRight: (event) => stepBy(event.shiftKey ? second() : 1),
   Home: () => seek(0), End: () => seek(state.episode.last), ",": () => nextMark(-1), ".": () => nextMark(1),
@@ -343,7 +345,8 @@ function listen() {
     const busy = event.target.closest && event.target.closest("select, button, input");
     const own = busy && (event.key === " " || event.key === "Enter") && busy.tagName === "BUTTON";
     const chosen = busy && (busy.tagName === "SELECT" || (busy.tagName === "INPUT" && /Up|Down/.test(event.key)));
-    if (own || chosen || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !state.episode) return;
+    const scrolls = state.about.scrolls && SCROLL.test(event.key);
+    if (own || chosen || scrolls || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !state.episode) return;
     event.preventDefault();
     KEYS[event.key](event);
   });
@@ -364,7 +367,7 @@ async function start() {
   const data = JSON.parse($("data").textContent);
   state.about = data.about;
   state.blobs = data.blobs;
-  $("scenario").textContent = state.about.scenario;
+  $("scenario").textContent = state.about.title;
   $("summary").textContent = state.about.summary;
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   if (typeof DecompressionStream === "undefined") throw new Error("this browser cannot unpack the recording; one from 2023 or later can");

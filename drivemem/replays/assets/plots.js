@@ -117,7 +117,7 @@ class LinePlot extends PlotBase {
       c.lineTo(this.width - PLOT_INSET.right, y(value) + 0.5);
       c.stroke();
     }
-    this.lines.forEach((line, i) => this.drawLine(c, line, y, i ? colours.b : colours.a));
+    this.lines.forEach((line, i) => this.drawLine(c, line, y, colours.sides[i]));
     this.cursor(c, time, colours);
     this.read(time);
   }
@@ -167,7 +167,7 @@ class ActionPlot extends PlotBase {
     this.axes(c, colours, this.sides.length > 1 ? "" : "1", this.sides.length > 1 ? "" : "0");
     this.sides.forEach((side, row) => {
       const top = 2 + row * (band + 2), height = band - 2;
-      c.fillStyle = row ? colours.b : colours.a;
+      c.fillStyle = colours.sides[row];
       c.fillRect(PLOT_INSET.left - 5, top, 2.5, height);
       side.steps.action.forEach((action, step) => {
         if (action === null || Array.isArray(action)) return;
@@ -199,7 +199,7 @@ class AttentionPlot extends PlotBase {
     this.sides.forEach((side, row) => {
       const weights = (side.steps.attention || [])[step] || [];
       const most = Math.max(...weights, 1e-9);
-      c.fillStyle = row ? colours.b : colours.a;
+      c.fillStyle = colours.sides[row];
       c.globalAlpha = 0.7;
       weights.forEach((weight, i) => {
         const at = step - (weights.length - 1 - i), width = Math.max(1.5, this.x(1) - this.x(0) - 0.5);

@@ -44,7 +44,7 @@ class Scene {
     if (layers.remembers) for (const actor of actors) this.drawDecoded(c, actor, step, colours);
     this.drawContact(c, actors, layers, colours);
     const crashed = side.ego.crashed >= 0 && step >= side.ego.crashed;
-    this.drawCar(c, { ...me, length: side.ego.length, width: side.ego.width }, this.number ? colours.b : colours.a, colours);
+    this.drawCar(c, { ...me, length: side.ego.length, width: side.ego.width }, colours.sides[this.number], colours);
     if (crashed) this.drawCrash(c, me, colours);
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     for (const actor of actors) this.drawBeyond(c, actor, me, layers, colours);
@@ -107,7 +107,7 @@ class Scene {
 
   drawTrail(c, now, colours) {
     const { ego } = this.side;
-    c.strokeStyle = this.number ? colours.b : colours.a;
+    c.strokeStyle = colours.sides[this.number];
     c.lineWidth = Math.max(0.35, 2 / this.view.scale);
     c.lineJoin = c.lineCap = "round";
     c.globalAlpha = 0.55;

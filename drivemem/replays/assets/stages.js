@@ -5,7 +5,7 @@ const CAPTION_PX = 32;
 
 function showStages() {
   const { episode } = state, wide = episode.wide;
-  $("stages").className = `stages${episode.sides.length > 1 ? " pair" : ""}${wide ? " wide" : ""}`;
+  $("stages").className = `stages${["", " pair", " trio"][episode.sides.length - 1]}${wide ? " wide" : ""}`;
   state.scenes = [];
   $("stages").replaceChildren(...episode.sides.map((side, i) => {
     const stage = element("article", "stage"), head = element("header"), badge = element("span", "badge");

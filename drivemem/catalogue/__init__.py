@@ -1,0 +1,1 @@
+"""What is known of the zoo's agents: listed, shown, and checked as one is added."""
