@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import drivemem
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = [
@@ -40,5 +42,5 @@ def test_the_citation_is_of_this_version() -> None:
     text = (ROOT / "CITATION.cff").read_text()
     said = dict(re.findall(r"^(\w+): (.+)$", text, re.MULTILINE))
     project = PROJECT["project"]
-    assert said["version"] == project["version"] and said["license"] == project["license"]
+    assert said["version"] == drivemem.__version__ and said["license"] == project["license"]
     assert f"name: {project['authors'][0]['name']}" in text

@@ -243,6 +243,6 @@ def test_a_full_disk_ends_the_mirror_and_not_the_training(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("drivemem.training.metrics.TensorBoardOutputFormat.write", full)
+    monkeypatch.setattr("drivemem.training.mirrors.TensorBoardOutputFormat.write", full)
     assert train(small(steps=256), tmp_path / "run", quiet=True).status() == "done"
     assert capsys.readouterr().err.count("TensorBoard shows ends here") == 1

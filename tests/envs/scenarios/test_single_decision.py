@@ -79,14 +79,15 @@ def episodes(name: str, tracker: str = "none") -> list[tuple[int, dict[str, Any]
 
 
 def test_ceilings_are_stated_where_they_are_proven_and_nowhere_else():
-    """Here, and for exit-recall in its own tests."""
+    """Here, for exit-recall in its own tests, and for route-instructions in those of its road."""
     stated = {
         f"{name}-{level}"
         for name in SUITE
         for level in LEVELS
         if drivemem_envs.scenario(f"{name}-{level}").ceiling_success is not None
     }
-    assert stated == {*NAMES, *(f"exit-recall-{level}" for level in LEVELS)}
+    elsewhere = {f"exit-recall-{level}" for level in LEVELS}
+    assert stated == {*NAMES, *elsewhere, "route-instructions-easy", "route-instructions-medium"}
 
 
 @pytest.mark.parametrize("name", NAMES)
