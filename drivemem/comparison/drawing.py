@@ -43,12 +43,9 @@ class Style(NamedTuple):
 
 
 def styles(*tables: SuiteTable) -> dict[str, Style]:
-    """A style for each row's label; a lesion has that of its agent."""
-    rows = [row for table in tables for row in table.rows]
-    labels = [row.label for row in rows if row.is_trained]
-    # A lesion's agent may not have been driven intact through this suite.
-    intact = [row.intact for row in rows]
-    labels = list(dict.fromkeys([*labels, *intact, *(row.label for row in rows)]))
+    """A style for each row's label, the same in all suites; a lesion has that of its agent."""
+    given = [label for table in tables for label in table.labels]
+    labels = list(dict.fromkeys([*given, *drawn_labels(tables)]))
     return {
         label: Style(
             PALETTE[number % len(PALETTE)], DASHES[number // len(PALETTE) % len(DASHES)],
@@ -56,6 +53,15 @@ def styles(*tables: SuiteTable) -> dict[str, Style]:
         )
         for number, label in enumerate(labels)
     }  # fmt: skip
+
+
+def drawn_labels(tables: Sequence[SuiteTable]) -> list[str]:
+    """Labels of what is drawn in a colour of its own: what was trained, then all others."""
+    rows = [row for table in tables for row in table.rows]
+    trained = [row.label for row in rows if row.is_trained]
+    # A lesion's agent may not have been driven intact through this suite.
+    intact = [row.intact for row in rows]
+    return list(dict.fromkeys([*trained, *intact, *(row.label for row in rows)]))
 
 
 def canvas(height: float) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from drivemem.comparison.ceilings import ceiling_of
 from drivemem.comparison.collect import Collection, StoredEvaluation
 from drivemem.comparison.curves import retention_figures
+from drivemem.comparison.drawing import drawn_labels
 from drivemem.comparison.figures import suite_figures
 from drivemem.comparison.formats import (
     TEXT_COLUMNS,
@@ -61,6 +62,9 @@ def write_report(
         DrivememError: the folder cannot be written.
     """
     records = to_records(tables)
+    labels = tuple(drawn_labels(tables))
+    for table in tables:
+        table.labels = labels
     try:
         folder.mkdir(parents=True, exist_ok=True)
         written = [

@@ -215,6 +215,8 @@ class SuiteTable:
     """Why it is this one."""
     variant: str = ""
     """What tells this suite from others of the scenario, such as `cue_window_s=2.0`."""
+    labels: tuple[str, ...] = ()
+    """Of the agents of all suites that are shown with it, so that each is drawn alike in all."""
 
     @property
     def title(self) -> str:

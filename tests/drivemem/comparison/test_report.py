@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from drivemem.comparison import compare_runs
+from drivemem.comparison.drawing import styles
 from drivemem.comparison.formats import cells, header
 from drivemem.episodes import read_table, write_table
 from drivemem.errors import DrivememError
@@ -262,3 +263,15 @@ def test_a_row_leads_to_its_replays(write: Write, tmp_path: Path) -> None:
     text = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     link = '<a href="../runs/gru/recordings/test-intact/replay.html" title="replay.html">replay</a>'
     assert text.count(link) == 1
+
+
+def test_an_agent_is_drawn_alike_on_all_scenarios(write: Write, tmp_path: Path) -> None:
+    for scenario, ends in (("exit-recall-easy-v0", "SSSC"), ("limit-recall-easy-v0", "SCCC")):
+        write(f"{scenario}/gru", ends, memory="gru", scenario=scenario)
+        write(f"{scenario}/lstm", "SSCC", memory="lstm", scenario=scenario)
+        write(f"{scenario}/none", "SSCC", scenario=scenario)
+    comparison = compare_runs([tmp_path / "runs"], report=tmp_path / "out")
+    first, second = (styles(table) for table in comparison.tables)
+    orders = [[row.label for row in table.rows] for table in comparison.tables]
+    assert orders[0] != orders[1] and first == second
+    assert len({style.color for style in first.values()}) == 3
