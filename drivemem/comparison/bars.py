@@ -8,7 +8,8 @@ from drivemem.comparison.statistics import Interval
 
 WIDTH = 51
 """Characters from 0 to 1: one for each fiftieth, so that quarters fall between two."""
-_MOST_LABEL = 40
+_MOST_LABEL, _TAIL = 48, 20
+"""Characters of a label, and how many of its end stay where it is longer: lesions stand there."""
 _POINT, _LINE, _LOW, _HIGH, _CEILING = "●", "─", "├", "┤", "┊"
 
 
@@ -51,4 +52,6 @@ def _place(share: float) -> int:
 
 
 def _cut(label: str, room: int) -> str:
-    return f"{label if len(label) <= room else label[: room - 1] + '…':<{room}}"
+    if len(label) > room:
+        label = f"{label[: room - _TAIL - 1]}…{label[-_TAIL:]}"
+    return f"{label:<{room}}"
