@@ -236,6 +236,8 @@ def settings_of(path: Path) -> dict[str, Any]:
     Raises:
         DrivememError: unreadable file, or one of a run that was taught or only driven.
     """
+    if not path.is_file():
+        raise DrivememError(f"there is no file '{path}': give the config.json of a run, or a TOML")
     if path.suffix == ".toml":
         found: Any = config_from_toml(path)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,8 @@ class JsonLines(KVWriter):
         Raises:
             DrivememError: it cannot be written.
         """
-        line = {"step": step}
-        for key, value in key_values.items():
-            if isinstance(value, int | float | np.integer | np.floating):
-                number = float(value)
-                line[key] = number if np.isfinite(number) else None  # type: ignore[assignment]
+        numbers = numbers_of(key_values).items()
+        line = {"step": step, **{k: v if np.isfinite(v) else None for k, v in numbers}}
         left = memoryview((json.dumps(line) + "\n").encode())
         with saving(self._path):
             while left:
@@ -46,6 +44,12 @@ class JsonLines(KVWriter):
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def numbers_of(key_values: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a logger's values that are numbers, finite or not."""
+    kinds = int | float | np.integer | np.floating
+    return {key: float(value) for key, value in key_values.items() if isinstance(value, kinds)}
 
 
 def count_lines(path: Path) -> int:

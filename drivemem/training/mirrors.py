@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.logger import KVWriter, TensorBoardOutputFormat
 
 from drivemem.errors import DrivememError, did_you_mean
 from drivemem.runs import Run, saving
+from drivemem.training.metrics import numbers_of
 
 LOG = "DRIVEMEM_LOG"
 """Environment variable: names of mirrors with commas between, where none are asked for."""
@@ -172,9 +172,7 @@ class WandbMirror(KVWriter):
         step: int = 0,
     ) -> None:
         """Mirror a line."""
-        kinds = (int, float, np.integer, np.floating)
-        line = {key: float(value) for key, value in key_values.items() if isinstance(value, kinds)}
-        self._try(lambda: self._run.log({"step": step, **line}))
+        self._try(lambda: self._run.log({"step": step, **numbers_of(key_values)}))
 
     def close(self) -> None:
         """Say that the run is over."""

@@ -59,7 +59,7 @@ def test_what_is_given_wins_and_words_are_added(first: Run, tmp_path: Path) -> N
         ("c.json", json.dumps({"driver": "idm"}), "is of driver 'idm', not of training"),
         ("c.json", json.dumps({"teacher": "runs/full"}), "use drivemem distill"),
         ("c.json", json.dumps({"scenario": "exit-recall", "stepps": 1}), "did you mean 'steps'"),
-        ("missing.json", None, "cannot be read as JSON"),
+        ("missing.json", None, "there is no file"),
     ],
 )
 def test_a_file_that_is_no_configuration_is_refused(
