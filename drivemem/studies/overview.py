@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from drivemem.comparison.ceilings import ceiling_of
-from drivemem.comparison.drawing import DASHES, INK, MARKERS, PALETTE, canvas, legend, to_svg
+from drivemem.comparison.drawing import DASHES, INK, canvas, legend, styles, to_svg
 from drivemem.comparison.rows import SuiteTable
 from drivemem.studies.findings import agent_order
 
@@ -13,17 +13,16 @@ _GROUND, _TEXT = "#ffffff", "#1b1f24"
 
 
 def overview_figure(tables: Sequence[SuiteTable]) -> str:
-    """The figure as an SVG file of its own, on white.
+    """The figure as an SVG file of its own, on white, each agent drawn as in the report.
 
     Args:
         tables: one for each scenario.
     """
-    order = agent_order(tables)
+    order, of_label = agent_order(tables), styles(*tables)
     spread = 0.8 / max(len(order), 1)
     figure, axes = canvas(0.8 + len(tables) * (0.16 + 0.09 * len(order)))
     for number, label in enumerate(order):
-        color = PALETTE[number % len(PALETTE)]
-        marker = MARKERS[(number + number // len(PALETTE)) % len(MARKERS)]
+        color, _, marker = of_label[label]
         shown = False
         for y, table in enumerate(tables):
             row = next((row for row in table.rows if row.label == label), None)

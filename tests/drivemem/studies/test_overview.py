@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from drivemem.comparison import compare_runs
+from drivemem.comparison.drawing import styles
+from drivemem.studies.findings import agent_order
 from drivemem.studies.overview import overview_figure
 
 
@@ -27,3 +30,15 @@ def test_every_scenario_and_agent_is_named_once(write: Callable[..., Path]) -> N
     figure = overview_figure(compare_runs(runs).tables)
     names = ("exit-recall-easy-v0", "blind-merge-easy-v0", "none", "gru")
     assert [figure.count(f">{name}</text>") for name in names] == [1, 1, 1, 1]
+
+
+def test_agents_have_the_colours_of_the_report(write: Callable[..., Path]) -> None:
+    """In the overview they are in another order than in the report: the best comes last."""
+    runs = [write("none-s0", "SSCC"), write("gru-s0", "SSSC", memory="gru")]
+    tables = compare_runs(runs).tables
+    of_label = styles(*tables)
+    assert len({style.color for style in of_label.values()}) == 2
+    figure = overview_figure(tables)
+    drawn = re.findall(r"fill: (#[0-9a-f]{6}|currentColor)", figure.split("legend_1")[1])
+    expected = [of_label[label].color.lower() for label in agent_order(tables)]
+    assert [color for color in drawn if color in expected] == expected
