@@ -23,6 +23,8 @@ pytest.importorskip("mkdocs", reason="the site needs the extra `docs`: pip insta
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "sensors"
 KILOBYTES = 60
+WATCHED = ("exit-recall", "glare-exit")
+"""Scenarios of which the tests' site shows an episode."""
 
 
 def module_of(path: Path) -> Any:
@@ -38,11 +40,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DRIVEMEM_SITE_REPLAYS": ",".join(WATCHED)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not done.stderr, done.stderr
+    told = [line for line in done.stderr.splitlines() if "Compiling" not in line]
+    assert not told, done.stderr
     return folder
 
 
@@ -66,6 +70,25 @@ def test_every_command_shows_its_help(site: Path) -> None:
     for name in COMMANDS:
         assert f"usage: drivemem {name}" in page
     assert "--num-envs INT" in page and "--lesion" in page and "--dry-run" in page
+
+
+def test_scenarios_show_an_episode(site: Path) -> None:
+    assert {path.stem for path in (site / "replays").iterdir()} == {*WATCHED}
+    for name in WATCHED:
+        page = (site / f"scenarios/{name}.html").read_text()
+        assert f'href="../replays/{name}.html"' in page
+        replay = (site / f"replays/{name}.html").read_text()
+        assert "<title>" in replay and "The replay cannot be shown" in replay
+    assert "replays/" not in (site / "scenarios/blind-merge.html").read_text()
+
+
+def test_an_episode_of_no_scenario_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook = module_of(ROOT / "docs" / "hooks" / "replays.py")
+    monkeypatch.setenv("DRIVEMEM_SITE_REPLAYS", "glare-exit,glare-exut")
+    with pytest.raises(hook.PluginError, match="called glare-exut; give all, none, or some of gla"):
+        hook._asked(["glare-exit"])
+    monkeypatch.setenv("DRIVEMEM_SITE_REPLAYS", "all")
+    assert hook._asked(["glare-exit"]) == ["glare-exit"]
 
 
 def test_every_memory_has_its_equations_and_settings(site: Path) -> None:
