@@ -19,6 +19,7 @@ from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps, events_of, story
 from drivemem.replays.focus import contact, name_of
 from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.places import named_places
 from drivemem.replays.shown import pack_shown
 from drivemem_envs.sensing import TRACKERS
 
@@ -41,13 +42,15 @@ def pack_road(lanes: Any) -> list[dict[str, Any]]:
 
 
 def pack_side(
-    trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = (), range_m: float = 1.0
-) -> dict[str, Any]:
+    trace: Trace, labels: tuple[str, ...], network: Any, actors: Sequence[int] = (),
+    range_m: float = 1.0,
+) -> dict[str, Any]:  # fmt: skip
     """All that the page shows of one driver's episode.
 
     Args:
         trace: what was recorded.
         labels: of discrete actions; () for continuous ones.
+        network: highway-env's road network of the episode.
         actors: which of them the episode is about.
         range_m: at which the gaps of the view `lanes` end, m.
     """
@@ -61,6 +64,7 @@ def pack_side(
         "contact": contact(trace) if row.outcome == "collision" else None,
         "names": {str(actor): name_of(trace, actor) for actor in actors},
         "captions": _runs(captions(trace, actors, dark.tolist())),
+        "named": _runs(named_places(network, trace)),
         "tracks": _tracks(trace),
         "dark": [int(step) for step in np.flatnonzero(dark)],
         "events": [
@@ -75,9 +79,9 @@ def pack_side(
     }
 
 
-def _runs(words: list[str]) -> list[list[Any]]:
-    """Words for each decision as [first decision, words], where they change."""
-    return [[step, text] for step, text in enumerate(words) if step == 0 or text != words[step - 1]]
+def _runs(told: Sequence[Any]) -> list[list[Any]]:
+    """What is told at each decision as [first decision, what], where it changes."""
+    return [[step, one] for step, one in enumerate(told) if step == 0 or one != told[step - 1]]
 
 
 def _tracks(trace: Trace) -> list[dict[str, Any]]:

@@ -247,6 +247,8 @@ function sentence(side, at) {
   parts.push(side.darkSteps.has(at) ? "sight fails" : actors.length ? `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}` : "no other cars");
   const nearest = side.hidden ? side.hidden[at] : (side.hidden = side.hiddenDistances())[at];
   if (nearest !== null && nearest !== undefined && nearest < 60) parts.push(`nearest out of sight ${nearest.toFixed(0)} m away`);
+  const { places } = state.episode, named = places && places.names.length > 1 ? side.namedAt(at) : [];
+  if (named.length) parts.push(`named: ${named.map(([, number]) => places.names[number]).join(", ")}`);
   const events = side.events.filter((event) => event.step === at && event.kind !== "end").map((event) => event.text);
   return parts.concat(events).join(" · ");
 }

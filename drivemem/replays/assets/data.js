@@ -72,6 +72,13 @@ function hermite(a, b, va, vb, u) {
   return (2 * u3 - 3 * u2 + 1) * a + (u3 - 2 * u2 + u) * va + (3 * u2 - 2 * u3) * b + (u3 - u2) * vb;
 }
 
+// Of what is told as [first decision, what], where it changes: what holds at a decision.
+function inForce(runs, step, before) {
+  let told = before;
+  for (const [from, what] of runs) if (from <= step) told = what;
+  return told;
+}
+
 // One driver's episode.
 class Side {
   constructor(packed, dt) {
@@ -85,9 +92,12 @@ class Side {
 
   // What to say of a decision in a few words.
   caption(step) {
-    let words = "";
-    for (const [from, text] of this.captions) if (from <= step) words = text;
-    return words;
+    return inForce(this.captions, step, "");
+  }
+
+  // Pairs of a junction and a number: the places that the last cue named.
+  namedAt(step) {
+    return inForce(this.named, step, []);
   }
 
   nameOf(track) {
@@ -151,6 +161,7 @@ class Episode {
     this.sectors = packed.sectors;
     this.extent = packed.extent; // of the views that drivers may be shown, m
     this.view = packed.view; // what a camera that stands still must show: left, top, right, bottom, m
+    this.places = packed.places; // lanes that a cue can name, by junction; null where it names none
     this.wide = packed.wide;
     this.focus = new Set(packed.focus); // the actors that the episode is about
     this.sides = packed.sides.map((side) => new Side(side, packed.dt));

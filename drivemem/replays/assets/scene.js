@@ -38,6 +38,11 @@ class Scene {
     const dark = layers.sees && side.darkSteps.has(step);
     if (layers.sees) this.drawVeil(c, me, actors, colours, dark);
     this.drawOccluders(c, colours);
+    if (this.episode.places) {
+      c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      drawPlaces(c, this, this.episode.places, side.namedAt(step), colours);
+      this.toWorld(c);
+    }
     if (layers.shown && side.shown) drawShown(c, side, this.episode.extent, step, this.view.scale, colours);
     for (const actor of actors) this.drawActor(c, actor, step, layers, colours);
     if (layers.remembers) for (const actor of actors) this.drawGhost(c, actor, layers, colours);
