@@ -165,6 +165,12 @@ PROBES: dict[str, dict[str, str]] = {
         "decoded_x": "DOUBLE", "decoded_y": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
         "age_s": "DOUBLE",
     },
+    "latents": {
+        "episode": "INTEGER", "seed": "BIGINT", "step": "INTEGER", "id": "BIGINT",
+        "part": "INTEGER", "target": "VARCHAR", "kinds": "BOOLEAN", "value": "DOUBLE",
+        "decoded": "DOUBLE", "confidence": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
+        "age_s": "DOUBLE",
+    },
 }  # fmt: skip
 """Tables of a probe, name to columns (docs/probes.md)."""
 

@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps, events_of, story
 from drivemem.replays.focus import contact, name_of
-from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.load import Trace
 from drivemem.replays.places import named_places
+from drivemem.replays.probed import DECODED
 from drivemem.replays.shown import pack_shown
+from drivemem.replays.simulate import told_by
 from drivemem_envs.sensing import TRACKERS
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
@@ -73,6 +75,7 @@ def pack_side(
         ],
         "steps": _steps(trace, labels),
         "labels": list(labels),
+        "latents": _latents(trace),
         "latency": float(row.sensors.get("latency_s", 0.0)),
         "recalls": row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring,
         "shown": pack_shown(trace, range_m),
@@ -112,6 +115,22 @@ def _track(actors: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, Any
         for name in DECODED:
             packed[name] = _numbers(actors[name][rows], 2)
     return packed
+
+
+def _latents(trace: Trace) -> list[dict[str, Any]]:
+    """What a probe read of each latent, what was true, and what to call both."""
+    meaning, several = told_by(trace.row).meaning, len(trace.latents) > 1
+    return [
+        {
+            "what": f"{meaning.what} {number}" if several else meaning.what,
+            "kinds": latent.kinds,
+            "names": list(meaning.names) if latent.kinds else [],
+            "value": _numbers(latent.value, 2),
+            "decoded": _numbers(latent.decoded, 2),
+            "confidence": _numbers(latent.confidence, 2),
+        }
+        for number, latent in enumerate(trace.latents, 1)
+    ]
 
 
 def _steps(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -283,6 +283,7 @@ function drawNow() {
   for (const scene of state.scenes) {
     scene.draw(state.time, viewOf(scene), state.layers, state.colours);
     scene.caption.textContent = scene.side.caption(Math.min(step(), scene.side.last));
+    if (scene.read) scene.read.textContent = scene.side.readAt(Math.min(step(), scene.side.last));
     scene.caption.className = `caption${step() >= scene.side.last ? ` ${kindOf(scene.side.outcome)}` : ""}`;
   }
   for (const plot of state.plots) plot.draw(state.time, state.colours);

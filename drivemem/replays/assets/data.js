@@ -100,6 +100,15 @@ class Side {
     return inForce(this.named, step, []);
   }
 
+  // What a probe of the memory reads of the cue, beside the truth; "" where there is none.
+  readAt(step) {
+    return this.latents.filter(({ decoded }) => decoded[step] !== null).map(({ what, kinds, names, value, decoded, confidence }) => {
+      const call = (number) => names[number] || String(number), wrong = kinds && value[step] !== decoded[step];
+      const sure = confidence[step] === null ? "" : ` (${confidence[step].toFixed(2)})`;
+      return `${what}: ${call(value[step])}; memory says: ${call(decoded[step])}${sure}${wrong ? ", wrong" : ""}`;
+    }).join(" · ");
+  }
+
   nameOf(track) {
     return this.names[track.id] || `${track.length > 7.5 ? "truck" : "car"} ${track.id}`;
   }

@@ -1,5 +1,5 @@
 "use strict";
-// Places that a cue can name: each wears its number, and the one that was named its name in a
+// Places that a cue can name: each wears its number, and the one that was named also its name in a
 // filled plate with a frame, so that no colour is needed to tell it.
 
 // Centre of a lane at steps of some metres from a little behind its start.
@@ -19,14 +19,16 @@ function drawPlaces(c, scene, { names, lanes }, named, colours) {
   lanes.forEach((rows, junction) => rows.forEach((row, number) => {
     const isNamed = named.some(([j, n]) => j === junction && n === number);
     const spots = alongLane(scene.episode.road[row]).map(([x, y]) => scene.toScreen(x, y));
-    const spot = spots.find(([x, y]) => x > r + 4 && x < scene.width - 70 && y > r + 4 && y < scene.height - r - 4);
-    if (spot) marks.push({ spot, isNamed, text: isNamed ? names[number] : String(number + 1) });
+    const spot = spots.find(([x, y]) => x > r + 4 && x < scene.width - 90 && y > r + 4 && y < scene.height - r - 4);
+    if (!spot) return;
+    if (names.length > 1) marks.push({ spot, isNamed: false, text: String(number + 1) });
+    if (isNamed) marks.push({ spot: [spot[0] + 2 * r + 6, spot[1]], isNamed, text: names[number] });
   }));
   c.save();
   c.font = `600 ${Math.round(1.3 * r)}px system-ui, 'DejaVu Sans', sans-serif`;
   c.textAlign = "left";
   c.textBaseline = "middle";
-  for (const { spot: [x, y], isNamed, text } of marks.sort((a, b) => a.isNamed - b.isNamed)) {
+  for (const { spot: [x, y], isNamed, text } of marks) {
     const words = c.measureText(text).width, width = Math.max(2 * r, words + r);
     plate(c, x - r, y - r, width, 2 * r, r);
     c.fillStyle = isNamed ? colours.ink : colours.card;
