@@ -27,6 +27,8 @@ from drivemem_envs.sensing import TRACKERS
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
 """What a unit of each column is divided into."""
+GHOSTS = ("ghost_x", "ghost_y", "ghost_heading")
+"""Optional columns of actors: where the driver's tracker places those that are out of sight."""
 
 
 def blob(value: Any) -> str:
@@ -78,6 +80,8 @@ def pack_side(
         "latents": _latents(trace),
         "latency": float(row.sensors.get("latency_s", 0.0)),
         "recalls": row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring,
+        # Recordings from before ghosts were recorded show where cars were last seen.
+        "tracked": row.tracker != "none" and all(name in trace.actors for name in GHOSTS),
         "shown": pack_shown(trace, range_m),
     }
 
@@ -111,9 +115,9 @@ def _track(actors: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, Any
         if name == "heading":
             values = np.unwrap(values)
         packed[name] = _differences(np.where(np.isfinite(values), values * scale, -1.0))
-    if all(name in actors for name in DECODED):
-        for name in DECODED:
-            packed[name] = _numbers(actors[name][rows], 2)
+    for names in (DECODED, GHOSTS):
+        if all(name in actors and np.isfinite(actors[name][rows]).any() for name in names):
+            packed |= {name: _numbers(actors[name][rows], 2) for name in names}
     return packed
 
 

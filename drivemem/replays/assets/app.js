@@ -107,8 +107,8 @@ async function open(index, step) {
   showPlots();
   $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
   $("layer-shown").hidden = !state.episode.sides.some((side) => side.shown);
-  const recalls = state.episode.sides.filter((side) => side.recalls).length;
-  $("remembered").textContent = recalls === state.episode.sides.length ? "where perfect recall shows it" : recalls ? "where last seen, or where perfect recall shows it" : "where last seen";
+  const ghosts = new Set(state.episode.sides.map((side) => (side.recalls ? "where perfect recall shows it" : side.tracked ? "where its tracker places it" : "where last seen")));
+  $("remembered").textContent = [...ghosts].sort().join(", or ");
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");

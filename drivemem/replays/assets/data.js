@@ -36,11 +36,18 @@ class Track {
     this.crashed = packed.crashed;
     for (const name in SCALES) this[name] = summed(packed[name], SCALES[name]);
     this.decoded = packed.decoded_x ? [packed.decoded_x, packed.decoded_y] : null;
+    this.ghosts = packed.ghost_x ? [packed.ghost_x, packed.ghost_y, packed.ghost_heading] : null;
     this.to = this.from + this.x.length - 1;
   }
 
   covers(step) {
     return step >= this.from && step <= this.to;
+  }
+
+  // Where the driver's tracker placed it at a decision, or null.
+  ghostAt(step) {
+    const [x, y, heading] = this.ghosts ? this.ghosts.map((column) => column[step - this.from]) : [null];
+    return x === null ? null : { x, y, heading };
   }
 
   // Pose at a time in decisions, or null. Between decisions the way is a cubic through both
@@ -125,9 +132,11 @@ class Side {
     return found;
   }
 
-  // With perfect recall a driver is shown where an actor is, which is what the picture then says.
+  // A driver behind a tracker is shown where that places an actor (with perfect recall where it is),
+  // which is what the picture then says.
   lastSeen(track, step, age) {
     if (this.recalls) return track.at(step, this.dt);
+    if (this.tracked) return track.ghostAt(step);
     if (age > GHOST_S) return null;
     const when = step - Math.round(age / this.dt);
     for (const other of this.tracks) {

@@ -22,7 +22,7 @@ function drawPlaces(c, scene, { names, lanes }, named, colours) {
     const spot = spots.find(([x, y]) => x > r + 4 && x < scene.width - 90 && y > r + 4 && y < scene.height - r - 4);
     if (!spot) return;
     if (names.length > 1) marks.push({ spot, isNamed: false, text: String(number + 1) });
-    if (isNamed) marks.push({ spot: [spot[0] + 2 * r + 6, spot[1]], isNamed, text: names[number] });
+    if (isNamed) marks.push({ spot: [spot[0] + (names.length > 1 ? 2 * r + 6 : 0), spot[1]], isNamed, text: names[number] });
   }));
   c.save();
   c.font = `600 ${Math.round(1.3 * r)}px system-ui, 'DejaVu Sans', sans-serif`;
