@@ -149,7 +149,7 @@ class Recording:
                 f"{self.folder}: episode {row.episode} has no steps or no actors; {_AGAIN}"
             )
         actors.pop("file_row_number", None)
-        beside = self._connection, self.folder, row, actors
+        beside = self._connection, self.folder, row.episode, row.seed, actors
         places = {} if DECODED[0] in actors else decoded_places(*beside)
         return Trace(row, steps, actors | places, read_latents(*beside))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -16,9 +16,6 @@ from numpy.typing import NDArray
 
 from drivemem.episodes import UNREADABLE, check_table
 from drivemem.errors import DrivememError, first_line
-
-if TYPE_CHECKING:
-    from drivemem.replays.load import EpisodeRow
 
 DECODED = ("decoded_x", "decoded_y")
 """Optional columns of actors: where a probe of the memory places them, m."""
@@ -43,34 +40,35 @@ class ReadLatent:
 
 
 def decoded_places(
-    connection: duckdb.DuckDBPyConnection, folder: Path, row: EpisodeRow, actors: Actors
+    connection: duckdb.DuckDBPyConnection, folder: Path, episode: int, seed: int, actors: Actors
 ) -> Actors:
     """Where the probe places hidden actors, as columns of actors; {} without a probe.
 
     Args:
         connection: to DuckDB.
         folder: of the recording.
-        row: the episode.
+        episode: its number.
+        seed: its seed.
         actors: what was recorded of it.
 
     Raises:
         DrivememError: the probe's file cannot be read.
     """
     columns = {key: np.full(len(actors["step"]), np.nan) for key in DECODED}
-    for place, found in _rows_of(connection, folder, "decoded", row, actors, DECODED):
+    for place, found in _rows_of(connection, folder, "decoded", episode, seed, actors, DECODED):
         for key in DECODED:
             columns[key][place] = found[key]
     return columns if np.isfinite(columns[DECODED[0]]).any() else {}
 
 
 def read_latents(
-    connection: duckdb.DuckDBPyConnection, folder: Path, row: EpisodeRow, actors: Actors
+    connection: duckdb.DuckDBPyConnection, folder: Path, episode: int, seed: int, actors: Actors
 ) -> list[ReadLatent]:
     """What the probe reads of the cue and other latents; [] without a probe. See above."""
     count = int(actors["step"][-1]) + 1
     latents: dict[int, ReadLatent] = {}
     names = ("part", "kinds", "value", "decoded", "confidence")
-    for place, found in _rows_of(connection, folder, "latents", row, actors, names):
+    for place, found in _rows_of(connection, folder, "latents", episode, seed, actors, names):
         latent = latents.setdefault(
             int(found["part"]),
             ReadLatent(bool(found["kinds"]), *(np.full(count, np.nan) for _ in range(3))),
@@ -83,7 +81,7 @@ def read_latents(
 
 
 def _rows_of(
-    connection: duckdb.DuckDBPyConnection, folder: Path, table: str, row: EpisodeRow,
+    connection: duckdb.DuckDBPyConnection, folder: Path, table: str, episode: int, seed: int,
     actors: Actors, names: tuple[str, ...],
 ) -> Iterator[tuple[int, dict[str, Any]]]:  # fmt: skip
     """A probe's rows of an episode: the row of the actor that each is of, and columns of it."""
@@ -98,7 +96,7 @@ def _rows_of(
     )
     try:
         found = connection.execute(
-            query, {"file": str(file), "episode": row.episode, "seed": row.seed}
+            query, {"file": str(file), "episode": episode, "seed": seed}
         ).fetchall()
     except UNREADABLE as error:
         raise DrivememError(f"{file} cannot be read ({first_line(error)}): {_WAY_OUT}") from error

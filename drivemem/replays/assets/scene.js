@@ -248,7 +248,7 @@ class Scene {
     c.fill();
     this.drawFrame(c, { ...ghost, length: track.length, width: track.width }, colours.ghost, []);
     const { focus } = this.episode; // elsewhere labels would hide each other
-    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours);
+    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours, track.id === this.side.contact);
     c.globalAlpha = 1;
   }
 
@@ -284,7 +284,7 @@ class Scene {
     c.textAlign = "center";
     c.lineWidth = 3;
     c.strokeStyle = colours.ground;
-    const at = upright ? py + 4 : below ? py + half + 14 : py - half - 5;
+    const at = upright ? py + (below ? 18 : 4) : below ? py + half + 14 : py - half - 5;
     const wide = c.measureText(text).width, x = upright ? px + box.width / 2 * scale + wide / 2 + 6 : px;
     const left = clamp(x, wide / 2 + 3, this.width - wide / 2 - 3);
     c.strokeText(text, left, at);
