@@ -121,6 +121,11 @@ ACTORS: dict[str, Column] = {
     "visible_fraction": Column("DOUBLE", "share of five sight rays (geometry only)"),
     "perceived": Column("BOOLEAN", "whether the sensors show it now"),
     "age_s": Column("DOUBLE", "of the newest information, s; infinite: never perceived"),
+    "ghost_x": Column(
+        "DOUBLE", "where a tracker places it that is not perceived, m; null: nowhere", needed=False
+    ),
+    "ghost_y": Column("DOUBLE", "m", needed=False),
+    "ghost_heading": Column("DOUBLE", "rad", needed=False),
 }
 """`actors.parquet` of a recording, a row for each actor at each step, the ego first."""
 
@@ -163,6 +168,12 @@ PROBES: dict[str, dict[str, str]] = {
     "decoded": {
         "episode": "INTEGER", "seed": "BIGINT", "step": "INTEGER", "id": "BIGINT",
         "decoded_x": "DOUBLE", "decoded_y": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
+        "age_s": "DOUBLE",
+    },
+    "latents": {
+        "episode": "INTEGER", "seed": "BIGINT", "step": "INTEGER", "id": "BIGINT",
+        "part": "INTEGER", "target": "VARCHAR", "kinds": "BOOLEAN", "value": "DOUBLE",
+        "decoded": "DOUBLE", "confidence": "DOUBLE", "x": "DOUBLE", "y": "DOUBLE",
         "age_s": "DOUBLE",
     },
 }  # fmt: skip

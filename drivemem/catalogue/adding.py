@@ -90,9 +90,10 @@ def _drive(run: Run, episodes: int, record: int) -> None:
     if run.manifest().get("memory_state_bytes"):
         evaluate(run.folder, episodes=episodes, record=record, lesion=CUT)
         found = probe(run.folder)
-        file = found.folder / "decoded.parquet"
-        kept = [row for row in read_table(file, PROBES["decoded"]) if row["episode"] < record]
-        write_table(file, PROBES["decoded"], kept)
+        for name in ("decoded", "latents"):
+            file = found.folder / f"{name}.parquet"
+            kept = [row for row in read_table(file, PROBES[name]) if row["episode"] < record]
+            write_table(file, PROBES[name], kept)
 
 
 def _forget_the_machine(run: Run, name: str, command: list[str]) -> None:

@@ -54,7 +54,7 @@ def probes_of(row: Row, name: str) -> list[Records]:
 
     Args:
         row: of a comparison.
-        name: scores, attention, saliency or decoded.
+        name: a key of `PROBES`, such as scores.
     """
     found = []
     for one in row.members:

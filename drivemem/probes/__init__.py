@@ -17,7 +17,7 @@ from drivemem.evaluation.jobs import Job, evaluation_name
 from drivemem.lesions import INTACT
 from drivemem.probes.attention import AttentionWatch, Mass
 from drivemem.probes.driving import WorldSettings, probing_job, suite_traces
-from drivemem.probes.linear import Score, probe_targets
+from drivemem.probes.linear import Read, Score, probe_targets
 from drivemem.probes.plasticity import Activity, plasticity
 from drivemem.probes.saliency import Saliency, SaliencyWatch
 from drivemem.probes.shown import score_table, told
@@ -137,7 +137,8 @@ def _judge(
             for one in found.saliency
         ],
         "plasticity": [{**vars(one), **about} for one in found.plasticity],
-        "decoded": _decoded(traces, probed.predictions, job.suite.seeds),
+        "decoded": _decoded(traces, probed.read, job.suite.seeds),
+        "latents": _latents(traces, probed.read, job.suite.seeds),
     }
     for name, columns in PROBES.items():
         write_table(folder / f"{name}.parquet", columns, tables[name])
@@ -156,16 +157,16 @@ def _seconds(steps: int | None, decision_s: float) -> float | None:
 
 
 def _decoded(
-    traces: Traces, predictions: dict[tuple[str, str], Any], seeds: tuple[int, ...]
+    traces: Traces, read: dict[tuple[str, str], Read], seeds: tuple[int, ...]
 ) -> list[dict[str, Any]]:
     """Where the memory's probe places the nearest hidden actor, for the replay."""
     ahead, aside = (
-        predictions.get(("memory", f"hidden actor: {axis}, m")) for axis in ("x ahead", "y aside")
+        read.get(("memory", f"hidden actor: {axis}, m")) for axis in ("x ahead", "y aside")
     )
     if ahead is None or aside is None:
         return []
     hidden = traces.hidden
-    world = to_world(np.stack([ahead, aside], axis=1), hidden.ego)
+    world = to_world(np.stack([ahead.values, aside.values], axis=1), hidden.ego)
     return [
         {
             "episode": int(traces.episode[row]), "seed": seeds[traces.episode[row]],
@@ -176,3 +177,26 @@ def _decoded(
         }
         for row in np.flatnonzero(np.isfinite(world).all(axis=1))
     ]  # fmt: skip
+
+
+def _latents(
+    traces: Traces, read: dict[tuple[str, str], Read], seeds: tuple[int, ...]
+) -> list[dict[str, Any]]:
+    """What the memory's probe reads of the cue and other latents, for the replay."""
+    rows: list[dict[str, Any]] = []
+    for part, target in enumerate(traces.latents):
+        found = read.get(("memory", target.name))
+        if found is None:
+            continue
+        rows += [
+            {
+                "episode": int(traces.episode[row]), "seed": seeds[traces.episode[row]],
+                "step": int(traces.step[row]), "id": 0, "part": part, "target": target.name,
+                "kinds": target.kinds, "value": float(target.values[row]),
+                "decoded": float(found.values[row]), "confidence": float(found.confidence[row]),
+                "x": float(traces.hidden.ego[row, 0]), "y": float(traces.hidden.ego[row, 1]),
+                "age_s": float(target.age_s[row]),
+            }
+            for row in np.flatnonzero(np.isfinite(found.values))
+        ]  # fmt: skip
+    return rows

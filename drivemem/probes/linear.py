@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ MIN_EPISODES = 10
 _MIN_ROWS, _MIN_BAND_EPISODES = 50, 5
 _RIDGE = tuple(10.0**k for k in range(-1, 6))
 _LOGISTIC = (0.001, 0.1, 10.0)
+_SHARPNESS = tuple(float(each) for each in np.geomspace(0.1, 100.0, 31))
 _MOST_ROWS = 8000
 _FARTHEST = 5.0
 """Standard deviations at which inputs are clipped."""
@@ -49,13 +50,23 @@ class Score:
     episodes: int
 
 
+class Read(NamedTuple):
+    """What a probe reads of one target in R rows; NaN where the target is not defined."""
+
+    values: NDArray[np.float64]
+    """(R,) each by a probe of other episodes."""
+    confidence: NDArray[np.float64]
+    """(R,) the probability of what a probe of kinds reads, all kinds weighing the same, calibrated
+    on episodes of neither fit nor test; NaN of quantities."""
+
+
 @dataclass(frozen=True)
 class Probed:
     """Scores of all inputs, and the predictions behind them."""
 
     scores: list[Score]
-    predictions: dict[tuple[str, str], NDArray[np.float64]]
-    """(input, target) to (R,), each row by a probe of other episodes; NaN: not defined."""
+    read: dict[tuple[str, str], Read]
+    """By (input, target)."""
     skipped: list[str]
     """Targets that were not probed, and why."""
 
@@ -71,7 +82,7 @@ def probe_targets(
         episode: (R,) which rows belong together.
     """
     scores: list[Score] = []
-    predictions: dict[tuple[str, str], NDArray[np.float64]] = {}
+    read: dict[tuple[str, str], Read] = {}
     skipped = []
     for target in targets:
         why = not_probed(target, episode)
@@ -80,10 +91,10 @@ def probe_targets(
             continue
         for name, values in inputs.items():
             found = cross_fitted(values, target, episode)
-            predictions[name, target.name] = found
+            read[name, target.name] = found
             generator = np.random.default_rng(0)  # the same episodes for every input
-            scores += _scores(name, target, found, episode, generator)
-    return Probed(scores, predictions, skipped)
+            scores += _scores(name, target, found.values, episode, generator)
+    return Probed(scores, read, skipped)
 
 
 def not_probed(target: Target, episode: NDArray[np.int64]) -> str:
@@ -104,11 +115,9 @@ def not_probed(target: Target, episode: NDArray[np.int64]) -> str:
     return ""
 
 
-def cross_fitted(
-    values: NDArray[np.float32], target: Target, episode: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Predictions (R,), each from a probe fitted on other episodes; NaN where not defined."""
-    predicted = np.full(len(values), np.nan)
+def cross_fitted(values: NDArray[np.float32], target: Target, episode: NDArray[np.int64]) -> Read:
+    """What is read in each row by a probe that was fitted on other episodes."""
+    found = Read(*(np.full(len(values), np.nan) for _ in Read._fields))
     fold = episode % FOLDS
     defined = np.isfinite(target.values)
     for held_out in range(FOLDS):
@@ -119,8 +128,13 @@ def cross_fitted(
             continue
         if target.kinds and len(np.unique(target.values[fit & ~tune])) < 2:
             continue
-        predicted[test] = _tuned_probe(values, target, fit, tune).predict(values[test])
-    return predicted
+        strength, tried = _tuned(values, target, _thinned(fit & ~tune), tune)
+        probe = _fitted(values, target, _thinned(fit), strength)
+        found.values[test] = probe.predict(values[test])
+        if target.kinds:
+            sharpness = _sharpness(tried, values[tune], target.values[tune])
+            found.confidence[test] = _probabilities(probe, values[test], sharpness).max(axis=1)
+    return found
 
 
 def fitted_probe(values: NDArray[np.float32], target: Target, episode: NDArray[np.int64]) -> Any:
@@ -148,7 +162,7 @@ def _tuned_probe(
     values: NDArray[np.float32], target: Target, fit: NDArray[np.bool_], tune: NDArray[np.bool_]
 ) -> Any:
     """A probe fitted on the rows `fit`, its strength chosen on those of them that `tune` names."""
-    best = _tuned(values, target, _thinned(fit & ~tune), tune)
+    best, _ = _tuned(values, target, _thinned(fit & ~tune), tune)
     return _fitted(values, target, _thinned(fit), best)
 
 
@@ -161,17 +175,44 @@ def _thinned(chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def _tuned(
     values: NDArray[np.float32], target: Target, fit: NDArray[np.int64], tune: NDArray[np.bool_]
-) -> float:
-    """The regularisation that does best on episodes that neither fit nor test holds."""
+) -> tuple[float, Any]:
+    """The regularisation that does best on episodes that neither fit nor test holds; its probe."""
     truth = target.values[tune]
 
-    def quality(strength: float) -> float:
-        guess = _fitted(values, target, fit, strength).predict(values[tune])
+    def quality(tried: tuple[float, Any]) -> float:
+        guess = tried[1].predict(values[tune])
         if target.kinds:
             return float(np.mean([(guess == k)[truth == k].mean() for k in np.unique(truth)]))
         return -float(np.mean((guess - truth) ** 2))
 
-    return max(_LOGISTIC if target.kinds else _RIDGE, key=quality)
+    strengths = _LOGISTIC if target.kinds else _RIDGE
+    return max(((each, _fitted(values, target, fit, each)) for each in strengths), key=quality)
+
+
+def _sharpness(probe: Any, values: NDArray[np.float32], truth: NDArray[np.float64]) -> float:
+    """What a probe's log-odds are multiplied by, so that its probabilities hold on rows given.
+
+    The regularisation that decides best leaves probabilities near chance, so they are scaled as by
+    Guo et al., "On calibration of modern neural networks", 2017.
+    """
+    known = np.isin(truth, probe.classes_)
+    place = np.searchsorted(probe.classes_, truth[known])
+
+    def loss(sharpness: float) -> float:
+        of_truth = _probabilities(probe, values[known], sharpness)[np.arange(len(place)), place]
+        each = -np.log(np.maximum(of_truth, 1e-12))
+        return float(np.mean([each[place == kind].mean() for kind in np.unique(place)]))
+
+    return min(_SHARPNESS, key=loss)
+
+
+def _probabilities(
+    probe: Any, values: NDArray[np.float32], sharpness: float
+) -> NDArray[np.float64]:
+    """Of each kind (R, K), the probe's log-odds multiplied."""
+    scaled = sharpness * np.asarray(probe.predict_log_proba(values), dtype=np.float64)
+    odds = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _fitted(

@@ -104,14 +104,19 @@ def hidden_targets(
 
 
 def latent_targets(latent: NDArray[np.float64], ages: Column) -> list[Target]:
-    """The scenario's latents: a one-hot row as one kind, else each varying column alone.
+    """The scenario's latents: one-hot rows, or parts of rows, as kinds; else each varying column.
 
     Args:
-        latent: (R, L) `env.latent()`.
+        latent: (R, L) `env.latent()`. What is all zeros in a one-hot part is not defined: nothing
+            was told yet.
         ages: (R,) since it was last shown, s.
     """
-    if latent.shape[1] > 1 and _one_hot(latent):
-        return [Target("latent", True, latent.argmax(axis=1).astype(np.float64), ages)]
+    count = _one_hot_parts(latent)
+    if count:
+        parts = latent.reshape(len(latent), count, -1)
+        values = np.where(parts.any(axis=2), parts.argmax(axis=2).astype(np.float64), np.nan)
+        names = ["latent"] if count == 1 else [f"latent {k + 1} of {count}" for k in range(count)]
+        return [Target(name, True, values[:, k], ages) for k, name in enumerate(names)]
     found = []
     for number, column in enumerate(latent.T):
         values = np.unique(column)
@@ -121,5 +126,12 @@ def latent_targets(latent: NDArray[np.float64], ages: Column) -> list[Target]:
     return found
 
 
-def _one_hot(rows: NDArray[np.float64]) -> bool:
-    return bool(np.isin(rows, (0.0, 1.0)).all() and (rows.sum(axis=1) == 1.0).all())
+def _one_hot_parts(rows: NDArray[np.float64]) -> int:
+    """Of how many parts, each one-hot or zero, rows (R, L) are made; 0: of none."""
+    if not rows.size or not np.isin(rows, (0.0, 1.0)).all():
+        return 0
+    count, width = int(rows.sum(axis=1).max()), rows.shape[1]
+    if count < 1 or width % count or width // count < 2:
+        return 0
+    each = rows.reshape(len(rows), count, -1).sum(axis=2)
+    return count if bool((each <= 1.0).all()) else 0

@@ -69,8 +69,13 @@ class Traces:
         hidden = self.hidden
         return [
             *hidden_targets(hidden.id, hidden.age_s, hidden.ahead, hidden.speed),
-            *latent_targets(self.latent, self.cue_age_s),
+            *self.latents,
         ]
+
+    @property
+    def latents(self) -> list[Target]:
+        """What the scenario hides that is no actor."""
+        return latent_targets(self.latent, self.cue_age_s)
 
 
 def collect_traces(

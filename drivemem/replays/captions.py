@@ -10,7 +10,7 @@ import numpy as np
 
 from drivemem.replays.focus import name_of
 from drivemem.replays.load import Trace
-from drivemem.replays.simulate import decision_time_s, scenario_of
+from drivemem.replays.simulate import scenario_of, told_by
 
 _TOLD_S = 1.0
 """How long a choice stays in the caption, s."""
@@ -44,11 +44,10 @@ def captions(trace: Trace, actors: Sequence[int], dark: Sequence[bool]) -> list[
 
 def choice(trace: Trace) -> tuple[int, str] | None:
     """The one decision that counts, and its action's label; None where every one counts."""
-    row = trace.row
-    seconds = decision_time_s(row.scenario, json.dumps(row.config, sort_keys=True))
+    seconds = told_by(trace.row).decision_time_s
     if seconds is None:
         return None
-    step = round(seconds / row.decision_s)
+    step = round(seconds / trace.row.decision_s)
     if step >= len(trace.actions):
         return None
     return step, label_of(trace, step)
@@ -79,20 +78,20 @@ class Sign(NamedTuple):
     step: int
     values: tuple[float, ...]
     """() where nothing is shown."""
-
-    @property
-    def words(self) -> str:
-        """Which of them it names."""
-        named = sum(1 for value in self.values if value) == 1 and max(self.values) == 1
-        return f", {self.values.index(1) + 1} of {len(self.values)}" if named else ""
+    what: str
+    """What shows it, such as "sign"."""
+    says: str
+    """What it says in words; nothing where they are not known."""
 
 
 def signs(trace: Trace) -> list[Sign]:
     """The cue at each decision; empty for scenarios without one."""
-    found = []
-    for step, text in enumerate(trace.steps.get("cue", ())):
+    found, cues = [], trace.steps.get("cue", ())
+    meaning = told_by(trace.row).meaning
+    for step, text in enumerate(cues):
         values = tuple(json.loads(text)) if isinstance(text, str) else ()
-        found.append(Sign(step, values if any(values) else ()))
+        shown = values if any(values) else ()
+        found.append(Sign(step, shown, meaning.what, meaning.words(shown)))
     return found
 
 
@@ -106,8 +105,7 @@ def sign_at(trace: Trace, step: int) -> str:
 
 
 def _named(sign: Sign) -> str:
-    which = sign.words.removeprefix(", ")
-    return f"sign ({which})" if which else "sign"
+    return f"{sign.what} ({sign.says})" if sign.says else sign.what
 
 
 def _sign_words(trace: Trace) -> list[str]:
@@ -119,7 +117,7 @@ def _sign_words(trace: Trace) -> list[str]:
         if last is None:
             words.append("")
         elif last is sign:
-            words.append(f"sees the sign{sign.words}")
+            words.append(f"sees the {sign.what}" + (f", {sign.says}" if sign.says else ""))
         else:
             gone = (sign.step - last.step) * trace.row.decision_s
             words.append(f"{_named(last)} gone for {gone:.1f} s")

@@ -10,7 +10,8 @@ import pygame
 from numpy.typing import NDArray
 
 from drivemem.replays.focus import Box, contact, name_of
-from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.load import Trace
+from drivemem.replays.probed import DECODED
 from drivemem_envs.reference.viewer import SensorViewer
 
 _CONTACT, _MEMORY, _SEEN, _UNSEEN = (255, 90, 90), (255, 255, 255), (140, 205, 255), (255, 138, 101)

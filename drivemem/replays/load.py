@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from drivemem.episodes import UNREADABLE, check_table
 from drivemem.errors import DrivememError, did_you_mean, first_line
+from drivemem.replays.probed import DECODED, ReadLatent, decoded_places, read_latents
 from drivemem.runs import run_folder
 from drivemem.schemas import ACTORS, RECORDED, SCHEMA_VERSION, STEPS
 
@@ -31,9 +32,6 @@ REQUIRED: Mapping[str, Mapping[str, str]] = {
     table: {name: _FAMILIES[column.kind] for name, column in columns.items() if column.needed}
     for table, columns in {"episodes": RECORDED, "steps": STEPS, "actors": ACTORS}.items()
 }
-DECODED = ("decoded_x", "decoded_y")
-"""Optional columns of actors: where a probe of the memory places them, m."""
-_SAME_PLACE_M = 0.01
 _AGAIN = "record again with `drivemem evaluate RUN --record N`"
 
 
@@ -77,6 +75,8 @@ class Trace:
     row: EpisodeRow
     steps: dict[str, NDArray[Any]]
     actors: dict[str, NDArray[Any]]
+    latents: list[ReadLatent] = field(default_factory=list)
+    """What a probe of the memory read of the cue and other latents."""
 
     @cached_property
     def decisions(self) -> list[dict[str, NDArray[Any]]]:
@@ -149,43 +149,9 @@ class Recording:
                 f"{self.folder}: episode {row.episode} has no steps or no actors; {_AGAIN}"
             )
         actors.pop("file_row_number", None)
-        return Trace(row, steps, actors | self._decoded(row, actors))
-
-    def _decoded(self, row: EpisodeRow, actors: dict[str, NDArray[Any]]) -> dict[str, Any]:
-        """Where a probe of the driver's memory places hidden actors; {} without a probe.
-
-        Only places of the very actors that were recorded count: a probe may be of another day.
-        """
-        file = self.folder.parent.parent / "probes" / self.folder.name / "decoded.parquet"
-        if "decoded_x" in actors or not file.is_file():
-            return {}
-        check_table(file, "probe again with `drivemem probe`, or delete it")
-        query = "SELECT * FROM read_parquet($decoded) WHERE episode = $episode AND seed = $seed"
-        try:
-            answer = self._connection.execute(
-                query, {"decoded": str(file), "episode": row.episode, "seed": row.seed}
-            )
-            found = {key: _plain(column) for key, column in answer.fetchnumpy().items()}
-            places = list(
-                zip(*(found[key] for key in ("step", "id", "x", "y", *DECODED)), strict=True)
-            )
-        except (*UNREADABLE, KeyError) as error:
-            raise DrivememError(
-                f"{file} cannot be read ({first_line(error)}): probe again with "
-                "`drivemem probe`, or delete it"
-            ) from error
-        at = {
-            (int(step), int(actor)): k
-            for k, (step, actor) in enumerate(zip(actors["step"], actors["id"], strict=True))
-        }
-        columns = {key: np.full(len(actors["step"]), np.nan) for key in DECODED}
-        for step, actor, x, y, *decoded in places:
-            k = at.get((int(step), int(actor)))
-            if k is None or max(abs(actors["x"][k] - x), abs(actors["y"][k] - y)) > _SAME_PLACE_M:
-                continue
-            for key, value in zip(DECODED, decoded, strict=True):
-                columns[key][k] = value
-        return columns if np.isfinite(columns[DECODED[0]]).any() else {}
+        beside = self._connection, self.folder, row.episode, row.seed, actors
+        places = {} if DECODED[0] in actors else decoded_places(*beside)
+        return Trace(row, steps, actors | places, read_latents(*beside))
 
     def _file(self, name: str) -> Path:
         return self.folder / f"{name}.parquet"

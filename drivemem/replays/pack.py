@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from drivemem.replays.captions import captions
 from drivemem.replays.events import dark_steps, events_of, story
 from drivemem.replays.focus import contact, name_of
-from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.load import Trace
+from drivemem.replays.places import named_places
+from drivemem.replays.probed import DECODED
 from drivemem.replays.shown import pack_shown
+from drivemem.replays.simulate import told_by
 from drivemem_envs.sensing import TRACKERS
 
 SCALE = {"x": 100, "y": 100, "heading": 1000, "speed": 100, "visible_fraction": 10, "age_s": 100}
 """What a unit of each column is divided into."""
+GHOSTS = ("ghost_x", "ghost_y", "ghost_heading")
+"""Optional columns of actors: where the driver's tracker places those that are out of sight."""
 
 
 def blob(value: Any) -> str:
@@ -41,13 +46,15 @@ def pack_road(lanes: Any) -> list[dict[str, Any]]:
 
 
 def pack_side(
-    trace: Trace, labels: tuple[str, ...], actors: Sequence[int] = (), range_m: float = 1.0
-) -> dict[str, Any]:
+    trace: Trace, labels: tuple[str, ...], network: Any, actors: Sequence[int] = (),
+    range_m: float = 1.0,
+) -> dict[str, Any]:  # fmt: skip
     """All that the page shows of one driver's episode.
 
     Args:
         trace: what was recorded.
         labels: of discrete actions; () for continuous ones.
+        network: highway-env's road network of the episode.
         actors: which of them the episode is about.
         range_m: at which the gaps of the view `lanes` end, m.
     """
@@ -61,6 +68,7 @@ def pack_side(
         "contact": contact(trace) if row.outcome == "collision" else None,
         "names": {str(actor): name_of(trace, actor) for actor in actors},
         "captions": _runs(captions(trace, actors, dark.tolist())),
+        "named": _runs(named_places(network, trace)),
         "tracks": _tracks(trace),
         "dark": [int(step) for step in np.flatnonzero(dark)],
         "events": [
@@ -69,15 +77,18 @@ def pack_side(
         ],
         "steps": _steps(trace, labels),
         "labels": list(labels),
+        "latents": _latents(trace),
         "latency": float(row.sensors.get("latency_s", 0.0)),
         "recalls": row.tracker in TRACKERS and TRACKERS[row.tracker].only_for_measuring,
+        # Recordings from before ghosts were recorded show where cars were last seen.
+        "tracked": row.tracker != "none" and all(name in trace.actors for name in GHOSTS),
         "shown": pack_shown(trace, range_m),
     }
 
 
-def _runs(words: list[str]) -> list[list[Any]]:
-    """Words for each decision as [first decision, words], where they change."""
-    return [[step, text] for step, text in enumerate(words) if step == 0 or text != words[step - 1]]
+def _runs(told: Sequence[Any]) -> list[list[Any]]:
+    """What is told at each decision as [first decision, what], where it changes."""
+    return [[step, one] for step, one in enumerate(told) if step == 0 or one != told[step - 1]]
 
 
 def _tracks(trace: Trace) -> list[dict[str, Any]]:
@@ -104,10 +115,26 @@ def _track(actors: dict[str, NDArray[Any]], rows: NDArray[Any]) -> dict[str, Any
         if name == "heading":
             values = np.unwrap(values)
         packed[name] = _differences(np.where(np.isfinite(values), values * scale, -1.0))
-    if all(name in actors for name in DECODED):
-        for name in DECODED:
-            packed[name] = _numbers(actors[name][rows], 2)
+    for names in (DECODED, GHOSTS):
+        if all(name in actors and np.isfinite(actors[name][rows]).any() for name in names):
+            packed |= {name: _numbers(actors[name][rows], 2) for name in names}
     return packed
+
+
+def _latents(trace: Trace) -> list[dict[str, Any]]:
+    """What a probe read of each latent, what was true, and what to call both."""
+    meaning, several = told_by(trace.row).meaning, len(trace.latents) > 1
+    return [
+        {
+            "what": f"{meaning.what} {number}" if several else meaning.what,
+            "kinds": latent.kinds,
+            "names": list(meaning.names) if latent.kinds else [],
+            "value": _numbers(latent.value, 2),
+            "decoded": _numbers(latent.decoded, 2),
+            "confidence": _numbers(latent.confidence, 2),
+        }
+        for number, latent in enumerate(trace.latents, 1)
+    ]
 
 
 def _steps(trace: Trace, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -21,12 +21,22 @@ from drivemem.errors import DrivememError
 from drivemem.replays.focus import box, focus
 from drivemem.replays.load import EpisodeRow, Recording, Trace
 from drivemem.replays.pack import blob, pack_road, pack_side
+from drivemem.replays.places import pack_places
 from drivemem.replays.shown import pack_extent
 from drivemem.replays.simulate import scenario_of
 from drivemem_agents.files import atomic_file
 from drivemem_envs.sensing import TRACKERS
 
-SCRIPTS = ("data.js", "shapes.js", "shown.js", "scene.js", "plots.js", "stages.js", "app.js")
+SCRIPTS = (
+    "data.js",
+    "shapes.js",
+    "shown.js",
+    "places.js",
+    "scene.js",
+    "plots.js",
+    "stages.js",
+    "app.js",
+)
 """In the order in which they are joined into one script."""
 MOST_EPISODES = 100
 """A page of more would be slow to write and tiresome to read."""
@@ -313,6 +323,11 @@ class _Roads:
         return self._places[key]
 
     @property
+    def network(self) -> Any:
+        """The road last asked for, as highway-env has it."""
+        return self._env.road.network
+
+    @property
     def lane_width(self) -> float:
         """Of the ego's lane on the road last asked for, m."""
         return float(self._env.vehicle.lane.width_at(0.0))
@@ -336,5 +351,8 @@ def _episode(traces: list[Trace], roads: _Roads) -> dict[str, Any]:
         "wide": view.is_wide,
         "focus": list(actors),
         "extent": pack_extent(scenario, roads.lane_width),
-        "sides": [pack_side(trace, labels, actors, lanes.range_m) for trace in traces],
+        "places": pack_places(roads.network, traces[0]),
+        "sides": [
+            pack_side(trace, labels, roads.network, actors, lanes.range_m) for trace in traces
+        ],
     }

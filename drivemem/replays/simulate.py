@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from drivemem.errors import DrivememError
+from drivemem.errors import DrivememError, one_line
 from drivemem.replays.load import EpisodeRow, Trace
+from drivemem_envs.cue_meaning import CueMeaning, plain_meaning
 
 Truth = dict[str, Any]
 
@@ -35,20 +36,34 @@ def scenario_of(row: EpisodeRow) -> Any:
         ) from error
 
 
-@lru_cache(maxsize=64)
-def decision_time_s(name: str, config: str) -> float | None:
-    """When the one choice that counts is made, s from the start; None where every one counts.
+class Told(NamedTuple):
+    """What a world says of itself."""
 
-    Args:
-        name: the scenario's.
-        config: changes of its configuration, as JSON.
+    decision_time_s: float | None
+    """When the one choice that counts is made, s from the start; None where every one counts."""
+    meaning: CueMeaning
+    """What its cue says, in its own words or by number."""
+
+
+def told_by(row: EpisodeRow) -> Told:
+    """What the world of an episode says of itself.
+
+    Raises:
+        DrivememError: what it says of its cue does not fit.
     """
+    return _told(row.scenario, json.dumps(row.config, sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _told(name: str, config: str) -> Told:
     import drivemem_envs
 
     scenario = drivemem_envs.scenario(name).with_(config=json.loads(config) or None)
     world: Any = drivemem_envs.make(scenario).unwrapped
     try:
-        return float(world.decision_time_s()) if hasattr(world, "decision_time_s") else None
+        seconds = float(world.decision_time_s()) if hasattr(world, "decision_time_s") else None
+        with one_line(ValueError):
+            return Told(seconds, world.cue_meaning() or plain_meaning(len(world.latent())))
     finally:
         world.close()
 

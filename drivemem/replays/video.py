@@ -16,8 +16,9 @@ from drivemem.replays.events import dark_steps
 from drivemem.replays.focus import Box, box, focus
 from drivemem.replays.frames import Frame, join, titled, with_key
 from drivemem.replays.gif import GifWriter
-from drivemem.replays.load import DECODED, Trace
+from drivemem.replays.load import Trace
 from drivemem.replays.page import complete, labels_of
+from drivemem.replays.probed import DECODED
 from drivemem.replays.shown import views_of
 from drivemem.replays.simulate import scenario_of
 

@@ -14,6 +14,8 @@ import numpy as np
 from highway_env.envs.common.abstract import AbstractEnv
 from numpy.typing import NDArray
 
+from drivemem_envs.cue_meaning import CueMeaning
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -198,6 +200,10 @@ class TaskWorld(AbstractEnv):  # type: ignore[misc]
             size = self.make_task(self.config, []).cue_size
             return np.zeros(size) if size else None
         return task.cue(self._drawn, self._state)[0] if task.cue_size else None
+
+    def cue_meaning(self) -> CueMeaning | None:
+        """What the cue says, for people and pictures; None: nothing is told of it."""
+        return None
 
     def navigation(self) -> Floats | None:
         """What a map tells (M,)."""

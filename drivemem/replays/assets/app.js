@@ -107,8 +107,8 @@ async function open(index, step) {
   showPlots();
   $("key-decoded").hidden = !state.episode.sides.some((side) => side.tracks.some((track) => track.decoded));
   $("layer-shown").hidden = !state.episode.sides.some((side) => side.shown);
-  const recalls = state.episode.sides.filter((side) => side.recalls).length;
-  $("remembered").textContent = recalls === state.episode.sides.length ? "where perfect recall shows it" : recalls ? "where last seen, or where perfect recall shows it" : "where last seen";
+  const ghosts = new Set(state.episode.sides.map((side) => (side.recalls ? "where perfect recall shows it" : side.tracked ? "where its tracker places it" : "where last seen")));
+  $("remembered").textContent = [...ghosts].sort().join(", or ");
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");
@@ -247,6 +247,8 @@ function sentence(side, at) {
   parts.push(side.darkSteps.has(at) ? "sight fails" : actors.length ? `sees ${seen} of ${actors.length} ${actors.length === 1 ? "car" : "cars"}` : "no other cars");
   const nearest = side.hidden ? side.hidden[at] : (side.hidden = side.hiddenDistances())[at];
   if (nearest !== null && nearest !== undefined && nearest < 60) parts.push(`nearest out of sight ${nearest.toFixed(0)} m away`);
+  const { places } = state.episode, named = places && places.names.length > 1 ? side.namedAt(at) : [];
+  if (named.length) parts.push(`named: ${named.map(([, number]) => places.names[number]).join(", ")}`);
   const events = side.events.filter((event) => event.step === at && event.kind !== "end").map((event) => event.text);
   return parts.concat(events).join(" · ");
 }
@@ -281,6 +283,7 @@ function drawNow() {
   for (const scene of state.scenes) {
     scene.draw(state.time, viewOf(scene), state.layers, state.colours);
     scene.caption.textContent = scene.side.caption(Math.min(step(), scene.side.last));
+    if (scene.read) scene.read.textContent = scene.side.readAt(Math.min(step(), scene.side.last));
     scene.caption.className = `caption${step() >= scene.side.last ? ` ${kindOf(scene.side.outcome)}` : ""}`;
   }
   for (const plot of state.plots) plot.draw(state.time, state.colours);

@@ -36,11 +36,18 @@ class Track {
     this.crashed = packed.crashed;
     for (const name in SCALES) this[name] = summed(packed[name], SCALES[name]);
     this.decoded = packed.decoded_x ? [packed.decoded_x, packed.decoded_y] : null;
+    this.ghosts = packed.ghost_x ? [packed.ghost_x, packed.ghost_y, packed.ghost_heading] : null;
     this.to = this.from + this.x.length - 1;
   }
 
   covers(step) {
     return step >= this.from && step <= this.to;
+  }
+
+  // Where the driver's tracker placed it at a decision, or null.
+  ghostAt(step) {
+    const [x, y, heading] = this.ghosts ? this.ghosts.map((column) => column[step - this.from]) : [null];
+    return x === null ? null : { x, y, heading };
   }
 
   // Pose at a time in decisions, or null. Between decisions the way is a cubic through both
@@ -72,6 +79,13 @@ function hermite(a, b, va, vb, u) {
   return (2 * u3 - 3 * u2 + 1) * a + (u3 - 2 * u2 + u) * va + (3 * u2 - 2 * u3) * b + (u3 - u2) * vb;
 }
 
+// Of what is told as [first decision, what], where it changes: what holds at a decision.
+function inForce(runs, step, before) {
+  let told = before;
+  for (const [from, what] of runs) if (from <= step) told = what;
+  return told;
+}
+
 // One driver's episode.
 class Side {
   constructor(packed, dt) {
@@ -85,9 +99,21 @@ class Side {
 
   // What to say of a decision in a few words.
   caption(step) {
-    let words = "";
-    for (const [from, text] of this.captions) if (from <= step) words = text;
-    return words;
+    return inForce(this.captions, step, "");
+  }
+
+  // Pairs of a junction and a number: the places that the last cue named.
+  namedAt(step) {
+    return inForce(this.named, step, []);
+  }
+
+  // What a probe of the memory reads of the cue, beside the truth; "" where there is none.
+  readAt(step) {
+    return this.latents.filter(({ decoded }) => decoded[step] !== null).map(({ what, kinds, names, value, decoded, confidence }) => {
+      const call = (number) => names[number] || String(number), wrong = kinds && value[step] !== decoded[step];
+      const sure = confidence[step] === null ? "" : ` (${confidence[step].toFixed(2)})`;
+      return `${what}: ${call(value[step])}; memory says: ${call(decoded[step])}${sure}${wrong ? ", wrong" : ""}`;
+    }).join(" · ");
   }
 
   nameOf(track) {
@@ -106,9 +132,11 @@ class Side {
     return found;
   }
 
-  // With perfect recall a driver is shown where an actor is, which is what the picture then says.
+  // A driver behind a tracker is shown where that places an actor (with perfect recall where it is),
+  // which is what the picture then says.
   lastSeen(track, step, age) {
     if (this.recalls) return track.at(step, this.dt);
+    if (this.tracked) return track.ghostAt(step);
     if (age > GHOST_S) return null;
     const when = step - Math.round(age / this.dt);
     for (const other of this.tracks) {
@@ -151,6 +179,7 @@ class Episode {
     this.sectors = packed.sectors;
     this.extent = packed.extent; // of the views that drivers may be shown, m
     this.view = packed.view; // what a camera that stands still must show: left, top, right, bottom, m
+    this.places = packed.places; // lanes that a cue can name, by junction; null where it names none
     this.wide = packed.wide;
     this.focus = new Set(packed.focus); // the actors that the episode is about
     this.sides = packed.sides.map((side) => new Side(side, packed.dt));

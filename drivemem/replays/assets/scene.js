@@ -38,6 +38,11 @@ class Scene {
     const dark = layers.sees && side.darkSteps.has(step);
     if (layers.sees) this.drawVeil(c, me, actors, colours, dark);
     this.drawOccluders(c, colours);
+    if (this.episode.places) {
+      c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      drawPlaces(c, this, this.episode.places, side.namedAt(step), colours);
+      this.toWorld(c);
+    }
     if (layers.shown && side.shown) drawShown(c, side, this.episode.extent, step, this.view.scale, colours);
     for (const actor of actors) this.drawActor(c, actor, step, layers, colours);
     if (layers.remembers) for (const actor of actors) this.drawGhost(c, actor, layers, colours);
@@ -243,7 +248,7 @@ class Scene {
     c.fill();
     this.drawFrame(c, { ...ghost, length: track.length, width: track.width }, colours.ghost, []);
     const { focus } = this.episode; // elsewhere labels would hide each other
-    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours);
+    if (!focus.size || focus.has(track.id)) this.label(c, `seen ${age.toFixed(1)} s ago`, { ...ghost, length: track.length, width: track.width }, colours.ghost, colours, track.id === this.side.contact);
     c.globalAlpha = 1;
   }
 
@@ -279,7 +284,7 @@ class Scene {
     c.textAlign = "center";
     c.lineWidth = 3;
     c.strokeStyle = colours.ground;
-    const at = upright ? py + 4 : below ? py + half + 14 : py - half - 5;
+    const at = upright ? py + (below ? 18 : 4) : below ? py + half + 14 : py - half - 5;
     const wide = c.measureText(text).width, x = upright ? px + box.width / 2 * scale + wide / 2 + 6 : px;
     const left = clamp(x, wide / 2 + 3, this.width - wide / 2 - 3);
     c.strokeText(text, left, at);

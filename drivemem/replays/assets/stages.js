@@ -18,8 +18,11 @@ function showStages() {
     caption.setAttribute("aria-hidden", "true"); // the words below the controls say as much
     view.append(canvas, caption);
     stage.append(head, element("p", "story", side.story), view);
+    const read = side.latents.length ? element("p", "read") : null;
+    if (read) stage.append(read);
     const scene = new Scene(canvas, side, episode, i);
     scene.caption = caption;
+    scene.read = read; // what a probe of the memory reads of the cue
     state.scenes.push(scene);
     listenToPointer(canvas);
     return stage;

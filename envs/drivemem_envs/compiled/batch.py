@@ -271,6 +271,8 @@ class CompiledWorlds:
             "crashed": sight.crashed[:, :most] > 0,
             "visible_fraction": report[..., layout.VISIBLE_FRACTION],
             "perceived": report[..., layout.PERCEIVED] > 0.0, "age_s": report[..., layout.AGE_S],
+            "ghost_x": report[..., layout.GHOST_X], "ghost_y": report[..., layout.GHOST_Y],
+            "ghost_heading": report[..., layout.GHOST_HEADING],
         }  # fmt: skip
         real = {
             key: np.where(present, part, np.zeros((), part.dtype)) for key, part in truth.items()

@@ -17,6 +17,7 @@ from drivemem_envs import outcomes
 from drivemem_envs._jit import Floats
 from drivemem_envs.actions import check_actions
 from drivemem_envs.batch_task import TaskWorld
+from drivemem_envs.cue_meaning import CueMeaning, check_meaning
 from drivemem_envs.metrics import judge_on_time
 from drivemem_envs.reference.episode_metrics import EpisodeMetrics
 from drivemem_envs.reference.goals import GoalRewards
@@ -31,9 +32,9 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
     """What drivemem adds to a highway-env class; `make_reference` puts it before one.
 
     A world may define, besides highway-env's own methods: `occluders() -> (K, 5)`, `cue() ->
-    (K,)`, `is_success() -> bool`, `is_wrong_route() -> bool`, `is_violation() -> bool`,
-    `ego_x() -> float`, and the attribute `max_actors`, the most vehicles or objects with which an
-    episode begins, where their number differs from seed to seed.
+    (K,)`, `cue_meaning() -> CueMeaning`, `is_success() -> bool`, `is_wrong_route() -> bool`,
+    `is_violation() -> bool`, `ego_x() -> float`, and the attribute `max_actors`, the most vehicles
+    or objects with which an episode begins, where their number differs from seed to seed.
 
     Args:
         scenario: the resolved scenario.
@@ -183,6 +184,19 @@ class ReferenceEnvironment(AbstractEnv):  # type: ignore[misc]
             return None
         value = hook()
         return None if value is None else np.asarray(value, dtype=np.float32)
+
+    def cue_meaning(self) -> CueMeaning | None:
+        """What the cue says, for people and pictures; None: the world tells nothing of it.
+
+        Raises:
+            ValueError: it does not fit the cue or the road.
+        """
+        hook = getattr(super(), "cue_meaning", None)
+        meaning = None if hook is None or self.road is None else hook()
+        if meaning is None:
+            return None
+        cue = self.cue()
+        return check_meaning(meaning, 0 if cue is None else len(cue), self.road.network.graph)
 
     def navigation(self) -> Floats | None:
         """What a map tells at all times, (M,) in [0, 1]; None: nothing."""

@@ -132,7 +132,8 @@ class Perception:
             Arrays (A,): `id`, `kind` (0 vehicle, 1 obstacle, 2 landmark), `x`, `y` m, `heading`
             rad, `speed` m/s, `length`, `width` m, `crashed`, `visible_fraction` (share of sight
             rays, geometry only), `perceived` (the newest percepts hold it), `age_s` (of the
-            newest information; inf: never perceived).
+            newest information; inf: never perceived), `ghost_x`, `ghost_y` m, `ghost_heading` rad
+            (where a tracker places what is not perceived; nan: nowhere).
 
         Raises:
             RuntimeError: before the first reset.
@@ -153,4 +154,7 @@ class Perception:
             "visible_fraction": self.percepts.visible_fraction.copy(),
             "perceived": self.percepts.perceived.copy(),
             "age_s": self.percepts.actor_age_s.copy(),
+            "ghost_x": self.percepts.ghosts[:, 0].copy(),
+            "ghost_y": self.percepts.ghosts[:, 1].copy(),
+            "ghost_heading": self.percepts.ghosts[:, 2].copy(),
         }

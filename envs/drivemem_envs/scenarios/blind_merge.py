@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -63,6 +64,7 @@ class BlindMergeWorld(SingleDecisionWorld):
     """A road along y = 0; a ramp beside it that joins it at x = 20."""
 
     oracle_actions = (FASTER, IDLE, SLOWER)
+    meaning = CueMeaning("gap", ("first place", "second place", "third place"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

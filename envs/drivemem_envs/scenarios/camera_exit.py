@@ -38,6 +38,7 @@ import numpy as np
 from highway_env.envs.exit_env import ExitEnv
 
 from drivemem_envs.batch_task import BatchTask, Floats, LaneIndex, Moment, TaskWorld, Verdict
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.outcomes import EXIT_X
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.scenarios.shared.reactive_traffic import FEATURES_RANGE, FRONT_CAMERA
@@ -114,6 +115,10 @@ class CameraExitWorld(TaskWorld, ExitEnv):  # type: ignore[misc]
     def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """See `ExitTask`."""
         return ExitTask(config, lane_indices)
+
+    def cue_meaning(self) -> CueMeaning:
+        """The only exit, on the map at all times."""
+        return CueMeaning("map", ("exit",), ((("1", "2", self.config["lanes_count"]),),))
 
 
 EASY = Scenario(

@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from drivemem_envs.batch_task import BatchTask, Floats, Ints, LaneIndex, Moment, Verdict
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.scenarios.shared.winding_oracle import WayReader
 from drivemem_envs.scenarios.shared.winding_road import (
@@ -193,6 +194,10 @@ class ChangingLimitsWorld(WindingWorld):
     def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """See `TaskWorld`."""
         return ChangingLimitsTask(config, lane_indices)
+
+    def cue_meaning(self) -> CueMeaning:
+        """The limits."""
+        return CueMeaning("sign", tuple(f"{limit:g} m/s" for limit in LIMITS))
 
     def _reset(self) -> None:
         super()._reset()

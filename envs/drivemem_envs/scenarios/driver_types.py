@@ -43,6 +43,7 @@ from highway_env.road.road import Road, RoadNetwork
 from highway_env.vehicle.behavior import IDMVehicle
 
 from drivemem_envs.batch_task import BatchTask, Floats, LaneIndex, Moment, TaskWorld, Verdict
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
@@ -151,6 +152,12 @@ class DriverTypesWorld(TaskWorld):
     def make_task(cls, config: Any, lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """Join the column."""
         return DriverTypesTask(config, lane_indices)
+
+    def cue_meaning(self) -> CueMeaning:
+        """The drivers of whom one makes room."""
+        drivers = range(self.config["drivers_count"])
+        names = tuple(f"car {number + 1} behind the truck" for number in drivers)
+        return CueMeaning("who makes room", names)
 
     @classmethod
     def oracle(cls, scenario: Scenario) -> OracleRule:

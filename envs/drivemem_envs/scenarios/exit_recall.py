@@ -38,6 +38,7 @@ from highway_env.road.lane import AbstractLane, LineType, StraightLane
 from highway_env.road.road import Road, RoadNetwork
 from highway_env.vehicle.controller import MDPVehicle
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 from drivemem_envs.sensing.spec import Sensors
 
@@ -149,6 +150,12 @@ class ExitRecallWorld(AbstractEnv):  # type: ignore[misc]
         sign = np.zeros(self.config["exits_count"], dtype=np.float32)
         sign[self.exit] = 1.0
         return sign
+
+    def cue_meaning(self) -> CueMeaning:
+        """The exits behind the fork."""
+        exits = range(self.config["exits_count"])
+        names = tuple(f"exit {number + 1}" for number in exits)
+        return CueMeaning("sign", names, (tuple(("c", "d", number) for number in exits),))
 
     def _simulate(self, action: Any = None) -> None:
         """Simulate, with the gate before the fork and the commitment at it."""

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.crossings import (
     EGO_LANE,
     FAR,
@@ -60,6 +61,7 @@ class HiddenCrossingWorld(SingleDecisionWorld):
     """Two straight roads that cross at the origin, and a building at one corner."""
 
     oracle_actions = (SLOWER, FASTER)
+    meaning = CueMeaning("truck", ("early", "late"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from typing import Any
 
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -53,6 +54,7 @@ class LimitRecallWorld(SingleDecisionWorld):
     """One straight lane; the choice is made at x = 0."""
 
     oracle_actions = (SLOWER, IDLE, FASTER)
+    meaning = CueMeaning("sign", tuple(f"{limit:g} m/s" for limit in LIMITS))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

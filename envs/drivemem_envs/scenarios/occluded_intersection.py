@@ -39,6 +39,7 @@ import numpy as np
 from highway_env.road.lane import LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -68,6 +69,7 @@ class OccludedIntersectionWorld(SingleDecisionWorld):
     """Two two-way roads that cross at the origin, and a row of houses at each corner."""
 
     oracle_actions = (FASTER, IDLE, SLOWER)
+    meaning = CueMeaning("gap", ("first", "second", "third"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

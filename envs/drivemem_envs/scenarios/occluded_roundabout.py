@@ -40,6 +40,7 @@ import numpy as np
 from highway_env.road.lane import CircularLane, LineType, StraightLane
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     IDLE,
@@ -72,6 +73,7 @@ class OccludedRoundaboutWorld(SingleDecisionWorld):
     """A one-lane ring with four arms around the origin; the ego comes from the south."""
 
     oracle_actions = (FASTER, IDLE, SLOWER)
+    meaning = CueMeaning("gap", ("first", "second", "third"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

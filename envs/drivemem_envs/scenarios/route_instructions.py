@@ -48,6 +48,7 @@ import numpy as np
 from highway_env.vehicle.kinematics import Vehicle
 
 from drivemem_envs.batch_task import BatchTask, Floats, Ints, LaneIndex, Moment, Verdict
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenario_spec import Scenario
 from drivemem_envs.scenarios.shared.winding_oracle import WayReader
 from drivemem_envs.scenarios.shared.winding_road import (
@@ -206,6 +207,14 @@ class RouteInstructionsWorld(WindingWorld):
     def make_task(cls, config: Mapping[str, Any], lane_indices: Sequence[LaneIndex]) -> BatchTask:
         """See `TaskWorld`."""
         return RouteInstructionsTask(config, lane_indices)
+
+    def cue_meaning(self) -> CueMeaning:
+        """The branches of each junction."""
+        names = tuple(f"branch {number + 1}" for number in range(BRANCHES))
+        forks = self.course.of("fork")[::2]  # each branch has two halves
+        lanes = [(each.start, each.end, 0) for each in forks]
+        at = range(0, len(lanes), BRANCHES)
+        return CueMeaning("instruction", names, tuple(tuple(lanes[k : k + BRANCHES]) for k in at))
 
     @classmethod
     def oracle(cls, scenario: Scenario) -> OracleRule:

@@ -32,6 +32,7 @@ from typing import Any
 
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     FASTER,
     SLOWER,
@@ -59,6 +60,7 @@ class SignalRecallWorld(SingleDecisionWorld):
     """A lane with a stop line at x = 0, and a track beside it."""
 
     oracle_actions = (SLOWER, FASTER)
+    meaning = CueMeaning("light", ("early phase", "late phase"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

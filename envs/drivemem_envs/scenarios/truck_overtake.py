@@ -36,6 +36,7 @@ from typing import Any
 
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.single_decision import (
     ANY,
     FASTER,
@@ -61,6 +62,7 @@ class TruckOvertakeWorld(SingleDecisionWorld):
     """A lane in each direction; the left one is the oncoming traffic's. The choice is at x = 0."""
 
     oracle_actions = (SLOWER, FASTER)
+    meaning = CueMeaning("oncoming car", ("early", "late"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from typing import Any
 import numpy as np
 from highway_env.road.road import LaneIndex, RoadNetwork
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenarios.shared.crossings import (
     EGO_LANE,
     FAR,
@@ -68,6 +69,7 @@ class YieldRecallWorld(SingleDecisionWorld):
     """Two straight roads that cross at the origin, and a building at one corner."""
 
     oracle_actions = (FASTER, SLOWER)
+    meaning = CueMeaning("driver", ("yields", "does not yield"))
 
     @classmethod
     def default_config(cls) -> dict[str, Any]:

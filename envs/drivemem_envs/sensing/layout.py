@@ -43,10 +43,11 @@ PERCEPT_ID, PERCEPT_AGE_S, PERCEPT_SD_POSITION, PERCEPT_SD_VELOCITY = range(4)
 PERCEPT_COLUMNS = 4
 
 # What is true of each actor's perception (A, REPORT_COLUMNS): share of sight rays that reach it
-# (geometry only), whether the newest percepts hold it (0 or 1), and the age of the newest
-# information about it, s (inf: never perceived).
-VISIBLE_FRACTION, PERCEIVED, AGE_S = range(3)
-REPORT_COLUMNS = 3
+# (geometry only), whether the newest percepts hold it (0 or 1), the age of the newest information
+# about it, s (inf: never perceived), and where a tracker places it that is not perceived, m and rad
+# (nan: nowhere).
+VISIBLE_FRACTION, PERCEIVED, AGE_S, GHOST_X, GHOST_Y, GHOST_HEADING = range(6)
+REPORT_COLUMNS = 6
 
 # Scratch of the line of sight (A, SCRATCH_COLUMNS): of each actor, cosine and sine of its heading,
 # its half-diagonal and the least distance at which it can begin, m; the last column is a list of

@@ -26,6 +26,9 @@ from drivemem_envs.sensing.layout import (
     BLOCKED_BY_ACTORS,
     BLOCKED_BY_OCCLUDERS,
     DECISION_S,
+    GHOST_HEADING,
+    GHOST_X,
+    GHOST_Y,
     HEADING,
     ID,
     LATENCY,
@@ -44,6 +47,8 @@ from drivemem_envs.sensing.layout import (
     TRACK_COLUMNS,
     TRACKER,
     VISIBLE_FRACTION,
+    VX,
+    VY,
     X,
     Y,
 )
@@ -128,8 +133,11 @@ def sense(
     tracks, count = frames[stamp % ring], status[stamp % ring]
     _report_ages(ids, ego, limits, decision, stamp, tracks, count, report)
     if limits[TRACKER] == PERFECT_RECALL:
-        return recall(actors, ids, limits, decision, tracks, count, percepts)
-    return deliver(limits, decision, stamp, tracks, count, percepts)
+        given = recall(actors, ids, limits, decision, tracks, count, percepts)
+    else:
+        given = deliver(limits, decision, stamp, tracks, count, percepts)
+    _report_ghosts(ids, ego, limits, percepts, given, report)
+    return given
 
 
 @jit
@@ -237,6 +245,26 @@ def _report_ages(
             report[i, AGE_S] = (decision - tracks[row, seen]) * limits[DECISION_S]
 
 
+@jit
+def _report_ghosts(
+    ids: Ints, ego: int, limits: Floats, percepts: Floats, given: int, report: Floats
+) -> None:
+    """Say of each actor that is not perceived where the percepts place it, as a tracker does."""
+    columns = percepts.shape[1] - PERCEPT_COLUMNS
+    for i in range(ids.shape[0]):
+        report[i, GHOST_X], report[i, GHOST_Y], report[i, GHOST_HEADING] = np.nan, np.nan, np.nan
+        if limits[TRACKER] == NO_TRACKER or i == ego or report[i, PERCEIVED] > 0.0:
+            continue
+        for row in range(given):
+            if percepts[row, columns + PERCEPT_ID] != ids[i]:
+                continue
+            heading = percepts[row, HEADING]
+            if np.isnan(heading):  # not sensed: as it moves, if that is
+                heading = np.arctan2(percepts[row, VY], percepts[row, VX])
+            report[i, GHOST_X], report[i, GHOST_Y] = percepts[row, X], percepts[row, Y]
+            report[i, GHOST_HEADING] = 0.0 if np.isnan(heading) else heading
+
+
 @dataclass(frozen=True)
 class Percepts:
     """What the sensors give at one decision, and what is true of it."""
@@ -257,6 +285,9 @@ class Percepts:
     """For every actor (A,): whether the newest percepts hold it; the ego always."""
     actor_age_s: Floats
     """For every actor (A,): age of the newest information about it, s; inf: never perceived."""
+    ghosts: Floats
+    """For every actor (A, 3): where a tracker places it that is not perceived: x, y, heading; m,
+    rad; nan: nowhere."""
 
 
 class SensorState:
@@ -331,6 +362,7 @@ class SensorState:
             visible_fraction=report[:, VISIBLE_FRACTION],
             perceived=report[:, PERCEIVED] > 0.0,
             actor_age_s=report[:, AGE_S],
+            ghosts=report[:, [GHOST_X, GHOST_Y, GHOST_HEADING]],
         )
 
     @property

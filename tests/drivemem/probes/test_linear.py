@@ -37,7 +37,7 @@ def test_a_linear_quantity_is_decoded_and_noise_is_not() -> None:
 def test_r2_is_that_of_the_definition() -> None:
     values = NOISE[:, 0] + 0.5 * RNG.standard_normal(len(NOISE))
     probed = probe_targets({"own": NOISE}, [quantity(values)], EPISODE)
-    guess = probed.predictions["own", "q"]
+    guess = probed.read["own", "q"].values
     rows = AGE > 0
     error = ((values - guess)[rows] ** 2).sum()
     expected = 1.0 - error / ((values[rows] - values[rows].mean()) ** 2).sum()
@@ -67,7 +67,7 @@ def test_predictions_of_an_episode_do_not_depend_on_its_own_target() -> None:
     values = NOISE[:, 0].astype(np.float64)
     changed = np.where(EPISODE % FOLDS == 0, values + 100.0, values)
     mine = EPISODE % FOLDS == 0
-    first, second = (cross_fitted(NOISE, quantity(v), EPISODE) for v in (values, changed))
+    first, second = (cross_fitted(NOISE, quantity(v), EPISODE).values for v in (values, changed))
     np.testing.assert_array_equal(first[mine], second[mine])
 
 
@@ -161,3 +161,33 @@ def test_latents_are_kinds_or_quantities() -> None:
     first, second = latent_targets(mixed, np.zeros(20))
     assert (first.kinds, second.kinds) == (True, False)
     assert latent_targets(np.zeros((4, 0)), np.zeros(4)) == []
+
+
+def test_parts_of_a_row_are_kinds_of_their_own() -> None:
+    route = np.eye(3)[[[0, 1], [2, 2], [1, 0]]].reshape(3, 6)
+    first, second = latent_targets(route, np.zeros(3))
+    assert first.kinds and second.kinds and first.name != second.name
+    np.testing.assert_array_equal(first.values, [0, 2, 1])
+    np.testing.assert_array_equal(second.values, [1, 2, 0])
+
+
+def test_a_kind_is_not_defined_before_it_is_told() -> None:
+    (kind,) = latent_targets(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), np.zeros(3))
+    np.testing.assert_array_equal(kind.values, [np.nan, 1, 0])
+
+
+@pytest.mark.parametrize(("noise", "least", "most"), [(0.01, 0.95, 1.0), (1.0, 0.4, 0.9)])
+def test_a_probe_of_kinds_is_as_sure_as_it_is_right(
+    noise: float, least: float, most: float
+) -> None:
+    kind = (np.arange(EPISODES) // FOLDS % 3.0)[EPISODE]
+    told = np.eye(3, dtype=np.float32)[kind.astype(int)] + noise * NOISE[:, :3]
+    found = cross_fitted(told, Target("told", True, kind, np.zeros(len(kind))), EPISODE)
+    right = (found.values == kind).mean()
+    assert least <= right <= most
+    assert found.confidence.mean() == pytest.approx(right, abs=0.05)
+
+
+def test_of_a_quantity_no_probability_is_given() -> None:
+    found = cross_fitted(NOISE, quantity(NOISE[:, 0].astype(np.float64)), EPISODE)
+    assert np.isnan(found.confidence).all() and np.isfinite(found.values).all()

@@ -41,7 +41,8 @@ def record(
     env = drivemem_envs.make(found, tracker=None).unwrapped
     driver = make_driver(by, found, env.action_space)
     env.close()
-    env = drivemem_envs.make(found, tracker=driver.tracker).unwrapped
+    tracker = overrides.get("tracker", driver.tracker)
+    env = drivemem_envs.make(found, tracker=tracker).unwrapped
     tables: dict[str, list[dict[str, Any]]] = {"episodes": [], "steps": [], "actors": []}
     for number, seed in enumerate(seeds):
         _drive(env, driver, number, seed, tables, policy_columns)
@@ -50,7 +51,7 @@ def record(
             "episode": number, "seed": seed, "scenario": found.name, "config": "{}",
             "schema_version": SCHEMA_VERSION,
             "sensors": found.sensors.model_dump_json(), "slots": found.observation.slots,
-            "tracker": driver.tracker, "backend": "reference", "driver": by,
+            "tracker": tracker, "backend": "reference", "driver": by,
             "run": folder.name, "train_seed": None, "lesion": "intact", "deterministic": True,
             "occluders": json.dumps(env.occluders().tolist()),
         }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import time
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from drivemem.episodes import write_table
 from drivemem.replays.load import find_recording
 from drivemem.replays.page import write_page
+from drivemem.schemas import PROBES
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 _CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -415,3 +418,58 @@ def test_what_a_driver_is_shown_is_a_layer(desktop: Browser, tmp_path: Path) -> 
     desktop.keys("4")
     assert desktop.js("document.getElementById('layer-shown').ariaPressed") == "false"
     assert (desktop.canvas() != with_views).any(axis=2).sum() > 500
+
+
+@pytest.fixture(scope="module")
+def at_exits(recorder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in exit-recall with a probe that reads the sign rightly, and in the end wrongly."""
+    run = tmp_path_factory.mktemp("exits") / "run"
+    folder = recorder(run / "recordings" / "test-intact", "constant:IDLE", [6], "exit-recall-v0")
+    loaded = find_recording(folder)
+    trace = loaded.trace(loaded.episodes[0])
+    sign = json.loads(trace.steps["cue"][0]).index(1.0)
+    rows = [
+        {
+            "episode": 0, "seed": 6, "step": step, "id": 0, "part": 0, "target": "latent",
+            "kinds": True, "value": sign, "decoded": sign if step < 20 else (sign + 1) % 3,
+            "confidence": 0.97 if step < 20 else 0.5, "x": truth["x"][0], "y": truth["y"][0],
+        }
+        for step, truth in enumerate(trace.decisions[:-1])
+    ]  # fmt: skip
+    write_table(run / "probes" / "test-intact" / "latents.parquet", PROBES["latents"], rows)
+    return write_page(loaded, run / "page.html")
+
+
+@pytest.mark.parametrize("step", [2, 24])
+def test_the_exit_that_was_named_is_marked_while_the_sign_is_shown_and_later(
+    desktop: Browser, at_exits: Path, step: int
+) -> None:
+    desktop.open(at_exits, f"#episode=0&step={step}")
+    (named,) = desktop.js("state.scenes[0].side.namedAt(step())")
+    exit_named = f"exit {named[1] + 1}"
+    assert f"named: {exit_named}" in desktop.text("#now")
+    assert exit_named in desktop.text(".caption")
+    marked = desktop.canvas()
+    desktop.js("(state.scenes[0].side.named = [], redraw())")
+    desktop.settle()
+    unmarked = desktop.canvas()
+    greys = np.abs(marked.mean(axis=2) - unmarked.mean(axis=2))
+    assert (greys > 60).sum() > 200, "it is told without colour"
+    desktop.js("(state.episode.places = null, redraw())")
+    desktop.settle()
+    assert (desktop.canvas() != unmarked).any(axis=2).sum() > 200, "all exits wear numbers"
+
+
+def test_what_memory_holds_of_the_sign_is_said(desktop: Browser, at_exits: Path) -> None:
+    desktop.open(at_exits, "#episode=0&step=10")
+    number = desktop.js("state.scenes[0].side.namedAt(10)")[0][1]
+    sign = f"sign: exit {number + 1}"
+    assert desktop.text(".read") == f"{sign}; memory says: exit {number + 1} (0.97)"
+    desktop.open(at_exits, "#episode=0&step=24")
+    other = (number + 1) % 3 + 1
+    assert desktop.text(".read") == f"{sign}; memory says: exit {other} (0.50), wrong"
+
+
+def test_without_a_probe_nothing_is_said_of_memory(desktop: Browser, page: Path) -> None:
+    desktop.open(page, "#episode=0&step=10")
+    assert desktop.driver.find_elements("css selector", ".read") == []

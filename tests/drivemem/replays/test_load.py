@@ -7,8 +7,10 @@ import duckdb
 import numpy as np
 import pytest
 
+from drivemem.episodes import write_table
 from drivemem.errors import DrivememError
 from drivemem.replays.load import find_recording
+from drivemem.schemas import PROBES
 
 
 def changed(recording: Path, folder: Path, name: str, query: str) -> Path:
@@ -165,3 +167,39 @@ def test_a_damaged_probe_is_named(recording: Path, tmp_path: Path) -> None:
     loaded = find_recording(run)
     with pytest.raises(DrivememError, match=r"decoded\.parquet cannot be read .*drivemem probe"):
         loaded.trace(loaded.episodes[0])
+
+
+def with_latents(recording: Path, run: Path, *, shift: float = 0.0) -> Path:
+    """A run with a recording, and a probe that reads one of three kinds in episode 0."""
+    shutil.copytree(recording, run / "recordings" / "test-intact")
+    (row, *_) = find_recording(recording).episodes
+    truths = find_recording(recording).trace(row).decisions
+    rows = [
+        {
+            "episode": 0, "seed": row.seed, "step": step, "id": 0, "part": 0, "target": "latent",
+            "kinds": True, "value": 1.0, "decoded": 1.0 if step < 5 else 2.0,
+            "confidence": 0.75, "x": truth["x"][0] + shift, "y": truth["y"][0], "age_s": 0.2 * step,
+        }
+        for step, truth in enumerate(truths[:-1])
+    ]  # fmt: skip
+    write_table(run / "probes" / "test-intact" / "latents.parquet", PROBES["latents"], rows)
+    return run
+
+
+def test_what_a_probe_reads_of_the_cue_is_beside_the_recording(
+    recording: Path, tmp_path: Path
+) -> None:
+    loaded = find_recording(with_latents(recording, tmp_path / "run"))
+    trace = loaded.trace(loaded.episodes[0])
+    (latent,) = trace.latents
+    count = len(trace.decisions)
+    assert latent.kinds and latent.value.shape == latent.decoded.shape == (count,)
+    assert latent.decoded[:5].tolist() == [1.0] * 5 and set(latent.decoded[5:-1]) == {2.0}
+    assert np.isnan(latent.decoded[-1]), "at the last state nothing is decided"
+    assert (latent.confidence[:-1] == 0.75).all()
+    assert loaded.trace(loaded.episodes[1]).latents == []
+
+
+def test_what_was_read_on_another_drive_is_not_shown(recording: Path, tmp_path: Path) -> None:
+    loaded = find_recording(with_latents(recording, tmp_path / "run", shift=1.0))
+    assert loaded.trace(loaded.episodes[0]).latents == []

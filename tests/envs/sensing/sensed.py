@@ -32,7 +32,15 @@ def drive(sensors, ids, actors, decisions=20, *, seed=1, tracker="none", occlude
 
 def assert_same(first, second):
     for one, other in zip(first, second, strict=True):
-        for name in ("ids", "rows", "age_s", "perceived", "actor_age_s", "visible_fraction"):
+        for name in (
+            "ids",
+            "rows",
+            "age_s",
+            "perceived",
+            "actor_age_s",
+            "visible_fraction",
+            "ghosts",
+        ):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 

@@ -344,3 +344,33 @@ def test_wrong_arrays_are_refused():
         state.sense([0, 1], [actor(0, 0), actor(1, 1)], ego=2)
     with pytest.raises(ValueError, match="decision_s is 0"):
         SensorState(Sensors(), 0)
+
+
+@pytest.mark.parametrize("tracker", [name for name in TRACKERS if name != "none"])
+def test_ghosts_are_where_the_percepts_place_what_is_not_perceived(tracker):
+    sensors, actors = Sensors(line_of_sight=("occluders",)), [actor(0, 0), actor(25, -40, vy=9.0)]
+    hidden = 0
+    for seen in drive(sensors, [0, 7], actors, tracker=tracker):
+        assert np.isnan(seen.ghosts[0]).all()
+        if seen.perceived[1] or 7 not in seen.ids:
+            assert np.isnan(seen.ghosts[1]).all()
+            continue
+        hidden += 1
+        row = seen.rows[list(seen.ids).index(7)]
+        np.testing.assert_array_equal(seen.ghosts[1], row[[layout.X, layout.Y, layout.HEADING]])
+    assert hidden > 3
+
+
+def test_without_a_tracker_there_are_no_ghosts():
+    sensors, actors = Sensors(line_of_sight=("occluders",)), [actor(0, 0), actor(25, -40, vy=9.0)]
+    seen = drive(sensors, [0, 7], actors)
+    assert not all(each.perceived[1] for each in seen)
+    assert all(np.isnan(each.ghosts).all() for each in seen)
+
+
+def test_the_heading_of_a_ghost_that_is_not_sensed_follows_its_velocity():
+    sensors = Sensors(line_of_sight=("occluders",), hide=("heading",))
+    actors = [actor(0, 0), actor(25, -40, vy=9.0)]
+    seen = drive(sensors, [0, 7], actors, tracker="hold_last")
+    found = {float(each.ghosts[1, 2]) for each in seen if np.isfinite(each.ghosts[1, 0])}
+    assert found == {np.pi / 2}

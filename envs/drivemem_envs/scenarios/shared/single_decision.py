@@ -24,6 +24,7 @@ from highway_env.vehicle.controller import MDPVehicle
 from highway_env.vehicle.kinematics import Vehicle
 from highway_env.vehicle.objects import Landmark
 
+from drivemem_envs.cue_meaning import CueMeaning
 from drivemem_envs.scenario_spec import ObservationSpec, Scenario
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]
     """As far as highway-env shows cars, m: twice its own, for what comes late is far at first."""
     oracle_actions: tuple[int, ...] = ()
     """The right choice for each latent class: what a driver does who knows it."""
+    meaning: CueMeaning | None = None
+    """What the latent classes are, for people; None: nothing is told of them."""
 
     @classmethod
     def oracle(cls, scenario: Scenario) -> OracleRule:
@@ -291,6 +294,10 @@ class SingleDecisionWorld(AbstractEnv):  # type: ignore[misc]
         told = np.zeros(self.latent_classes(), dtype=np.float32)
         told[self.latent_class] = 1.0
         return told
+
+    def cue_meaning(self) -> CueMeaning | None:
+        """See `meaning`."""
+        return self.meaning
 
     def progress_m(self) -> float:
         """How far the ego has come along its course, m."""
