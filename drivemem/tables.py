@@ -67,10 +67,12 @@ class Table:
 
     def to_html(self) -> str:
         """For a notebook or a page; everything is escaped."""
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "".join(
-            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self.rows
+            f'<tr><th scope="row">{escape(first)}</th>'
+            + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
+            + "</tr>"
+            for first, *rest in self.rows
         )
         heads = f"<thead><tr>{head}</tr></thead>" if any(self.columns) else ""
         title = f"<caption>{escape(self.title)}</caption>" if self.title else ""

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from drivemem.cli import COMMANDS
+from tests.conftest import WATCHED
 from tests.test_public_names import NAMES
 
 pytest.importorskip("mkdocs", reason="the site needs the extra `docs`: pip install '.[docs]'")
@@ -23,8 +21,6 @@ pytest.importorskip("mkdocs", reason="the site needs the extra `docs`: pip insta
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "sensors"
 KILOBYTES = 60
-WATCHED = ("exit-recall", "glare-exit")
-"""Scenarios of which the tests' site shows an episode."""
 
 
 def module_of(path: Path) -> Any:
@@ -33,21 +29,6 @@ def module_of(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1", "DRIVEMEM_SITE_REPLAYS": ",".join(WATCHED)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    told = [line for line in done.stderr.splitlines() if "Compiling" not in line]
-    assert not told, done.stderr
-    return folder
 
 
 def test_every_public_object_has_its_entry(site: Path) -> None:

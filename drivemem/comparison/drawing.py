@@ -7,11 +7,13 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import matplotlib
 from matplotlib.figure import Figure as Canvas
 
+from drivemem.comparison.describing import description
 from drivemem.comparison.rows import Row, SuiteTable
 
 DASHES = ("-", "--", ":", "-.")
@@ -103,10 +105,13 @@ def row_height(rows: Sequence[Row]) -> float:
 
 def legend(figure: Any, columns: int = 2) -> None:
     """A legend below the axes; the figure grows by its height."""
-    handles, names = figure.axes[0].get_legend_handles_labels()
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    first = {label: handle for label, handle in zip(labels[::-1], handles[::-1], strict=True)}
+    names = list(dict.fromkeys(labels))
     figure.set_figheight(figure.get_figheight() + 0.19 * math.ceil(len(names) / columns))
     found = figure.legend(
-        handles, [textwrap.shorten(name, 44, placeholder=" …") for name in names],
+        [first[name] for name in names],
+        [textwrap.shorten(name, 44, placeholder=" …") for name in names],
         ncols=columns, loc="outside lower left", frameon=False, labelcolor=INK, fontsize=9,
     )  # fmt: skip
     for text in found.get_texts():
@@ -114,7 +119,7 @@ def legend(figure: Any, columns: int = 2) -> None:
 
 
 def to_svg(figure: Any, title: str) -> str:
-    """The figure as an SVG element with an accessible name, its ink the page's.
+    """The figure as an SVG element that says what it shows, its ink the page's.
 
     Args:
         figure: from `canvas`.
@@ -129,7 +134,9 @@ def to_svg(figure: Any, title: str) -> str:
     # Between tags is text that a label may have brought: only what is inside them is renamed.
     prefix = re.sub(r"\W+", "-", title.lower())
     text = re.sub(r"<[^>]+>", lambda tag: _prefixed(tag[0], prefix), text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{_plain(title)}"', 1)
+    named = f'role="img" aria-label="{_plain(title)}" aria-describedby="{prefix}-told"'
+    told = f'<desc id="{prefix}-told">{escape(description(figure.axes[0]))}</desc>'
+    return re.sub(r"<svg([^>]*)>", lambda tag: f"<svg {named}{tag[1]}>{told}", text, count=1)
 
 
 def _prefixed(tag: str, prefix: str) -> str:

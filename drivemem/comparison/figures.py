@@ -100,7 +100,8 @@ def score_intervals(table: SuiteTable) -> Figure:
         colour = of_label[row.label].color if trained else "#888888"
         if row.score.known:
             axes.plot([low, high], [y, y], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(value, y, of_label[row.label].marker if trained else "o", color=colour)
+        marker = of_label[row.label].marker if trained else "o"
+        axes.plot(value, y, marker, color=colour, label=row.label)
         if row.runs > 1:
             means = [run.mean() for run in row.scores]
             axes.plot(means, [y + 0.28] * row.runs, "|", color=INK, markersize=4)
@@ -187,7 +188,7 @@ def improvements(table: SuiteTable) -> Figure | None:
             value, low, high = row.improvement
             color, _, marker = of_label[row.label]
             axes.plot([low, high], [y, y], color=color, linewidth=2.5, solid_capstyle="butt")
-            axes.plot(value, y, marker, color=color)
+            axes.plot(value, y, marker, color=color, label=row.label)
     name_rows(axes, rows)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("probability of improvement")

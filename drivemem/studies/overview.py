@@ -23,7 +23,6 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
     figure, axes = canvas(0.8 + len(tables) * (0.16 + 0.09 * len(order)))
     for number, label in enumerate(order):
         color, _, marker = of_label[label]
-        shown = False
         for y, table in enumerate(tables):
             row = next((row for row in table.rows if row.label == label), None)
             if row is None:
@@ -32,16 +31,13 @@ def overview_figure(tables: Sequence[SuiteTable]) -> str:
             if row.score.known and row.runs > 1:
                 axes.plot(row.score[1:], [at, at], DASHES[0], color=color, linewidth=1.5)
             axes.plot(
-                row.score.estimate, at, marker, color=color, markersize=4, linestyle="",
-                label=None if shown else label,
-            )  # fmt: skip
-            shown = True
-    name: str | None = "ceiling without memory"
+                row.score.estimate, at, marker, color=color, markersize=4, linestyle="", label=label
+            )
+    name = "ceiling without memory"
     for y, table in enumerate(tables):
         ceiling = ceiling_of(table)
         if ceiling is not None:
             axes.plot([ceiling.share] * 2, [y - 0.45, y + 0.45], ":", color=INK, label=name)
-            name = None
     for y in range(1, len(tables)):
         axes.axhline(y - 0.5, color="#cccccc", linewidth=0.5)
     axes.set_yticks(range(len(tables)), [table.judged_title for table in tables], parse_math=False)

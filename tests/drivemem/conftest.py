@@ -44,11 +44,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return train(small(), folder, quiet=True)
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a run with one evaluation, a letter of `OUTCOMES` for each episode.
+def writer(place: Path) -> Callable[..., Path]:
+    """What writes runs into `place/runs`, each with one evaluation.
 
-    Further columns have one value for all episodes, or a list of one for each.
+    An episode is a letter of `OUTCOMES`. Further columns have one value for all episodes, or
+    a list of one for each.
     """
 
     def run(
@@ -58,7 +58,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
         settings: dict[str, Any] | None = None, dials: dict[str, Any] | None = None,
         **columns: Any,
     ) -> Path:  # fmt: skip
-        folder = tmp_path / "runs" / name
+        folder = place / "runs" / name
         config: dict[str, Any] = {"driver": memory, "scenario": scenario}
         if seed is not None:
             known = {"scenario": scenario, "memory": memory, "seed": seed, "full_sensors": full}
@@ -81,12 +81,18 @@ def write(tmp_path: Path) -> Callable[..., Path]:
             }
             for number, letter in enumerate(outcomes)
         ]  # fmt: skip
-        place = folder / "evaluations" / f"{stream}-{lesion.replace(':', '-')}"
-        write_table(place / "episodes.parquet", EPISODE_COLUMNS, rows)
-        suite.save(place / "suite.json")
+        evaluated = folder / "evaluations" / f"{stream}-{lesion.replace(':', '-')}"
+        write_table(evaluated / "episodes.parquet", EPISODE_COLUMNS, rows)
+        suite.save(evaluated / "suite.json")
         return folder
 
     return run
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes runs for one test, as `writer` does."""
+    return writer(tmp_path)
 
 
 @pytest.fixture

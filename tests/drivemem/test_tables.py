@@ -47,7 +47,13 @@ def test_columns_without_names_have_no_head() -> None:
     assert [line.strip("│ ").split() for line in text.getvalue().splitlines()[1:-1]] == [
         ["steps", "│", "1,000"]
     ]
-    assert "<th" not in table.to_html() and "<th>" in Result().as_tables()[0].to_html()
+    assert "<thead>" not in table.to_html() and "<thead>" in Result().as_tables()[0].to_html()
+
+
+def test_readers_of_the_page_hear_what_a_figure_is_of() -> None:
+    html = Table(("agent", "success"), [("gru", "0.9")]).to_html()
+    assert '<th scope="col">success</th>' in html
+    assert '<th scope="row">gru</th><td>0.9</td>' in html
 
 
 def test_figures_are_plain_numbers_in_full_precision() -> None:

@@ -17,7 +17,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 
 const state = {
   about: null, blobs: [], roads: null, episodes: new Map(), index: 0, episode: null,
-  time: 0, playing: false, speed: 1, layers: { truth: true, sees: true, remembers: true, shown: true },
+  time: 0, playing: false, speed: 1, shortcuts: true, words: "", layers: { truth: true, sees: true, remembers: true, shown: true },
   filter: "all", zoom: 1, pan: [0, 0], scenes: [], plots: [], colours: {}, frame: 0,
 };
 
@@ -72,6 +72,7 @@ function listed() {
 
 function showEpisodes() {
   for (const button of $("filters").children) button.setAttribute("aria-pressed", String(button.dataset.filter === state.filter));
+  const focused = $("episodes").contains(document.activeElement);
   $("episodes").replaceChildren(...listed().map((i) => {
     const episode = state.about.episodes[i], item = element("li"), button = element("button", "episode");
     button.type = "button";
@@ -80,7 +81,7 @@ function showEpisodes() {
     button.append(head);
     episode.outcomes.forEach((outcome, side) => {
       const line = element("span", "outcome");
-      if (episode.outcomes.length > 1) line.append(element("i", `who side-${side}`));
+      if (episode.outcomes.length > 1) line.append(element("i", `who side-${side}`), element("span", "unseen", `${state.about.drivers[side].label}:`));
       line.append(element("i", `sign ${kindOf(outcome)}`), element("span", "", plain(outcome)));
       button.append(line);
     });
@@ -90,6 +91,8 @@ function showEpisodes() {
     item.append(button);
     return item;
   }));
+  // What had the focus is gone: the keyboard goes on from the episode that took its place.
+  if (focused) document.querySelector(".episode[aria-current]")?.focus();
 }
 
 async function open(index, step) {
@@ -112,7 +115,14 @@ async function open(index, step) {
   $("scrub").max = state.episode.last;
   seek(step);
   const current = document.querySelector(".episode[aria-current]");
-  if (current && current.scrollIntoView) current.scrollIntoView({ block: "nearest", inline: "nearest" });
+  if (current) bring(current, $("episodes"));
+}
+
+// Not scrollIntoView, which would also move the page and the place from which the Tab key goes on.
+function bring(item, list) {
+  const its = item.getBoundingClientRect(), all = list.getBoundingClientRect();
+  const least = (low, high) => Math.min(0, low) + Math.max(0, high);
+  list.scrollBy(least(its.left - all.left, its.right - all.right), least(its.top - all.top, its.bottom - all.bottom));
 }
 
 // ---- time ------------------------------------------------------------------------------------
@@ -221,7 +231,7 @@ function showSigns() {
 // ---- plots and words -------------------------------------------------------------------------
 
 function showPlots() {
-  state.plots = makePlots(state.episode.sides, state.episode.last);
+  state.plots = makePlots(state.episode.sides, state.episode.last, state.about.drivers.map((driver) => driver.label));
   $("plots").replaceChildren(...state.plots.map((plot) => {
     const scrub = (event) => {
       if (event.type === "pointermove" && !event.buttons) return;
@@ -257,11 +267,15 @@ function sentence(side, at) {
 function tell() {
   const now = $("now"), at = step();
   now.setAttribute("aria-live", state.playing ? "off" : "polite");
-  now.replaceChildren(...state.episode.sides.map((side, i) => {
-    const line = element("span");
-    line.append(element("i", `who side-${i}`), element("span", "", `${state.about.drivers[i].label}: ${sentence(side, at)}`));
-    return line;
-  }));
+  const words = state.episode.sides.map((side, i) => `${state.about.drivers[i].label}: ${sentence(side, at)}`);
+  if (words.join("\n") !== state.words) { // else it would be said twice
+    state.words = words.join("\n");
+    now.replaceChildren(...words.map((text, i) => {
+      const line = element("span");
+      line.append(element("i", `who side-${i}`), element("span", "", text));
+      return line;
+    }));
+  }
   state.told = at;
   if (!state.playing) {
     const hash = `#episode=${state.about.episodes[state.index].episode}&step=${at}`;
@@ -316,6 +330,7 @@ const KEYS = {
   Home: () => seek(0), End: () => seek(state.episode.last), ",": () => nextMark(-1), ".": () => nextMark(1),
   ArrowUp: () => neighbour(-1), ArrowDown: () => neighbour(1),
   1: () => setLayer("truth", !state.layers.truth), 2: () => setLayer("sees", !state.layers.sees), 3: () => setLayer("remembers", !state.layers.remembers), 4: () => setLayer("shown", !state.layers.shown),
+  w: () => panBy(0, -1), a: () => panBy(-1, 0), s: () => panBy(0, 1), d: () => panBy(1, 0),
   "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), 0: fit, t: switchTheme, T: switchTheme,
 };
 
@@ -340,6 +355,10 @@ function listen() {
   });
   $("speed").addEventListener("change", () => (state.speed = Number($("speed").value)));
   $("theme").addEventListener("click", switchTheme);
+  $("shortcuts").addEventListener("click", () => {
+    state.shortcuts = !state.shortcuts;
+    $("shortcuts").setAttribute("aria-pressed", String(state.shortcuts));
+  });
   $("zoom-in").addEventListener("click", () => zoomBy(1.25));
   $("zoom-out").addEventListener("click", () => zoomBy(0.8));
   $("zoom-fit").addEventListener("click", fit);
@@ -349,7 +368,8 @@ function listen() {
     const own = busy && (event.key === " " || event.key === "Enter") && busy.tagName === "BUTTON";
     const chosen = busy && (busy.tagName === "SELECT" || (busy.tagName === "INPUT" && /Up|Down/.test(event.key)));
     const scrolls = state.about.scrolls && SCROLL.test(event.key);
-    if (own || chosen || scrolls || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !state.episode) return;
+    const off = !state.shortcuts && event.key.length === 1 && event.key !== " "; // for those who speak to their browser
+    if (own || chosen || scrolls || off || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key] || !state.episode) return;
     event.preventDefault();
     KEYS[event.key](event);
   });

@@ -47,6 +47,11 @@ class PlotBase {
     this.figure.append(caption, this.canvas);
   }
 
+  // What the plot shows, for those who do not see it.
+  say(parts) {
+    this.canvas.setAttribute("aria-label", [`${this.title.textContent} over time`, ...parts].join("; "));
+  }
+
   begin() {
     const ratio = Math.min(window.devicePixelRatio || 1, 3);
     this.width = this.canvas.clientWidth;
@@ -99,10 +104,15 @@ class PlotBase {
 }
 
 class LinePlot extends PlotBase {
-  constructor(plot, sides, last) {
+  constructor(plot, sides, last, names) {
     super(plot.unit ? `${plot.name}, ${plot.unit}` : plot.name, last, sides[0].dt);
     this.lines = sides.map((side) => plot.of(side));
     this.range = rangeOf(this.lines, plot.zero);
+    this.names = names;
+    this.say(this.lines.flatMap((line, i) => {
+      const range = rangeOf([line]), known = (line || []).filter((value) => value !== null);
+      return range ? [`${names[i]}: ${shortNumber(Math.min(...known))} to ${shortNumber(Math.max(...known))}, at the end ${shortNumber(known.at(-1))}`] : [];
+    }));
   }
 
   draw(time, colours) {
@@ -143,13 +153,13 @@ class LinePlot extends PlotBase {
   read(time) {
     const step = Math.floor(time + 1e-6);
     const values = this.lines.map((line) => (line ? line[Math.min(step, line.length - 1)] : undefined));
-    this.reading.replaceChildren(...values.flatMap((value, i) => (value === undefined ? [] : [element("b", `of-${i}`, value === null ? "–" : shortNumber(value))])));
+    this.reading.replaceChildren(...values.flatMap((value, i) => (value === undefined ? [] : [element("span", "unseen", `${this.names[i]}:`), element("b", `of-${i}`, value === null ? "–" : shortNumber(value))])));
   }
 }
 
 // What the driver chose, or how probable it held each action: a band for each driver.
 class ActionPlot extends PlotBase {
-  constructor(sides, last) {
+  constructor(sides, last, names) {
     const asked = sides.some((side) => side.steps.probs);
     super(asked ? "action probabilities" : "actions", last, sides[0].dt, sides.length > 1);
     this.sides = sides;
@@ -159,6 +169,12 @@ class ActionPlot extends PlotBase {
       const item = element("span", "", label.toLowerCase().replace("_", " "));
       item.prepend(element("i", `p${i % 5}`));
       return item;
+    }));
+    this.say(sides.flatMap((side, i) => {
+      const chosen = side.steps.action.filter((action) => action !== null);
+      const shares = labels.map((label, one) => [label, chosen.filter((action) => action === one).length / chosen.length]);
+      const taken = shares.filter(([, share]) => share > 0).sort((a, b) => b[1] - a[1]);
+      return taken.length ? [`${names[i]} chooses ${taken.map(([label, share]) => `${label} in ${(share * 100).toFixed(0)} %`).join(", ")} of its decisions`] : [];
     }));
   }
 
@@ -216,12 +232,12 @@ function shortNumber(value) {
   return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-function makePlots(sides, last) {
+function makePlots(sides, last, names) {
   const plots = [];
   for (const plot of PLOTS) {
-    const made = new LinePlot(plot, sides, last);
+    const made = new LinePlot(plot, sides, last, names);
     if (made.range && made.lines.some((line) => line && line.some((value) => value !== null))) plots.push(made);
-    if (plots.length === 2 && !plots.action && sides[0].labels.length) plots.push((plots.action = new ActionPlot(sides, last)));
+    if (plots.length === 2 && !plots.action && sides[0].labels.length) plots.push((plots.action = new ActionPlot(sides, last, names)));
   }
   if (sides.some((side) => side.steps.attention)) plots.push(new AttentionPlot(sides, last));
   return plots;

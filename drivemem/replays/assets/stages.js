@@ -2,6 +2,7 @@
 // The pictures of the drivers: their frames, the camera, and what the pointer does to it.
 
 const CAPTION_PX = 32;
+const PAN_PX = 40; // of one press of a key
 
 function showStages() {
   const { episode } = state, wide = episode.wide;
@@ -66,6 +67,13 @@ function listenToPointer(canvas) {
 
 function zoomBy(factor) {
   state.zoom = clamp(state.zoom * factor, 0.2, 8);
+  redraw();
+}
+
+// Where the picture goes by a key, in steps to the right and down.
+function panBy(right, down) {
+  const { scale } = viewOf(state.scenes[0]);
+  state.pan = [state.pan[0] + right * PAN_PX / scale, state.pan[1] + down * PAN_PX / scale];
   redraw();
 }
 

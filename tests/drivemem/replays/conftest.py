@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ import pytest
 
 import drivemem_envs
 from drivemem.episodes import Digest, write_table
+from drivemem.replays.load import find_recording
+from drivemem.replays.page import write_page
 from drivemem.schemas import ACTOR_COLUMNS, RECORDED_COLUMNS, SCHEMA_VERSION, STEP_COLUMNS
 from drivemem_envs.drivers import make_driver
+from tests.browser import Browser
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `walled_intersection`
 
@@ -135,3 +138,21 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def other_recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same episodes with a driver that stands still."""
     return record(tmp_path_factory.mktemp("recordings") / "calm", "constant:SLOWER", [6, 5])
+
+
+@pytest.fixture(scope="session")
+def shared_page(
+    recording: Path, other_recording: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Both drivers side by side; tests must not change it."""
+    target = tmp_path_factory.mktemp("browser") / "page.html"
+    return write_page(find_recording(recording), target, against=find_recording(other_recording))
+
+
+@pytest.fixture
+def desktop(browser: Browser) -> Iterator[Browser]:
+    """A wide and light browser, in which no page may go wrong."""
+    browser.look("desktop", "light")
+    browser.errors()  # forget those of other tests
+    yield browser
+    assert browser.errors() == []
