@@ -13,7 +13,7 @@ pytestmark = needs_browser
 
 PAGE = """<!doctype html><html lang="en"><head><title>a page</title><style>
 @media (prefers-color-scheme: dark) { body { background: #000; color: #333; } }
-@media (max-width: 500px) { label { display: none; } }
+@media (max-width: 500px) { button span { display: none; } }
 </style></head><body><main><h1>Page</h1><p id="told">told</p>%s</main></body></html>"""
 
 
@@ -26,14 +26,14 @@ def opened(browser: Browser, folder: Path, body: str) -> Browser:
 
 
 def test_faults_say_rule_place_looks_and_remedy(browser: Browser, tmp_path: Path) -> None:
-    body = '<label for="it">name</label><input id="it"><img id="bare" src="data:,">'
+    body = '<button id="it"><span>name</span></button><img id="bare" src="data:,">'
     found = faults(opened(browser, tmp_path, body))
     bare = next(fault for fault in found if fault.startswith("image-alt (critical): #bare"))
     assert "seen: desktop light, desktop dark, phone light, phone dark" in bare
     assert "Element does not have an alt attribute" in bare
     pale = next(fault for fault in found if fault.startswith("color-contrast (serious): #told"))
     assert pale.endswith("seen: desktop dark, phone dark")
-    unnamed = next(fault for fault in found if fault.startswith("label (critical): #it"))
+    unnamed = next(fault for fault in found if fault.startswith("button-name (critical): #it"))
     assert unnamed.endswith("seen: phone light, phone dark")
     with pytest.raises(AssertionError, match=r"faults:\n\n.*\(.*\): "):
         assert_accessible(browser)
