@@ -89,6 +89,10 @@ class Target:
     """(R,); NaN where it is not defined."""
     age_s: Column
     """(R,) since it was last shown, s; NaN for the kind `none of it` (a hidden actor's absence)."""
+    telling: NDArray[np.int64] | None = None
+    """(R,) how often a cue has told it so far in the episode; None: no cue tells it."""
+    column: int | None = None
+    """The number of the cue that tells it; None: all of them, one-hot."""
 
 
 def hidden_targets(
@@ -103,21 +107,28 @@ def hidden_targets(
     ]
 
 
-def latent_targets(latent: NDArray[np.float64], ages: Column) -> list[Target]:
+def latent_targets(
+    latent: NDArray[np.float64], ages: Column, telling: NDArray[np.int64] | None = None
+) -> list[Target]:
     """The scenario's latents: a one-hot row as one kind, else each varying column alone.
 
     Args:
         latent: (R, L) `env.latent()`.
         ages: (R,) since it was last shown, s.
+        telling: (R,) how often a cue has told it so far in the episode; None: no cue tells it.
+            What has not been told yet is not defined.
     """
-    if latent.shape[1] > 1 and _one_hot(latent):
-        return [Target("latent", True, latent.argmax(axis=1).astype(np.float64), ages)]
+    told = np.ones(len(latent), dtype=bool) if telling is None else telling > 0
+    if latent.shape[1] > 1 and told.any() and _one_hot(latent[told]):
+        kinds_of = np.where(told, latent.argmax(axis=1), np.nan)
+        return [Target("latent", True, kinds_of, ages, telling)]
     found = []
     for number, column in enumerate(latent.T):
-        values = np.unique(column)
+        values = np.unique(column[told])
         if len(values) > 1:
             kinds = len(values) <= _MANY and bool((values == values.round()).all())
-            found.append(Target(f"latent {number}", kinds, column, ages))
+            defined = np.where(told, column, np.nan)
+            found.append(Target(f"latent {number}", kinds, defined, ages, telling, number))
     return found
 
 
