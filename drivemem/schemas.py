@@ -185,3 +185,8 @@ EDITS: dict[str, str] = {
     "estimate": "DOUBLE", "low": "DOUBLE", "high": "DOUBLE", "episodes": "INTEGER",
 }  # fmt: skip
 """`effects.parquet` of edits of memory (docs/probes.md)."""
+FOLLOWS_TELLING = "acts as when told the new value"
+FOLLOWS_KIND = "acts as with the new value"
+EDIT_READ = "the probe reads the new value"
+EDIT_OUTCOME = "another outcome"
+"""Measures of edits that reports show: of the first two a run has the one that fits its target."""

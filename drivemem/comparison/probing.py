@@ -56,16 +56,30 @@ def probes_of(row: Row, name: str) -> list[Records]:
         row: of a comparison.
         name: a key of `PROBES`, such as scores.
     """
-    found = []
-    for one in row.members:
-        folder = one.run.folder / "probes" / one.folder.name
-        try:
-            if not _same_scene(folder, one.suite):
-                continue
-            found.append(read_table(folder / f"{name}.parquet", PROBES[name]))
-        except DrivememError:
-            continue  # damaged, or of another version: the probe is made again in seconds
-    return [records for records in found if records]
+    tables = (
+        stored_table(one.run.folder / "probes" / one.folder.name, one.suite, name, PROBES[name])
+        for one in row.members
+    )
+    return [records for records in tables if records]
+
+
+def stored_table(
+    folder: Path, suite: dict[str, Any], name: str, columns: dict[str, str]
+) -> Records:
+    """A table that a probe or an edit left in a folder; [] where it is of another scene.
+
+    Args:
+        folder: of the probe or edit.
+        suite: that its scenario and sensors must be those of.
+        name: of the table.
+        columns: what it holds.
+    """
+    try:
+        if not _same_scene(folder, suite):
+            return []
+        return read_table(folder / f"{name}.parquet", columns)
+    except DrivememError:
+        return []  # damaged, or of another version: it is made again in seconds
 
 
 def _same_scene(folder: Path, suite: dict[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from drivemem.comparison.ceilings import ceiling_of
 from drivemem.comparison.collect import Collection, StoredEvaluation
 from drivemem.comparison.curves import retention_figures
 from drivemem.comparison.drawing import drawn_labels
+from drivemem.comparison.edited import edit_figure, edited
 from drivemem.comparison.figures import suite_figures
 from drivemem.comparison.formats import (
     TEXT_COLUMNS,
@@ -26,6 +27,7 @@ from drivemem.comparison.formats import (
 )
 from drivemem.comparison.measures import Transfer, forgetting, generalisation, transfer_matrix
 from drivemem.comparison.overall import overall
+from drivemem.comparison.plasticity import layer_activity, plasticity_figure
 from drivemem.comparison.probing import probe_figures
 from drivemem.comparison.readable import readable_runs
 from drivemem.comparison.rows import KINDS, SuiteTable
@@ -150,11 +152,23 @@ def _suite(folder: Path, table: SuiteTable) -> dict[str, Any]:
         ],
         "figures": suite_figures(table),
         "probes": probe_figures(table),
+        **_edits_and_plasticity(table),
         "readable": readable_runs(table),
         "runs": list(runs.values()),
         "pages": _pages(folder, members, beside=True),
         "differing": _differing(table),
     }
+
+
+def _edits_and_plasticity(table: SuiteTable) -> dict[str, Any]:
+    """What else probes found: rows of a table each, and the figures that show them."""
+    edits, layers = edited(table), layer_activity(table)
+    figures = edit_figure(table, edits), plasticity_figure(table, layers)
+    drawn_edits, drawn_layers = ([one] if one is not None else [] for one in figures)
+    return {
+        "edits": edits, "edit_figures": drawn_edits,
+        "layers": layers, "layer_figures": drawn_layers,
+    }  # fmt: skip
 
 
 def _run_facts(one: StoredEvaluation) -> dict[str, Any]:

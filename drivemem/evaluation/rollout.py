@@ -39,12 +39,19 @@ class Transition:
 
 
 class SuiteCallback:
-    """Told of every decision of a suite; the base keeps nothing."""
+    """Told of every decision of a suite; the base keeps and changes nothing."""
+
+    def shows(self, moment: Moment, observation: Any) -> Any:
+        """Before a decision: what the driver is shown in place of an observation."""
+        return observation
 
     def decided(
         self, moment: Moment, observation: Any, masks: NDArray[Any] | None, decision: Decision
     ) -> None:
-        """After a decision, while the worlds are still as it met them."""
+        """After a decision, while the worlds are still as it met them.
+
+        The observation is that of the worlds, whatever the driver was shown.
+        """
 
     def stepped(self, moment: Moment, decision: Decision, transition: Transition) -> None:
         """After the worlds went on; `moment` is that of the decision."""
@@ -75,7 +82,10 @@ def drive_suite(
     moment = Moment(seeds.indices(count), np.zeros(worlds, dtype=np.int64))
     while done < wanted:
         masks = env.action_masks() if masked else None
-        decision = driver.decide(observation, moment.starts, masks)
+        shown = observation
+        for callback in callbacks:
+            shown = callback.shows(moment, shown)
+        decision = driver.decide(shown, moment.starts, masks)
         for callback in callbacks:
             callback.decided(moment, observation, masks, decision)
         observation, rewards, terminated, truncated, infos = env.step(decision.actions)

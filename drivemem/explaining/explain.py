@@ -106,6 +106,7 @@ def _part(traces: Traces, rows: NDArray[np.bool_]) -> Traces:
         latent=traces.latent[rows], cue_age_s=traces.cue_age_s[rows],
         actions=traces.actions[rows],
         probs=None if traces.probs is None else traces.probs[rows],
+        telling=None if traces.telling is None else traces.telling[rows],
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from drivemem.evaluation.drivers import PolicyDriver
 from drivemem.evaluation.jobs import Job, agent_job, open_worlds
 from drivemem.evaluation.suites import Suite, SuiteSeeds
 from drivemem.probes.linear import MIN_EPISODES
+from drivemem.probes.tellings import Retold
 from drivemem.probes.traces import ProbeCallback, Traces, collect_traces
 from drivemem.progress import Progress
 from drivemem.runs import open_run
@@ -63,7 +64,7 @@ def probing_job(run: str | Path, lesion: str, config: EvaluateConfig) -> Job:
 
 def suite_traces(
     job: Job, driver: PolicyDriver, worlds: WorldSettings, title: str,
-    *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (),
+    *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (), retold: Retold | None = None,
 ) -> Traces:  # fmt: skip
     """Open worlds and collect the traces of a job's suite in them.
 
@@ -74,6 +75,7 @@ def suite_traces(
         title: of the progress.
         frames: depth of the frame stack.
         callbacks: told of every decision.
+        retold: what the driver is told in place of what is true.
 
     Raises:
         DrivememError: worlds that cannot be opened.
@@ -82,5 +84,6 @@ def suite_traces(
         title = f"{job.home.name} {title} ({env.backend})"
         with Progress(title, len(job.suite.seeds), "episodes", 0, worlds.quiet) as bar:
             return collect_traces(
-                env, driver, job.suite, seeds, bar, frames=frames, callbacks=callbacks
-            )
+                env, driver, job.suite, seeds, bar,
+                frames=frames, callbacks=callbacks, retold=retold,
+            )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from drivemem.probes.behaviour import Moments, behaviour_after, first_moments, k
 from drivemem.probes.directions import Directions
 from drivemem.probes.linear import fitted_probe
 from drivemem.probes.targets import Target
+from drivemem.probes.tellings import Retold
 from drivemem.probes.traces import ProbedMoment, Traces, flat_rows, projection
 
 
@@ -62,12 +63,12 @@ class Fitted:
     aims: dict[float, NDArray[np.float64]]
     """Of each kind what the probe computes on the average; {} of quantities."""
     told_by: Any
-    """The tree that tells kinds from behaviour; None of quantities."""
+    """The tree that tells kinds from behaviour; None of quantities, and where a cue tells kinds."""
     deviation: float
 
 
 def fit(traces: Traces, name: str, after_s: float) -> Fitted:
-    """Fit the probe to edit along, and for kinds what tells them from behaviour.
+    """Fit the probe to edit along, and for kinds that no cue tells what does so from behaviour.
 
     Args:
         traces: of episodes that are not edited.
@@ -79,7 +80,7 @@ def fit(traces: Traces, name: str, after_s: float) -> Fitted:
     """
     target = _named(traces, name)
     hidden = np.isfinite(target.values) & ~(target.age_s <= 0)
-    shown = Target(target.name, target.kinds, np.where(hidden, target.values, np.nan), target.age_s)
+    shown = replace(target, values=np.where(hidden, target.values, np.nan))
     states = traces.inputs["memory"]
     probe = fitted_probe(states, shown, traces.episode)
     directions = Directions.of_probe(probe)
@@ -90,9 +91,10 @@ def fit(traces: Traces, name: str, after_s: float) -> Fitted:
         float(kind): directions.outputs(states[hidden & (target.values == kind)]).mean(axis=0)
         for kind in np.unique(target.values[hidden])
     }
-    moments = first_moments(traces, target, after_s)
-    did = behaviour_after(traces, moments)
-    told_by = kinds_told(did, moments.value)
+    told_by = None
+    if target.telling is None:
+        moments = first_moments(traces, target, after_s)
+        told_by = kinds_told(behaviour_after(traces, moments), moments.value)
     return Fitted(target, probe, directions, aims, told_by, deviation)
 
 
@@ -120,6 +122,19 @@ class Plan:
     """(E, D) of the flattened state."""
     control: NDArray[np.float64]
     """(E, D) as large, in a direction that the probe does not read."""
+    tellings: int
+    """How often the fact is told in an episode at most; 0: no cue tells it."""
+
+    @property
+    def is_told_again(self) -> bool:
+        """Whether other tellings replace the one after which memory is edited."""
+        return self.tellings > 1
+
+    def retold(self, target: Target) -> Retold | None:
+        """Tellings of the new values in place of the edits; None where no cue tells kinds."""
+        if not target.kinds or self.moments.telling is None or target.part is None:
+            return None
+        return Retold(self.moments.episode, self.moments.telling, self.wanted, target.part)
 
 
 def make_plan(
@@ -141,10 +156,13 @@ def make_plan(
     target = _named(traces, fitted.target.name)
     moments = first_moments(traces, target, after_s)
     if not len(moments.row):
+        again = "" if target.telling is None else " before it is told again"
         raise DrivememError(
-            f"{target.name} is in no episode hidden for {after_s:g} s with a decision to follow: "
-            "choose less, or more episodes"
+            f"{target.name} is in no episode hidden for {after_s:g} s with a decision to follow"
+            f"{again}: choose less, or more episodes"
         )
+    moments = moments.one_each(np.random.default_rng(1))
+    tellings = 0 if target.telling is None else int(target.telling.max())
     generator = np.random.default_rng(0)
     states = traces.inputs["memory"][moments.row]
     if target.kinds:
@@ -159,7 +177,7 @@ def make_plan(
     with one_line(ValueError):
         control = fitted.directions.elsewhere(change, generator)
     into = partial(_in_state, driver, fitted.directions)
-    return Plan(moments, wanted, change, into(change), into(control))
+    return Plan(moments, wanted, change, into(change), into(control), tellings)
 
 
 def _in_state(

@@ -89,6 +89,10 @@ class Target:
     """(R,); NaN where it is not defined."""
     age_s: Column
     """(R,) since it was last shown, s; NaN for the kind `none of it` (a hidden actor's absence)."""
+    telling: NDArray[np.int64] | None = None
+    """(R,) how often a cue has told it so far in the episode; None: no cue tells it."""
+    part: slice | None = None
+    """The numbers of the cue that tell it, one-hot where they are several; None: no cue does."""
 
 
 def hidden_targets(
@@ -103,26 +107,41 @@ def hidden_targets(
     ]
 
 
-def latent_targets(latent: NDArray[np.float64], ages: Column) -> list[Target]:
+def latent_targets(
+    latent: NDArray[np.float64], ages: Column, telling: NDArray[np.int64] | None = None
+) -> list[Target]:
     """The scenario's latents: one-hot rows, or parts of rows, as kinds; else each varying column.
 
     Args:
         latent: (R, L) `env.latent()`. What is all zeros in a one-hot part is not defined: nothing
             was told yet.
         ages: (R,) since it was last shown, s.
+        telling: (R,) how often a cue has told it so far in the episode; None: no cue tells it.
+            What has not been told yet is not defined.
     """
-    count = _one_hot_parts(latent)
+    told = np.ones(len(latent), dtype=bool) if telling is None else telling > 0
+    count = _one_hot_parts(latent[told])
     if count:
         parts = latent.reshape(len(latent), count, -1)
-        values = np.where(parts.any(axis=2), parts.argmax(axis=2).astype(np.float64), np.nan)
-        names = ["latent"] if count == 1 else [f"latent {k + 1} of {count}" for k in range(count)]
-        return [Target(name, True, values[:, k], ages) for k, name in enumerate(names)]
+        defined = parts.any(axis=2) & told[:, None]
+        values = np.where(defined, parts.argmax(axis=2).astype(np.float64), np.nan)
+        width = parts.shape[2]
+        return [
+            Target(
+                "latent" if count == 1 else f"latent {k + 1} of {count}", True, values[:, k], ages,
+                telling, slice(k * width, (k + 1) * width),
+            )
+            for k in range(count)
+        ]  # fmt: skip
     found = []
     for number, column in enumerate(latent.T):
-        values = np.unique(column)
+        values = np.unique(column[told])
         if len(values) > 1:
             kinds = len(values) <= _MANY and bool((values == values.round()).all())
-            found.append(Target(f"latent {number}", kinds, column, ages))
+            defined = np.where(told, column, np.nan)
+            found.append(
+                Target(f"latent {number}", kinds, defined, ages, telling, slice(number, number + 1))
+            )
     return found
 
 

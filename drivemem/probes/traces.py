@@ -19,6 +19,7 @@ from drivemem.probes.targets import (
     latent_targets,
     nearest_hidden,
 )
+from drivemem.probes.tellings import Retold, Tellings, cue_of
 from drivemem.progress import Progress
 
 WIDEST = 512
@@ -62,6 +63,8 @@ class Traces:
     outcomes: dict[int, str]
     """How each episode ended, by its number."""
     backend: str
+    telling: NDArray[np.int64] | None = None
+    """(R,) how often the latents have been told so far in the episode; None: no cue tells them."""
 
     @property
     def targets(self) -> list[Target]:
@@ -75,12 +78,12 @@ class Traces:
     @property
     def latents(self) -> list[Target]:
         """What the scenario hides that is no actor."""
-        return latent_targets(self.latent, self.cue_age_s)
+        return latent_targets(self.latent, self.cue_age_s, self.telling)
 
 
 def collect_traces(
     env: Any, driver: PolicyDriver, suite: Suite, seeds: SuiteSeeds, bar: Progress,
-    *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (),
+    *, frames: int = 4, callbacks: tuple[ProbeCallback, ...] = (), retold: Retold | None = None,
 ) -> Traces:  # fmt: skip
     """Drive all episodes of a suite and keep what probes need.
 
@@ -92,8 +95,9 @@ def collect_traces(
         bar: where progress is shown.
         frames: depth of the frame stack, the present one included.
         callbacks: told of every decision.
+        retold: what the driver is told in place of what is true.
     """
-    collector = _Collector(env, driver, len(suite.seeds), frames, callbacks)
+    collector = _Collector(env, driver, len(suite.seeds), frames, callbacks, retold)
     drive_suite(env, driver, seeds, bar, [collector])
     return _joined(collector, env)
 
@@ -103,21 +107,29 @@ class _Collector(SuiteCallback):
 
     def __init__(
         self, env: Any, driver: PolicyDriver, episodes: int, frames: int,
-        callbacks: tuple[ProbeCallback, ...],
+        callbacks: tuple[ProbeCallback, ...], retold: Retold | None,
     ) -> None:  # fmt: skip
         self._env, self._driver, self._episodes = env, driver, episodes
-        self._frames, self._callbacks = frames, callbacks
+        self._frames, self._callbacks, self._retold = frames, callbacks, retold
+        self._tellings = Tellings()
+        self.cue_tells: bool | None = None
+        """Whether a cue, where it is shown, is the latents themselves; None: none was shown."""
         self._shown_at = np.zeros(env.num_envs, dtype=np.int64)
         self._stack: NDArray[np.float32] | None = None
         self.rows: list[dict[str, NDArray[Any]]] = []
         self.outcomes: dict[int, str] = {}
+
+    def shows(self, moment: Moment, observation: Any) -> Any:
+        """What the driver is told in place of what is true, if anything."""
+        return observation if self._retold is None else self._retold.shows(moment, observation)
 
     def decided(
         self, moment: Moment, observation: Any, masks: NDArray[Any] | None, decision: Decision
     ) -> None:
         """Take in what was hidden, seen and remembered."""
         env, seen = self._env, flat_rows(observation)
-        shown = _cue_shown(observation, moment.starts)
+        cue = cue_of(observation, env.num_envs)
+        shown, telling = self._tellings.see(cue, moment.starts)
         self._shown_at = np.where(shown, moment.step, np.where(moment.starts, 0, self._shown_at))
         probed = ProbedMoment(
             moment.episode, moment.step, nearest_hidden(env.truth()),
@@ -130,8 +142,12 @@ class _Collector(SuiteCallback):
         if self._driver.state:
             inputs["memory"] = flat_rows(self._driver.state)
         latent = np.asarray(env.latent(), dtype=np.float64)
+        if shown.any():
+            tells = cue.shape == latent.shape and np.allclose(cue[shown], latent[shown], atol=1e-6)
+            self.cue_tells = tells and self.cue_tells is not False
         kept = np.flatnonzero(moment.episode < self._episodes)
         row = _row(probed, inputs, latent, kept)
+        row["telling"] = telling[kept]
         row["actions"] = np.asarray(decision.actions)[kept]
         if decision.probs is not None:
             row["probs"] = decision.probs[kept]
@@ -159,14 +175,6 @@ def flat_rows(parts: Any) -> NDArray[np.float32]:
     return np.concatenate(
         [array.reshape(len(array), -1).astype(np.float32) for array in arrays], axis=1
     )
-
-
-def _cue_shown(observation: Any, starts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Where a cue is seen now; a scenario without one counts from the episode's start."""
-    if isinstance(observation, dict) and "cue" in observation:
-        shown: NDArray[np.bool_] = (np.asarray(observation["cue"]) != 0).reshape(len(starts), -1)
-        return np.asarray(shown.any(axis=1), dtype=bool)
-    return starts
 
 
 @cache
@@ -212,4 +220,5 @@ def _joined(collector: _Collector, env: Any) -> Traces:
         env.decision_s, columns["episode"], columns["step"], part("input "), columns["latent"],
         columns["cue_age_s"], Hidden(**part("hidden ")),
         columns["actions"], columns.get("probs"), collector.outcomes, env.backend,
+        columns["telling"] if collector.cue_tells else None,
     )  # fmt: skip

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import drivemem_envs
 from drivemem.cli import run_command
 from drivemem.episodes import read_table
 from drivemem.errors import DrivememError
-from drivemem.evaluation.drivers import Decision, PolicyDriver
-from drivemem.evaluation.suites import SuiteSeeds, make_suite
+from drivemem.evaluation.drivers import PolicyDriver
 from drivemem.probes.behaviour import (
     Behaviour,
     Moments,
@@ -23,97 +20,38 @@ from drivemem.probes.behaviour import (
     first_moments,
     kinds_told,
 )
-from drivemem.probes.edit_plan import StateEditor, fit, make_plan
-from drivemem.probes.edits import ARMS, _effects, edit
+from drivemem.probes.edit_plan import fit, make_plan
+from drivemem.probes.edits import edit
+from drivemem.probes.effects import ARMS, CHANGES, TOLD
 from drivemem.probes.targets import Hidden, Target
-from drivemem.probes.traces import Traces, collect_traces
-from drivemem.progress import Progress
+from drivemem.probes.traces import Traces
 from drivemem.runs import Run
 from drivemem.schemas import EDITS
-from drivemem_envs.scenarios.exit_recall import ExitRecallWorld
+from drivemem.schemas import FOLLOWS_TELLING as FOLLOWS
+from tests.drivemem.probes.remembering import Ignores, Recalls, effects_on, traces_of
 
 SCENARIO = drivemem_envs.scenario("exit-recall")
-EPISODES, WORLDS = 60, 12
-
-
-class Recalls:
-    """Drives by the oracle's rule and the sign that its state holds; nothing else is in there."""
-
-    obeys = True
-
-    def __init__(self) -> None:
-        self._rule = ExitRecallWorld.oracle(SCENARIO)
-        self._mix = np.random.default_rng(0).standard_normal((3, 9))
-        self._back = np.linalg.pinv(self._mix)
-
-    def begin(self, env: Any) -> None:
-        self._noise = np.random.default_rng(1)
-        self._state = np.zeros((env.num_envs, 9))
-        self._step = np.zeros(env.num_envs, dtype=np.int64)
-        self._told = np.zeros((env.num_envs, 3))
-
-    @property
-    def state(self) -> dict[str, torch.Tensor]:
-        state = torch.as_tensor(self._state)
-        return {"a": state[:, :4], "b": state[:, 4:8].reshape(-1, 2, 2), "c": state[:, 8:]}
-
-    def put_state(self, state: dict[str, torch.Tensor]) -> None:
-        self._state = torch.cat([state[key].flatten(1) for key in "abc"], dim=1).numpy()
-
-    def decide(self, observation: Any, starts: Any, masks: Any) -> Decision:
-        self._step = np.where(starts, 0, self._step + 1)
-        seen = observation["cue"].any(axis=1)
-        self._told = np.where(seen[:, None], observation["cue"], self._told)
-        noise = 0.05 * self._noise.standard_normal(self._state.shape)
-        self._state = np.where(seen[:, None], self._told @ self._mix + noise, self._state)
-        sign = self._state @ self._back if self.obeys else self._told
-        actions = self._rule({**observation, "cue": sign}, self._step)
-        return Decision(actions, probs=np.eye(3)[actions])
-
-
-class Ignores(Recalls):
-    """Holds the sign as readably, and goes by another memory."""
-
-    obeys = False
-
-
-def traces_of(driver: Any, stream: Any, callbacks: tuple[Any, ...] = ()) -> Traces:
-    suite = make_suite(SCENARIO, EPISODES, stream)
-    seeds = SuiteSeeds(suite, WORLDS)
-    env = drivemem_envs.make_vec(suite.scenario, WORLDS, seeds=seeds)
-    with Progress("test", EPISODES, "episodes", quiet=True) as bar:
-        return collect_traces(env, driver, suite, seeds, bar, callbacks=callbacks)
-
-
-def effects_on(driver: Any) -> dict[tuple[str, str], float]:
-    fitted = fit(traces_of(driver, "eval"), "latent", 0.0)
-    plain = traces_of(driver, "test")
-    plan = make_plan(fitted, plain, driver, 0.0, None)
-    assert (plan.wanted != plan.moments.value).all()
-    np.testing.assert_allclose(np.linalg.norm(plan.standardised, axis=1) > 0, True)
-    drives = {"no edit": plain}
-    for arm, change in (("control", plan.control), ("edit", plan.change)):
-        drives[arm] = traces_of(driver, "test", (StateEditor(driver, plan.moments, change),))
-    found = _effects(fitted, plan, drives)  # type: ignore[arg-type]
-    return {(one.measure, one.arm): one.value.estimate for one in found}
+EPISODES = 60
 
 
 def test_who_drives_by_its_memory_takes_the_exit_that_it_is_made_to_hold() -> None:
-    found = effects_on(Recalls())
+    found = effects_on(Recalls(SCENARIO), SCENARIO, EPISODES)
     for measure, plain, edited in (
-        ("the probe reads the new value", 0.0, 1.0), ("acts as with the new value", 0.0, 1.0),
-        ("acts as with its own value", 1.0, 0.0), ("succeeds", 1.0, 0.0),
+        ("the probe reads the new value", 0.0, 1.0), (FOLLOWS, 0.0, 1.0), ("succeeds", 1.0, 0.0),
     ):  # fmt: skip
         assert (found[measure, "no edit"], found[measure, "edit"]) == (plain, edited), measure
         # The driver reads all of its nine numbers, also a little of the control's direction.
         assert found[measure, "control"] == pytest.approx(plain, abs=0.15), measure
     assert found["another outcome", "edit"] == 1.0 > 0.15 > found["another outcome", "control"]
+    assert found[CHANGES, TOLD] == found["another outcome", TOLD] == 1.0
+    assert ("fails before it is told again", "edit") not in found, "it is told once"
 
 
 def test_who_does_not_use_what_is_read_is_not_moved() -> None:
-    found = effects_on(Ignores())
+    found = effects_on(Ignores(SCENARIO), SCENARIO, EPISODES)
     assert found["the probe reads the new value", "edit"] == 1.0
-    assert found["acts as with the new value", "edit"] == 0.0
+    assert found[CHANGES, TOLD] == 1.0, "it goes by what the sign says"
+    assert found[FOLLOWS, "edit"] == 0.0
     assert found["another outcome", "edit"] == found["drives faster by, m/s", "edit"] == 0.0
     assert found["probability moved to other actions at once", "edit"] == 0.0
 
@@ -178,10 +116,10 @@ def test_an_unknown_target_names_those_there_are() -> None:
 
 
 def test_only_quantities_move_by() -> None:
-    driver = Recalls()
-    fitted = fit(traces_of(driver, "eval"), "latent", 0.0)
+    driver = Recalls(SCENARIO)
+    fitted = fit(traces_of(driver, SCENARIO, "eval", EPISODES), "latent", 0.0)
     with pytest.raises(DrivememError, match="only a quantity moves by"):
-        make_plan(fitted, traces_of(driver, "test"), driver, 0.0, 3.0)
+        make_plan(fitted, traces_of(driver, SCENARIO, "test", EPISODES), driver, 0.0, 3.0)
 
 
 def test_states_go_on_as_they_are_put(run: Run) -> None:

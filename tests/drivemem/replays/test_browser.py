@@ -356,6 +356,6 @@ def test_what_memory_holds_of_the_sign_is_said(desktop: Browser, at_exits: Path)
     assert desktop.text(".read") == f"{sign}; memory says: exit {other} (0.50), wrong"
 
 
-def test_without_a_probe_nothing_is_said_of_memory(desktop: Browser, page: Path) -> None:
-    desktop.open(page, "#episode=0&step=10")
+def test_without_a_probe_nothing_is_said_of_memory(desktop: Browser, shared_page: Path) -> None:
+    desktop.open(shared_page, "#episode=0&step=10")
     assert desktop.driver.find_elements("css selector", ".read") == []

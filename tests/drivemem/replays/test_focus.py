@@ -105,8 +105,8 @@ def test_the_sign_is_told_while_it_is_shown_and_afterwards(
     told = captions(trace, (), [False] * len(trace.decisions))
     shown = sum("1" in cue for cue in trace.steps["cue"] if cue is not None)
     assert all(words.startswith("sees the sign, ") for words in told[:shown])
-    assert re.fullmatch(r"sign \(\d of 3\) gone for 0.2 s", told[shown])
-    assert re.fullmatch(r"[a-z ]+ · sign \(\d of 3\)", told[-1])
+    assert re.fullmatch(r"sign \(exit \d\) gone for 0.2 s", told[shown])
+    assert re.fullmatch(r"[a-z ]+ · sign \(exit \d\)", told[-1])
     assert ", the sign (" in story(
         Trace(replace(trace.row, outcome="wrong_route"), trace.steps, trace.actors)
     )
