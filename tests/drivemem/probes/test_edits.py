@@ -41,8 +41,8 @@ def test_who_drives_by_its_memory_takes_the_exit_that_it_is_made_to_hold() -> No
     ):  # fmt: skip
         assert (found[measure, "no edit"], found[measure, "edit"]) == (plain, edited), measure
         # The driver reads all of its nine numbers, also a little of the control's direction.
-        assert found[measure, "control"] == pytest.approx(plain, abs=0.15), measure
-    assert found["another outcome", "edit"] == 1.0 > 0.15 > found["another outcome", "control"]
+        assert found[measure, "control"] == pytest.approx(plain, abs=0.2), measure
+    assert found["another outcome", "edit"] == 1.0 > 0.2 > found["another outcome", "control"]
     assert found[CHANGES, TOLD] == found["another outcome", TOLD] == 1.0
     assert ("fails before it is told again", "edit") not in found, "it is told once"
 
