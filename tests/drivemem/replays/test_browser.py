@@ -226,6 +226,8 @@ def test_nothing_is_wider_than_the_screen(browser: Browser, shared_page: Path, s
     browser.look(size, "light")
     browser.open(shared_page, "#episode=0&step=5")
     assert browser.js("document.documentElement.scrollWidth") == SIZES[size][0]
+    below = "document.getElementById('stages').getBoundingClientRect().top"
+    assert browser.js(f"document.querySelector('.top').getBoundingClientRect().bottom <= {below}")
 
 
 @pytest.mark.parametrize("theme", THEMES)
