@@ -59,10 +59,15 @@ def _named_lines(axes: Any) -> list[tuple[str, NDArray[np.float64]]]:
 
 def _curves(axes: Any) -> list[str]:
     """Of each line some of its points."""
-    told = []
+    told, columns = [], _names(axes.xaxis)
+    if list(axes.get_xticks()) != list(range(len(columns))):
+        columns = []  # ticks of quantities
     for label, points in _named_lines(axes):
         few = np.linspace(0, len(points) - 1, min(len(points), MOST_POINTS)).round().astype(int)
-        each = (f"{_number(y)} at {_number(x)}" for x, y in points[few])
+        each = (
+            f"{columns[round(x)]} {_number(y)}" if columns else f"{_number(y)} at {_number(x)}"
+            for x, y in points[few]
+        )  # fmt: skip
         told.append(f"{label}: {', '.join(each)}")
     return told
 

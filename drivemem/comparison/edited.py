@@ -97,6 +97,7 @@ def edit_figure(table: SuiteTable, found: Sequence[Edited]) -> Figure | None:
     lines = sum(1 + name.count("\n") for name in names)
     figure, axes = canvas(0.19 * lines + 0.14 * len(names) + 0.9)
     of_label = styles(table)
+    _explain_markers(axes)
     for y, one in enumerate(drawn):
         color, _, marker = of_label[one.label]
         for arm, interval in one.follows.items():
@@ -106,12 +107,12 @@ def edit_figure(table: SuiteTable, found: Sequence[Edited]) -> Figure | None:
                     [interval.low, interval.high], [at, at], color=color, solid_capstyle="butt",
                     linewidth=2.5 if arm == "edit" else 1.0,
                 )  # fmt: skip
-            axes.plot(interval.estimate, at, marker, color=color, markerfacecolor=fill)
+            axes.plot(interval.estimate, at, marker, color=color, markerfacecolor=fill, label=arm)
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel("share of episodes that act by the new value, 95 % interval")
-    _explain_markers(figure, axes)
+    legend(figure, columns=2)
     what = "" if several else f" Edited: {_what(drawn[0])}."
     return Figure(
         "Edits of memory that are followed",
@@ -122,11 +123,10 @@ def edit_figure(table: SuiteTable, found: Sequence[Edited]) -> Figure | None:
     )
 
 
-def _explain_markers(figure: Any, axes: Any) -> None:
-    """A legend of what is filled and what is not."""
+def _explain_markers(axes: Any) -> None:
+    """What is filled and what is not, for the legend."""
     for name, fill in (("edit", "#888888"), ("control", "none")):
         axes.plot([], [], "o", color="#888888", markerfacecolor=fill, label=name)
-    legend(figure, columns=2)
 
 
 def _what(one: Edited) -> str:

@@ -123,8 +123,8 @@ def latent_targets(
     count = _one_hot_parts(latent[told])
     if count:
         parts = latent.reshape(len(latent), count, -1)
-        defined = parts.any(axis=2) & told[:, None]
-        values = np.where(defined, parts.argmax(axis=2).astype(np.float64), np.nan)
+        known = parts.any(axis=2) & told[:, None]
+        values = np.asarray(np.where(known, parts.argmax(axis=2), np.nan), dtype=np.float64)
         width = parts.shape[2]
         return [
             Target(

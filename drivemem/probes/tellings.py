@@ -36,10 +36,10 @@ class Tellings:
             cue: (N, K), see `cue_of`.
             starts: (N,) where an episode begins.
         """
-        shown = cue.any(axis=1)
+        shown = np.asarray(cue.any(axis=1))
         last = np.zeros_like(cue) if self._last is None else self._last
         begins = shown & (starts | (cue != last).any(axis=1))
-        self._number = np.where(starts, 0, self._number) + begins
+        self._number = np.asarray(np.where(starts, 0, self._number) + begins, dtype=np.int64)
         self._last = cue.copy()
         return shown, self._number
 

@@ -13,9 +13,10 @@ from PIL import Image
 from drivemem.comparison import compare_runs
 from drivemem.episodes import write_table
 from drivemem.runs import write_json_file
-from drivemem.schemas import PROBES
+from drivemem.schemas import EDIT_READ, FOLLOWS_KIND, PROBES
 from tests.accessibility import assert_accessible, controls, tab_stops, unfold
 from tests.browser import SIZES, Browser, Keys, needs_browser
+from tests.drivemem.comparison.test_edited import put_edit, put_plasticity
 from tests.drivemem.conftest import writer
 
 pytestmark = needs_browser
@@ -24,10 +25,12 @@ FIGURES = {
     "Success", "How episodes ended", "Pace and collisions", "Learning", "Performance profiles",
     "Probability of improvement", "How much memory is needed", "What memory costs",
     "Retention, exit-recall-easy-v0: cue_window_s", "Decoded: latent", "Where attention goes",
-    "Which past frames move the decision",
+    "Which past frames move the decision", "Edits of memory that are followed",
+    "How many dimensions are at work",
 }  # fmt: skip
 TABLES = {
     "Transfer of gru", "Agents and how they drove", "Runs made readable",
+    "Edits of memory", "Layers at work",
     "Over runs", "Training episodes against unseen ones", "Forgetting", "Episodes that differ most",
     "How they drive", "Runs",
 }  # fmt: skip
@@ -63,6 +66,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json_file(then / "config.json", config)
     write_json_file(place / "runs" / "unfinished" / "config.json", {"memory": "gru"})
     _probe(place / "runs" / "gru-1-s0")
+    put_edit(place / "runs" / "gru-1-s0", {FOLLOWS_KIND: (0.9, 0.1), EDIT_READ: (1.0, 0.0)})
+    put_plasticity(place / "runs" / "gru-1-s0", {"encoder": 7.0, "memory": 11.0})
     _make_readable(place / "runs" / "gru-1-s0")
     compare_runs([place / "runs"], report=place / "out", claims="One claim.")
     return place / "out" / "report.html"

@@ -95,6 +95,7 @@ def test_edits_of_an_agents_runs_are_averaged(runs: Path) -> None:
     figure = edit_figure(table, [gru, lstm])
     assert figure is not None and 'role="img" aria-label="Share of episodes' in figure.svg
     assert "gru" in figure.svg and "lstm" in figure.svg and "latent, 1 s" in figure.caption
+    assert "gru: edit 0.9, control 0.1. lstm: edit 0.25, control 0." in figure.svg, "in words"
 
 
 def test_a_quantity_has_a_row_and_no_figure(runs: Path) -> None:
@@ -127,7 +128,8 @@ def test_layers_have_intervals_over_runs(runs: Path) -> None:
     assert memory.dormant.low == 0.0 and memory.effective_rank.high <= 16, "no share below 0"
     assert alone.effective_rank.estimate == 3.0 and not alone.effective_rank.known
     figure = plasticity_figure(table, list(found.values()))
-    assert figure is not None and "encoder" in figure.svg and "lstm" in figure.svg
+    assert figure is not None
+    assert "gru: encoder 4, memory 9. lstm: encoder 3." in figure.svg, "in words"
 
 
 def test_the_report_shows_them_and_nothing_where_nothing_was_probed(
