@@ -75,6 +75,7 @@ def plasticity_figure(table: SuiteTable, found: Sequence[LayerActivity]) -> Figu
         axes.plot(xs, ranks, dash, marker=marker, color=color, label=label)
     axes.set_xticks(range(len(layers)), layers)
     axes.set_xlim(-0.5, len(layers) - 0.5)
+    axes.margins(y=0.15)  # room for the highest marker
     axes.set_ylim(bottom=0)
     axes.set_ylabel("effective rank")
     legend(figure, columns=1)
