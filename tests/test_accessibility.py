@@ -11,7 +11,8 @@ from tests.browser import Browser, needs_browser
 
 pytestmark = needs_browser
 
-PAGE = """<!doctype html><html lang="en"><head><title>a page</title><style>
+PAGE = """<!doctype html><html lang="en"><head><title>a page</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
 @media (prefers-color-scheme: dark) { body { background: #000; color: #333; } }
 @media (max-width: 500px) { button span { display: none; } }
 </style></head><body><main><h1>Page</h1><p id="told">told</p>%s</main></body></html>"""
