@@ -272,7 +272,6 @@ def _drive(reader: WayReader, observation: dict[str, Any], _decisions: Ints) -> 
     return np.array(actions)
 
 
-_TAGS = ("free-driving", "rewriting")
 EASY = Scenario(
     name="route-instructions-easy-v0",
     world=f"{__name__}:RouteInstructionsWorld",
@@ -282,20 +281,21 @@ EASY = Scenario(
     summary="take the branch that was told in each bend, through slower traffic",
     time_limit_s=180.0,
     memory_horizon_s=6.0,
-    tags=_TAGS,
+    tags=("free-driving", "rewriting", "gated"),
     ceiling_success=1 / 9,
     ceiling="in bends, where branches are told, all go the same way whatever was told",
 )
+_TAGS = ("free-driving", "rewriting")
 _FULL = {"rounds": 3, "spacing_m": [60.0, 110.0]}
 """Of the harder levels: one more junction, and denser traffic."""
 MEDIUM = EASY.level(
-    "medium", config={**_FULL, "correction_share": 0.5}, ceiling_success=1 / 27,
+    "medium", config={**_FULL, "correction_share": 0.5}, ceiling_success=1 / 27, tags=_TAGS,
     observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branch that was told last in each bend, where half are corrected",
 )  # fmt: skip
 HARD = EASY.level(
     "hard", config={**_FULL, "told": "start"}, memory_horizon_s=45.0,
-    ceiling_success=None,
+    ceiling_success=None, tags=_TAGS,
     ceiling="measured: bends set speed and lane to the same values whatever was told",
     observation=winding_rows(8, 450.0).model_dump(),
     summary="take the branches of a route that was told once at the start",
