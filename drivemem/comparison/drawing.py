@@ -104,18 +104,34 @@ def row_height(rows: Sequence[Row]) -> float:
 
 
 def legend(figure: Any, columns: int = 2) -> None:
-    """A legend below the axes; the figure grows by its height."""
+    """A legend below the axes; the figure grows by its height.
+
+    Args:
+        figure: from `canvas`.
+        columns: at most; fewer where so many are wider than the figure, which would cut them off.
+    """
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    first = {label: handle for label, handle in zip(labels[::-1], handles[::-1], strict=True)}
-    names = list(dict.fromkeys(labels))
-    figure.set_figheight(figure.get_figheight() + 0.19 * math.ceil(len(names) / columns))
+    first: dict[str, Any] = {}
+    for label, handle in zip(labels, handles, strict=True):
+        first.setdefault(label, handle)
+    found = _legend(figure, first, columns)
+    while columns > 1 and found.get_window_extent().width > figure.bbox.width:
+        found.remove()
+        columns -= 1
+        found = _legend(figure, first, columns)
+    figure.set_figheight(figure.get_figheight() + 0.19 * math.ceil(len(first) / columns))
+
+
+def _legend(figure: Any, handles: dict[str, Any], columns: int) -> Any:
+    """A legend of labels and their handles in so many columns."""
     found = figure.legend(
-        [first[name] for name in names],
-        [textwrap.shorten(name, 44, placeholder=" …") for name in names],
+        [handles[name] for name in handles],
+        [textwrap.shorten(name, 44, placeholder=" …") for name in handles],
         ncols=columns, loc="outside lower left", frameon=False, labelcolor=INK, fontsize=9,
     )  # fmt: skip
     for text in found.get_texts():
         text.set_parse_math(False)
+    return found
 
 
 def to_svg(figure: Any, title: str) -> str:

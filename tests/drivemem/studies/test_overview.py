@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivemem.comparison import compare_runs
-from drivemem.comparison.drawing import styles
+from drivemem.comparison.drawing import canvas, legend, styles
 from drivemem.studies.findings import agent_order
 from drivemem.studies.overview import overview_figure
 
@@ -42,3 +42,13 @@ def test_agents_have_the_colours_of_the_report(write: Callable[..., Path]) -> No
     drawn = re.findall(r"fill: (#[0-9a-f]{6}|currentColor)", figure.split("legend_1")[1])
     expected = [of_label[label].color.lower() for label in agent_order(tables)]
     assert [color for color in drawn if color in expected] == expected
+
+
+def test_no_legend_is_wider_than_its_figure() -> None:
+    figure, axes = canvas(2.0)
+    for name in ("none", "gru_taught distilled from none behind perfect_recall", "full"):
+        axes.plot([0, 1], [0, 1], label=f"{name} (full sensors)")
+    legend(figure, columns=3)
+    (drawn,) = figure.legends
+    assert len(drawn.get_texts()) == 3
+    assert drawn.get_window_extent().width <= figure.bbox.width
