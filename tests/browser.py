@@ -69,6 +69,8 @@ class Browser:
         """Load a file, whatever it is."""
         self.driver.get("about:blank")
         self.driver.get(f"{page.as_uri()}{fragment}")
+        # `get` may come back at once, with the empty page still there.
+        self.wait("location.protocol === 'file:' && document.readyState === 'complete'")
 
     def open(self, page: Path, fragment: str = "") -> None:
         """Load a page with a player, which says when it is drawn."""
