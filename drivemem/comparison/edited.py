@@ -111,7 +111,7 @@ def edit_figure(table: SuiteTable, found: Sequence[Edited]) -> Figure | None:
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("share of episodes that act by the new value, 95 % interval")
+    axes.set_xlabel("share of episodes that act\nby the new value, 95 % interval")
     legend(figure, columns=2)
     what = "" if several else f" Edited: {_what(drawn[0])}."
     return Figure(

@@ -56,6 +56,10 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             write(f"{memory}-1-s0", "SCCCCC", memory=memory, lesion=f"span:{span}",
                   sensors={"cue_window_s": 1.0})  # fmt: skip
     one = {"cue_window_s": 1.0}
+    # Long names leave narrow axes.
+    named = {"aux_coef": 1.0, "memory_kwargs": ["gate_bias=100"]}
+    many = write("many-s0", "SSSCCC", memory="gru", sensors=one, settings=named)
+    put_edit(many, {FOLLOWS_KIND: (0.5, 0.0)})
     write("gru-1-s0", "SSSSSS", memory="gru", stream="train", sensors=one)
     write("idle", "SCCCCC", memory="constant:IDLE", seed=None, sensors=one)
     write("abroad", "SCCCCC", memory="gru", settings={"scenario": "occluded-intersection"},
@@ -132,6 +136,27 @@ def test_every_reader_meets_the_whole_report(browser: Browser, report: Path) -> 
     unfold(browser)
     assert_accessible(browser)
     assert browser.errors() == []
+
+
+_OUTSIDE = """(() => {
+  const found = [];
+  for (const svg of document.querySelectorAll("figure svg")) {
+    const whole = svg.getBoundingClientRect();
+    for (const text of svg.querySelectorAll("text")) {
+      const part = text.getBoundingClientRect();
+      if (part.left < whole.left - 1 || part.right > whole.right + 1) found.push(text.textContent);
+    }
+  }
+  return found;
+})()"""
+
+
+def test_no_word_of_a_figure_is_cut_off(browser: Browser, report: Path) -> None:
+    browser.look("desktop", "light")
+    browser.visit(report)
+    unfold(browser)
+    assert browser.js("document.querySelectorAll('figure svg text').length") > 100
+    assert browser.js(_OUTSIDE) == []
 
 
 def test_figures_say_what_they_show(browser: Browser, report: Path) -> None:

@@ -150,6 +150,16 @@ def shared_page(
 
 
 @pytest.fixture
+def damaged_page(shared_page: Path, tmp_path: Path) -> Path:
+    """The same page, whose data cannot be read."""
+    text = shared_page.read_text()
+    start = text.index('"blobs":["') + len('"blobs":["')
+    page = tmp_path / "damaged.html"
+    page.write_text(text[:start] + "AAAA" + text[start + 4 :])
+    return page
+
+
+@pytest.fixture
 def desktop(browser: Browser) -> Iterator[Browser]:
     """A wide and light browser, in which no page may go wrong."""
     browser.look("desktop", "light")
