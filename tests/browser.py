@@ -33,8 +33,7 @@ else:
         pytest.mark.skipif(
             _CHROMIUM is None or _DRIVER is None,
             reason="chromium and chromedriver are not installed",
-        ),
-        pytest.mark.xdist_group("browser"),
+        )
     ]
 
 

@@ -19,6 +19,7 @@ from drivemem.evaluation.external_drivers import MANUAL
 from drivemem.evaluation.jobs import evaluation_name, make_jobs
 from drivemem.evaluation.results import Evaluation
 from drivemem_envs import Scenario
+from drivemem_envs.cue_meaning import CueMeaning, plain_meaning
 from drivemem_envs.drivers.constant import action_labels
 
 _KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "right": "FASTER", "left": "SLOWER"}
@@ -30,13 +31,18 @@ _LANE_KEYS = {"up": "LANE_LEFT", "down": "LANE_RIGHT", "left": "LANE_LEFT", "rig
 _CUE, _BOARD = (255, 255, 255), (0, 90, 50)
 
 
-def cue_words(cue: NDArray[Any] | None) -> str:
-    """What a cue (K,) says to a person; nothing while none is shown."""
+def cue_words(cue: NDArray[Any] | None, meaning: CueMeaning | None = None) -> str:
+    """What a cue (K,) says to a person; nothing while none is shown.
+
+    Args:
+        cue: as it is shown.
+        meaning: as its world tells it; None: it tells nothing.
+    """
     if cue is None or not np.any(cue):
         return ""
-    if np.count_nonzero(cue) == 1 and cue.max() == 1.0:
-        return f" sign: {int(cue.argmax()) + 1} of {len(cue)} "
-    return " sign: " + ", ".join(f"{number:.2g}" for number in cue) + " "
+    told = meaning or plain_meaning(len(cue))
+    words = told.words(cue.tolist()) or ", ".join(f"{number:.2g}" for number in cue)
+    return f" {told.what}: {words} "
 
 
 def has_display() -> bool:
@@ -133,7 +139,7 @@ class Window:
         self.pictures += 1
         import pygame
 
-        words = cue_words(self.cue)
+        words = cue_words(self.cue, self._world.cue_meaning())
         if words:
             surface = viewer.sim_surface
             surface.blit(pygame.font.Font(None, 32).render(words, True, _CUE, _BOARD), (12, 12))

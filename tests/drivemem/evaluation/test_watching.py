@@ -136,6 +136,10 @@ def test_cues_in_words() -> None:
     assert cue_words(np.array([0.0, 1.0, 0.0])) == " sign: 2 of 3 "
     assert cue_words(np.array([0.25, 0.5])) == " sign: 0.25, 0.5 "
     assert cue_words(np.zeros(3)) == "" and cue_words(None) == ""
+    world = drivemem_envs.make("exit-recall").unwrapped
+    world.reset(seed=0)
+    assert cue_words(np.array([0.0, 1.0, 0.0]), world.cue_meaning()) == " sign: exit 2 "
+    world.close()
 
 
 def test_without_a_display_a_page_is_written(
